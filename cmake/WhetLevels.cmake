@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# The modules, lowest level first. Who may include whom is judged by tools/check_layers.py; the same table stands there.
+if(WHET_TESTS AND NOT CMAKE_CROSSCOMPILING)
+  enable_testing()
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+
+set(other_threads pool)
+if(WHET_THREADS_USED STREQUAL "pool")
+  set(other_threads omp)
+endif()
+whet_module(base EXCLUDE threads_${other_threads})
+if(WHET_THREADS_USED STREQUAL "omp")
+  target_link_libraries(whet_base PUBLIC OpenMP::OpenMP_C)
+endif()
+
+set(wire_libs ZLIB::ZLIB PkgConfig::JANSSON)
+set(image_libs PkgConfig::PNG PkgConfig::JPEG)
+set(data_libs ZLIB::ZLIB PkgConfig::JANSSON)
+if(NOT WHET_MINIMAL)
+  list(APPEND wire_libs PkgConfig::YAML)
+  list(APPEND image_libs PkgConfig::WEBP)
+  list(APPEND data_libs PkgConfig::CURL PkgConfig::ARCHIVE)
+endif()
+whet_module(wire DEPS base LIBS ${wire_libs})                                    # L1
+whet_module(image DEPS base LIBS ${image_libs})                                  # L1
+whet_module(stats DEPS base)                                                     # L1
+whet_module(kernels DEPS base)                                                   # L1
+whet_module(tensor DEPS base)                                                    # L2
+whet_module(store DEPS stats wire base LIBS PkgConfig::SQLITE PkgConfig::JANSSON) # L2
+whet_module(ir DEPS tensor kernels wire base)                                    # L3
+whet_module(data DEPS tensor image wire stats base LIBS ${data_libs})            # L3
+whet_module(models DEPS ir tensor base)                                          # L4
+whet_module(formats DEPS ir data tensor wire base LIBS PkgConfig::JANSSON)       # L4
+set(exec_exclude "")
+if(WHET_ONEDNN)
+  set(exec_libs ${WHET_DNNL_LIB})
+else()
+  set(exec_exclude "onednn")
+endif()
+whet_module(exec DEPS ir tensor kernels base LIBS ${exec_libs} PkgConfig::JANSSON EXCLUDE ${exec_exclude}) # L4
+whet_module(passes DEPS exec ir tensor base)                                     # L5
+whet_module(eval DEPS data ir stats tensor base LIBS PkgConfig::JANSSON)         # L5
+whet_module(train DEPS eval passes exec models formats data ir wire tensor base LIBS PkgConfig::JANSSON) # L6
+whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS PkgConfig::JANSSON)  # L6
+whet_module(measure DEPS backend eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
+whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
+whet_module(study DEPS report measure train formats data store wire base LIBS PkgConfig::JANSSON) # L9
+whet_module(api DEPS study report measure backend train eval passes exec models formats data store wire base
+            LIBS PkgConfig::JANSSON)                                             # L10
+
+include(WhetProgram OPTIONAL)
+if(WHET_TESTS AND NOT CMAKE_CROSSCOMPILING)
+  file(GLOB test_lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/tests.cmake)
+  foreach(t ${test_lists})
+    include(${t})
+  endforeach()
+endif()
+file(GLOB plugin_lists CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/plugins/*/plugin.cmake)
+foreach(p ${plugin_lists})
+  include(${p})
+endforeach()

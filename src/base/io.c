@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files. Writing goes to "<path>.tmp-<pid>-<n>" beside the target and is renamed over it after fsync, so a crash or a full
+ * disk leaves the old file or none. */
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static whet_status sys_fail(const char *what, const char *path)
+{
+    int e = errno;
+    whet_status s = e == ENOENT || e == ENOTDIR ? WHET_ENOTFOUND : e == ENOMEM ? WHET_ENOMEM : WHET_EIO;
+    const char *cure = e == ENOSPC ? "; free some space and run the command again" : e == EACCES ? "; check the permissions" : "";
+    whet_fail(s, "%s failed: %s%s", what, strerror(e), cure);
+    whet_error_at_file(path);
+    return s;
+}
+
+struct whet_map {
+    void *data;
+    size_t size;
+    bool mapped;
+};
+
+whet_status whet_map_open(whet_map **out, const char *path)
+{
+    struct stat st;
+    whet_status status = WHET_OK;
+    whet_map *m = NULL;
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return sys_fail("opening", path);
+    if (fstat(fd, &st) != 0) {
+        status = sys_fail("reading", path);
+        goto done;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        status = whet_fail(WHET_EINVAL, "not a regular file");
+        whet_error_at_file(path);
+        goto done;
+    }
+    m = whet_calloc(1, sizeof *m);
+    if (m == NULL) {
+        status = WHET_ENOMEM;
+        goto done;
+    }
+    m->size = (size_t)st.st_size;
+    if (m->size == 0) {
+        static char nothing[1];
+        m->data = nothing;
+    } else {
+        m->data = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        m->mapped = m->data != MAP_FAILED;
+        if (!m->mapped) {
+            status = sys_fail("mapping", path);
+            whet_free(m);
+            goto done;
+        }
+    }
+    *out = m;
+done:
+    close(fd);
+    return status;
+}
+
+void whet_map_close(whet_map *m)
+{
+    if (m == NULL) return;
+    if (m->mapped) munmap(m->data, m->size);
+    whet_free(m);
+}
+
+const uint8_t *whet_map_data(const whet_map *m)
+{
+    return m->data;
+}
+
+size_t whet_map_size(const whet_map *m)
+{
+    return m->size;
+}
+
+whet_status whet_file_read(uint8_t **out, size_t *size, const char *path, size_t limit)
+{
+    whet_map *m = NULL;
+    whet_status status = WHET_OK;
+    *out = NULL;
+    *size = 0;
+    WHET_TRY(whet_map_open(&m, path));
+    if (m->size > limit) {
+        status = whet_fail(WHET_EFORMAT, "file has %zu bytes, the limit here is %zu", m->size, limit);
+        whet_error_at_file(path);
+        goto done;
+    }
+    *out = whet_alloc(m->size + 1);
+    if (*out == NULL) {
+        status = WHET_ENOMEM;
+        goto done;
+    }
+    memcpy(*out, m->data, m->size);
+    (*out)[m->size] = 0;
+    *size = m->size;
+done:
+    whet_map_close(m);
+    return status;
+}
+
+struct whet_writer {
+    FILE *f;
+    char *path, *tmp;
+    uint64_t offset;
+    whet_status status;
+};
+
+whet_status whet_writer_open(whet_writer **out, const char *path)
+{
+    static atomic_uint serial;
+    whet_writer *w = whet_calloc(1, sizeof *w);
+    whet_status status = WHET_OK;
+    *out = NULL;
+    if (w == NULL) return WHET_ENOMEM;
+    w->path = whet_strdup(path);
+    w->tmp = whet_format("%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1u));
+    if (w->path == NULL || w->tmp == NULL) {
+        status = WHET_ENOMEM;
+        goto done;
+    }
+    w->f = fopen(w->tmp, "wbxe");
+    if (w->f == NULL) {
+        status = sys_fail("writing", path);
+        goto done;
+    }
+    *out = w;
+    w = NULL;
+done:
+    if (w != NULL) {
+        whet_free(w->path);
+        whet_free(w->tmp);
+        whet_free(w);
+    }
+    return status;
+}
+
+whet_status whet_writer_write(whet_writer *w, const void *data, size_t n)
+{
+    if (w->status == WHET_OK && n != 0 && fwrite(data, 1, n, w->f) != n) w->status = sys_fail("writing", w->path);
+    w->offset += n;
+    return w->status;
+}
+
+uint64_t whet_writer_offset(const whet_writer *w)
+{
+    return w->offset;
+}
+
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL ? whet_strdup(".") : whet_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    whet_free(dir);
+}
+
+static void writer_free(whet_writer *w)
+{
+    whet_free(w->path);
+    whet_free(w->tmp);
+    whet_free(w);
+}
+
+whet_status whet_writer_commit(whet_writer *w)
+{
+    whet_status status = w->status;
+    if (status == WHET_OK && (fflush(w->f) != 0 || fsync(fileno(w->f)) != 0)) status = sys_fail("writing", w->path);
+    if (fclose(w->f) != 0 && status == WHET_OK) status = sys_fail("writing", w->path);
+    if (status == WHET_OK && rename(w->tmp, w->path) != 0) status = sys_fail("writing", w->path);
+    if (status == WHET_OK)
+        sync_folder(w->path);
+    else
+        unlink(w->tmp);
+    writer_free(w);
+    return status;
+}
+
+void whet_writer_abort(whet_writer *w)
+{
+    if (w == NULL) return;
+    fclose(w->f);
+    unlink(w->tmp);
+    writer_free(w);
+}
+
+whet_status whet_file_write(const char *path, const void *data, size_t n)
+{
+    whet_writer *w = NULL;
+    WHET_TRY(whet_writer_open(&w, path));
+    whet_writer_write(w, data, n); /* the error sticks until commit */
+    return whet_writer_commit(w);
+}
+
+bool whet_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool whet_dir_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int64_t whet_file_size(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -1;
+}
+
+whet_status whet_mkdirs(const char *path)
+{
+    char *p = whet_strdup(path);
+    whet_status status = WHET_OK;
+    if (p == NULL) return WHET_ENOMEM;
+    for (char *s = p + 1; status == WHET_OK; s++) {
+        if (*s != '/' && *s != '\0') continue;
+        char c = *s;
+        *s = '\0';
+        if (mkdir(p, 0777) != 0 && !(errno == EEXIST && whet_dir_exists(p))) status = sys_fail("making the folder", p);
+        *s = c;
+        if (c == '\0') break;
+    }
+    whet_free(p);
+    return status;
+}
+
+char *whet_path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    return whet_format("%s%s%s", dir, n > 0 && dir[n - 1] == '/' ? "" : "/", name);
+}
+
+const char *whet_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+const char *whet_path_ext(const char *path)
+{
+    const char *base = whet_path_base(path), *dot = strrchr(base, '.');
+    return dot != NULL && dot != base ? dot : "";
+}
+
+bool whet_path_is_inside(const char *rel)
+{
+    if (rel[0] == '\0' || rel[0] == '/') return false;
+    for (const char *p = rel; *p != '\0';) {
+        const char *end = strchr(p, '/');
+        size_t n = end != NULL ? (size_t)(end - p) : strlen(p);
+        if (n == 2 && p[0] == '.' && p[1] == '.') return false;
+        p += n;
+        while (*p == '/') p++;
+    }
+    return true;
+}
+
+static char *user_dir(const char *xdg, const char *sub, const char *fallback)
+{
+    const char *own = getenv("WHET_HOME"), *base = getenv(xdg), *home = getenv("HOME");
+    if (own != NULL && own[0] != '\0') return whet_path_join(own, sub);
+    if (base != NULL && base[0] == '/') return whet_path_join(base, "whet");
+    return whet_format("%s/%s/whet", home != NULL ? home : "/tmp", fallback);
+}
+
+char *whet_data_dir(void)
+{
+    return user_dir("XDG_DATA_HOME", "data", ".local/share");
+}
+
+char *whet_cache_dir(void)
+{
+    return user_dir("XDG_CACHE_HOME", "cache", ".cache");
+}
+
+char *whet_shared_dir(void)
+{
+    const char *own = getenv("WHET_SHARED");
+    if (own != NULL && own[0] != '\0') return whet_dir_exists(own) ? whet_strdup(own) : NULL;
+    return whet_file_exists("../shared/README.md") ? whet_strdup("../shared") : NULL;
+}
