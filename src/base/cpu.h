@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-typedef enum whet_isa {
+enum { /* bits of an ISA mask */
     WHET_ISA_REF = 0,
     WHET_ISA_AVX2 = 1 << 0,       /* avx2 fma f16c */
     WHET_ISA_AVX512 = 1 << 1,     /* avx512 f bw dq vl */
@@ -18,7 +18,7 @@ typedef enum whet_isa {
     WHET_ISA_NEON = 1 << 8,
     WHET_ISA_NEON_DOT = 1 << 9,
     WHET_ISA_NEON_FP16 = 1 << 10
-} whet_isa;
+};
 
 uint32_t whet_isa_detect(void); /* what the CPU and the kernel support */
 uint32_t whet_isa(void);        /* detected & mask */

@@ -19,6 +19,6 @@ bool whet_threads_inside(void); /* the calling thread is running a chunk */
 /* Takes chunks until none is left. Denormals are flushed meanwhile, whichever thread it is, so that a chunk gives the
  * same bits everywhere; the caller's mode comes back afterwards. */
 void whet_job_work(whet_job *job, int worker);
-void whet_job_serial(int n_chunks, whet_parallel_fn fn, void *arg);
+void whet_job_serial(const whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg);
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compute threads over OpenMP: shares libgomp's team with oneDNN, so that the two never fight for the cores. The only
+ * file with a parallel pragma. Chunks are taken from a counter of our own, which keeps both bodies alike and libgomp from
+ * allocating a work share. */
+#include <omp.h>
+
+#include "base/mem.h"
+#include "base/threads_common.h"
+
+struct whet_team {
+    int size;
+};
+
+static void touch(void *arg, int chunk, int worker)
+{
+    (void)arg;
+    (void)chunk;
+    (void)worker;
+}
+
+whet_status whet_team_create(whet_team **out, int n_threads)
+{
+    whet_team *team = NULL;
+    *out = NULL;
+    if (n_threads > 4096) return WHET_FAIL(WHET_EINVAL, "%d threads asked for, at most 4096", n_threads);
+    team = whet_calloc(1, sizeof *team);
+    if (!team) return WHET_ENOMEM;
+    team->size = n_threads > 0 ? n_threads : whet_cpu_count();
+    omp_set_dynamic(0);
+    whet_parallel(team, team->size, touch, NULL); /* the threads start here and not in the first run */
+    *out = team;
+    return WHET_OK;
+}
+
+void whet_team_free(whet_team *team) { whet_free(team); }
+
+int whet_team_size(const whet_team *team) { return team ? team->size : 1; }
+
+void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg)
+{
+    whet_job job = {fn, arg, n_chunks, 0};
+    if (!team || team->size == 1 || n_chunks <= 1 || whet_threads_inside()) {
+        whet_job_serial(team, n_chunks, fn, arg);
+        return;
+    }
+#pragma omp parallel num_threads(team->size) default(none) shared(job)
+    whet_job_work(&job, omp_get_thread_num());
+}

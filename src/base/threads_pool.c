@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compute threads over POSIX threads: workers spin a little for the next job, then sleep. For builds without OpenMP
+ * (clang, tsan, boards). Gives the same chunks as threads_omp.c. */
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/mem.h"
+#include "base/threads_common.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define RELAX() _mm_pause()
+#elif defined(__aarch64__)
+#define RELAX() __asm__ volatile("yield")
+#else
+#define RELAX() ((void)0)
+#endif
+
+enum { SPINS = 4000 }; /* some tens of microseconds: longer than the gap between two operators */
+
+struct whet_team {
+    int size, started;
+    whet_job job;
+    _Atomic unsigned epoch;   /* one more for each job */
+    _Atomic int pending;      /* workers still in the present job */
+    _Atomic int sleepers;
+    bool stop;                /* read after an epoch change */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t *threads;
+    struct seat { whet_team *team; int worker; } *seats;
+};
+
+static void wait_for_epoch(whet_team *team, unsigned old)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&team->epoch, memory_order_acquire) != old) return;
+        RELAX();
+    }
+    pthread_mutex_lock(&team->lock);
+    atomic_fetch_add(&team->sleepers, 1);
+    while (atomic_load(&team->epoch) == old) pthread_cond_wait(&team->wake, &team->lock);
+    atomic_fetch_sub(&team->sleepers, 1);
+    pthread_mutex_unlock(&team->lock);
+}
+
+static void *work(void *arg)
+{
+    const struct seat *seat = arg;
+    whet_team *team = seat->team;
+    unsigned epoch = 0;
+    for (;;) {
+        wait_for_epoch(team, epoch);
+        epoch++;
+        if (team->stop) break;
+        whet_job_work(&team->job, seat->worker);
+        atomic_fetch_sub_explicit(&team->pending, 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static void next_epoch(whet_team *team)
+{
+    atomic_fetch_add(&team->epoch, 1);
+    if (atomic_load(&team->sleepers) > 0) {
+        pthread_mutex_lock(&team->lock);
+        pthread_cond_broadcast(&team->wake);
+        pthread_mutex_unlock(&team->lock);
+    }
+}
+
+whet_status whet_team_create(whet_team **out, int n_threads)
+{
+    whet_team *team = NULL;
+    *out = NULL;
+    if (n_threads > 4096) return WHET_FAIL(WHET_EINVAL, "%d threads asked for, at most 4096", n_threads);
+    if (n_threads <= 0) n_threads = whet_cpu_count();
+    team = whet_calloc(1, sizeof *team);
+    if (!team) return WHET_ENOMEM;
+    team->size = n_threads;
+    pthread_mutex_init(&team->lock, NULL);
+    pthread_cond_init(&team->wake, NULL);
+    team->threads = whet_calloc((size_t)n_threads, sizeof *team->threads);
+    team->seats = whet_calloc((size_t)n_threads, sizeof *team->seats);
+    if (!team->threads || !team->seats) {
+        whet_team_free(team);
+        return WHET_ENOMEM;
+    }
+    for (int i = 1; i < n_threads; i++) {
+        team->seats[i] = (struct seat){team, i};
+        if (pthread_create(&team->threads[i], NULL, work, &team->seats[i]) != 0) {
+            whet_team_free(team);
+            return WHET_FAIL(WHET_EIO, "cannot start compute thread %d of %d", i, n_threads);
+        }
+        team->started++;
+    }
+    *out = team;
+    return WHET_OK;
+}
+
+void whet_team_free(whet_team *team)
+{
+    if (!team) return;
+    team->stop = true;
+    next_epoch(team);
+    for (int i = 1; i <= team->started; i++) pthread_join(team->threads[i], NULL);
+    pthread_cond_destroy(&team->wake);
+    pthread_mutex_destroy(&team->lock);
+    whet_free(team->threads);
+    whet_free(team->seats);
+    whet_free(team);
+}
+
+int whet_team_size(const whet_team *team) { return team ? team->size : 1; }
+
+void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg)
+{
+    int spins = 0;
+    if (!team || team->size == 1 || n_chunks <= 1 || whet_threads_inside()) {
+        whet_job_serial(team, n_chunks, fn, arg);
+        return;
+    }
+    team->job.fn = fn;
+    team->job.arg = arg;
+    team->job.n_chunks = n_chunks;
+    atomic_store_explicit(&team->job.next, 0, memory_order_relaxed);
+    atomic_store_explicit(&team->pending, team->started, memory_order_relaxed);
+    next_epoch(team);
+    whet_job_work(&team->job, 0);
+    while (atomic_load_explicit(&team->pending, memory_order_acquire) > 0) {
+        if (++spins < SPINS) RELAX();
+        else sched_yield(); /* a worker lost its core: do not keep it from coming back */
+    }
+}
