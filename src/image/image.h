@@ -32,5 +32,14 @@ typedef enum whet_filter {
 } whet_filter;
 whet_status whet_image_resize(whet_image *out, const whet_image *src, int width, int height, whet_resize_lib lib,
                               whet_filter filter, int antialias);
+/* The same, unrounded: out has height * width * channels floats. Only TensorFlow's resize gives fractions. EUNSUPPORTED if
+ * the library has no such filter. */
+whet_status whet_image_resize_f32(float *out, const whet_image *src, int width, int height, whet_resize_lib lib,
+                                  whet_filter filter, int antialias);
+const char *whet_resize_lib_name(whet_resize_lib lib); /* "pillow", "opencv", "tf" */
+const char *whet_filter_name(whet_filter filter);      /* "bilinear", ... */
+/* EINVAL for an unknown name; "linear" and "cubic" are taken for bilinear and bicubic. */
+whet_status whet_resize_lib_parse(const char *name, whet_resize_lib *lib);
+whet_status whet_filter_parse(const char *name, whet_filter *filter);
 
 #endif
