@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: finds the command in the table, parses its options, installs the interrupt handler, runs it. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd.h"
+#include "whet/whet.h"
+
+static void on_signal(int sig)
+{
+    static volatile sig_atomic_t count;
+    (void)sig;
+    if (++count >= 3) _exit(130); /* the third Ctrl-C does not wait for anything */
+    whet_cancel();
+}
+
+static void on_log(void *arg, whet_log_level level, const char *text)
+{
+    const cli *c = arg;
+    if (level == WHET_LOG_DEBUG && !c->verbose) return;
+    if (level == WHET_LOG_INFO && c->quiet) return;
+    fprintf(stderr, "%s%s\n", level == WHET_LOG_WARN ? "warning: " : "", text);
+}
+
+typedef struct common { cli c; int help; } common;
+
+static const opt common_opts[] = {
+    {"json", 0, OPT_MAYBE, "FILE", "print the result as JSON, or write it to FILE", offsetof(common, c.json)},
+    {"quiet", 'q', OPT_FLAG, NULL, "no progress and no talk on stderr", offsetof(common, c.quiet)},
+    {"verbose", 'v', OPT_FLAG, NULL, "tell more on stderr", offsetof(common, c.verbose)},
+    {"no-color", 0, OPT_FLAG, NULL, "no colours (also by the variable NO_COLOR)", offsetof(common, c.no_color)},
+    {"help", 'h', OPT_FLAG, NULL, "this help", offsetof(common, help)},
+    OPT_END};
+
+static int terminal_width(void)
+{
+    struct winsize w;
+    const char *columns = getenv("COLUMNS");
+    if (columns != NULL && atoi(columns) >= 40) return WHET_MIN(atoi(columns), 400);
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40) return w.ws_col;
+    return 80;
+}
+
+static void print_help(const cmd *m)
+{
+    printf("usage: whet %s %s\n\n%s\n", m->name, m->usage, m->summary);
+    if (m->details != NULL) printf("\n%s\n", m->details);
+    if (m->opts != NULL) {
+        printf("\noptions:\n");
+        opt_print(m->opts, 80);
+    }
+    printf("\ncommon options:\n");
+    opt_print(common_opts, 80);
+    if (m->examples != NULL) printf("\nexamples:\n%s\n", m->examples);
+}
+
+static int run(const cmd *m, int argc, char **argv)
+{
+    common k = {0};
+    int code = 3;
+    void *args = whet_calloc(1, m->args_size);
+    if (args == NULL) return cli_finish(&k.c, WHET_ENOMEM, NULL);
+    if (m->defaults != NULL) m->defaults(args);
+    whet_status status = opt_parse(common_opts, &k, m->opts, args, &argc, argv);
+    if (status == WHET_EINVAL) {
+        code = cli_usage(&k.c, m->name, "%s", whet_error_message());
+    } else if (status != WHET_OK) {
+        code = cli_finish(&k.c, status, NULL);
+    } else if (k.help) {
+        print_help(m);
+        code = 0;
+    } else {
+        k.c.width = terminal_width();
+        k.c.err_tty = isatty(STDERR_FILENO) != 0;
+        k.c.color = isatty(STDOUT_FILENO) != 0 && getenv("NO_COLOR") == NULL && !k.c.no_color;
+        whet_log_set(on_log, &k.c);
+        code = m->run(&k.c, args, argc, argv);
+        whet_log_set(NULL, NULL);
+    }
+    opt_dispose(m->opts, args);
+    whet_free(args);
+    if (fflush(stdout) != 0 && code == 0) {
+        fprintf(stderr, "whet: writing to standard output failed\n");
+        code = 3;
+    }
+    return code;
+}
+
+static const char *command_name(const void *arg, int i)
+{
+    (void)arg;
+    return cmd_at(i)->hidden ? NULL : cmd_at(i)->name;
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction act = {.sa_handler = on_signal};
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    char *help[] = {(char *)"help", NULL}, *version[] = {(char *)"version", NULL};
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        int code = run(cmd_find("help"), 1, help);
+        return argc < 2 ? 2 : code;
+    }
+    if (strcmp(argv[1], "--version") == 0) return run(cmd_find("version"), 1, version);
+    const cmd *m = cmd_find(argv[1]);
+    if (m == NULL) {
+        const char *near = opt_nearest(argv[1], command_name, NULL, cmd_count());
+        if (near != NULL)
+            fprintf(stderr, "whet: '%s' is not a command; did you mean '%s'?\n", argv[1], near);
+        else
+            fprintf(stderr, "whet: '%s' is not a command; `whet help` lists them\n", argv[1]);
+        return 2;
+    }
+    return run(m, argc - 1, argv + 1);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "opt.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+
+static int distance(const char *a, const char *b)
+{
+    int row[64];
+    size_t n = strlen(b);
+    if (n > 62 || strlen(a) > 62) return 99;
+    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n; j++) {
+            int best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = WHET_MIN(best, WHET_MIN(row[j], row[j - 1]) + 1);
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *opt_nearest(const char *word, const char *(*name)(const void *arg, int i), const void *arg, int n)
+{
+    const char *best = NULL;
+    int best_distance = WHET_MAX(2, (int)strlen(word) / 3) + 1;
+    for (int i = 0; i < n; i++) {
+        const char *candidate = name(arg, i);
+        int d = candidate == NULL ? 99 : distance(word, candidate);
+        if (d < best_distance) {
+            best = candidate;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static int table_len(const opt *t)
+{
+    int n = 0;
+    while (t != NULL && t[n].name != NULL) n++;
+    return n;
+}
+
+typedef struct two_tables { const opt *a, *b; int na; } two_tables;
+
+static const char *two_name(const void *arg, int i)
+{
+    const two_tables *t = arg;
+    return i < t->na ? t->a[i].name : t->b[i - t->na].name;
+}
+
+static whet_status unknown(const char *word, const opt *common, const opt *own)
+{
+    two_tables t = {common, own, table_len(common)};
+    const char *near = opt_nearest(word, two_name, &t, t.na + table_len(own));
+    if (near != NULL) return WHET_FAIL(WHET_EINVAL, "unknown option '--%s'; did you mean '--%s'?", word, near);
+    return WHET_FAIL(WHET_EINVAL, "unknown option '--%s'", word);
+}
+
+static const opt *find(const opt *t, const char *name, size_t len, char letter)
+{
+    for (; t != NULL && t->name != NULL; t++)
+        if (letter != 0 ? t->letter == letter : strlen(t->name) == len && strncmp(t->name, name, len) == 0) return t;
+    return NULL;
+}
+
+static bool in_choice(const char *choice, const char *value)
+{
+    size_t n = strlen(value);
+    for (const char *p = choice; p != NULL; p = strchr(p, '|')) {
+        if (*p == '|') p++;
+        if (strncmp(p, value, n) == 0 && (p[n] == '|' || p[n] == '\0')) return true;
+    }
+    return false;
+}
+
+static whet_status store(const opt *o, void *args, const char *value)
+{
+    char *dst = (char *)args + o->offset;
+    char *end = NULL;
+    errno = 0;
+    if (o->kind == OPT_INT) {
+        long long x = strtoll(value, &end, 10);
+        if (end == value || *end != '\0' || errno != 0)
+            return WHET_FAIL(WHET_EINVAL, "--%s wants a whole number, not '%s'", o->name, value);
+        *(int64_t *)(void *)dst = x;
+    } else if (o->kind == OPT_REAL) {
+        double x = strtod(value, &end);
+        if (end == value || *end != '\0' || errno != 0 || x != x)
+            return WHET_FAIL(WHET_EINVAL, "--%s wants a number, not '%s'", o->name, value);
+        *(double *)(void *)dst = x;
+    } else if (o->kind == OPT_LIST) {
+        opt_list *l = (opt_list *)(void *)dst;
+        size_t cap = (size_t)l->cap;
+        if (!WHET_GROW((void **)&l->items, (size_t)l->n, &cap)) return WHET_ENOMEM;
+        l->cap = (int)cap;
+        l->items[l->n++] = value;
+    } else {
+        if (o->arg != NULL && strchr(o->arg, '|') != NULL && !in_choice(o->arg, value))
+            return WHET_FAIL(WHET_EINVAL, "--%s wants one of %s, not '%s'", o->name, o->arg, value);
+        *(const char **)(void *)dst = value;
+    }
+    return WHET_OK;
+}
+
+whet_status opt_parse(const opt *common, void *common_args, const opt *own, void *own_args, int *argc, char **argv)
+{
+    int rest = 1;
+    bool ended = false;
+    for (int i = 1; i < *argc; i++) {
+        char *a = argv[i];
+        if (ended || a[0] != '-' || a[1] == '\0') {
+            argv[rest++] = a;
+            continue;
+        }
+        if (strcmp(a, "--") == 0) {
+            ended = true;
+            continue;
+        }
+        bool word = a[1] == '-';
+        const char *name = word ? a + 2 : a + 1;
+        const char *equals = word ? strchr(name, '=') : NULL;
+        size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
+        bool unset = false;
+        void *args = own_args;
+        if (!word && (name[1] != '\0' || (name[0] >= '0' && name[0] <= '9')))
+            return WHET_FAIL(WHET_EINVAL, "'%s' is no option; write --name or -x", a);
+        const opt *o = find(own, name, len, word ? 0 : name[0]);
+        if (o == NULL) {
+            args = common_args;
+            o = find(common, name, len, word ? 0 : name[0]);
+        }
+        if (o == NULL && word && strncmp(name, "no-", 3) == 0) {
+            args = own_args;
+            o = find(own, name + 3, len - 3, 0);
+            unset = o != NULL && o->kind == OPT_FLAG;
+            if (!unset) o = NULL;
+        }
+        if (o == NULL) {
+            char text[64];
+            snprintf(text, sizeof text, "%.*s", (int)WHET_MIN(len, (size_t)60), name);
+            if (word) return unknown(text, common, own);
+            return WHET_FAIL(WHET_EINVAL, "unknown option '-%c'", name[0]);
+        }
+        if (o->kind == OPT_FLAG) {
+            if (equals != NULL) return WHET_FAIL(WHET_EINVAL, "--%s takes no value", o->name);
+            *(int *)(void *)((char *)args + o->offset) = unset ? 0 : 1;
+            continue;
+        }
+        if (o->kind == OPT_MAYBE) {
+            *(const char **)(void *)((char *)args + o->offset) = equals != NULL ? equals + 1 : "";
+            continue;
+        }
+        if (equals == NULL && i + 1 >= *argc) return WHET_FAIL(WHET_EINVAL, "--%s wants a value (%s)", o->name, o->arg);
+        WHET_TRY(store(o, args, equals != NULL ? equals + 1 : argv[++i]));
+    }
+    *argc = rest;
+    return WHET_OK;
+}
+
+void opt_dispose(const opt *own, void *own_args)
+{
+    for (; own != NULL && own->name != NULL; own++)
+        if (own->kind == OPT_LIST) whet_free(((opt_list *)(void *)((char *)own_args + own->offset))->items);
+}
+
+static void wrap(const char *text, int column, int width)
+{
+    int at = column;
+    while (*text != '\0') {
+        int n = (int)strcspn(text, " ");
+        if (at > column && at + 1 + n > width) {
+            printf("\n%*s", column, "");
+            at = column;
+        } else if (at > column) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", n, text);
+        at += n;
+        text += n;
+        while (*text == ' ') text++;
+    }
+    putchar('\n');
+}
+
+void opt_print(const opt *t, int width)
+{
+    const int column = 28;
+    for (; t != NULL && t->name != NULL; t++) {
+        char left[160];
+        char letter[8] = "    ";
+        if (t->letter != 0) snprintf(letter, sizeof letter, "-%c, ", t->letter);
+        const char *arg = t->arg != NULL ? t->arg : "";
+        if (t->kind == OPT_FLAG)
+            snprintf(left, sizeof left, "  %s--%s", letter, t->name);
+        else if (t->kind == OPT_MAYBE)
+            snprintf(left, sizeof left, "  %s--%s[=%s]", letter, t->name, arg);
+        else
+            snprintf(left, sizeof left, "  %s--%s %s", letter, t->name, arg);
+        int n = printf("%s", left);
+        if (n > column - 2) printf("\n%*s", column, "");
+        else printf("%*s", column - n, "");
+        wrap(t->help, column, width);
+    }
+}
