@@ -1,2 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
+set(CMAKE_INSTALL_LIBDIR lib CACHE PATH "libraries below the prefix")
 include(GNUInstallDirs)
+if(TARGET whet)
+  install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS libwhet_static libwhet_shared
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+  set(requires "sqlite3, jansson, libpng, libjpeg, zlib")
+  if(NOT WHET_MINIMAL)
+    string(APPEND requires ", libwebp, yaml-0.1, libcurl, libarchive")
+  endif()
+  set(private "-lm -ldl -lpthread")
+  if(WHET_ONEDNN)
+    string(APPEND private " -ldnnl")
+  endif()
+  if(WHET_THREADS_USED STREQUAL "omp")
+    string(APPEND private " -lgomp")
+  endif()
+  # The prefix is found from the file's own place, so that the tree can be moved.
+  file(WRITE ${CMAKE_BINARY_DIR}/whet.pc
+"prefix=\${pcfiledir}/../..
+libdir=\${prefix}/${CMAKE_INSTALL_LIBDIR}
+includedir=\${prefix}/include
+
+Name: whet
+Description: train, convert, run and measure image models
+Version: ${PROJECT_VERSION}
+Requires.private: ${requires}
+Libs: -L\${libdir} -lwhet
+Libs.private: ${private}
+Cflags: -I\${includedir}
+")
+  install(FILES ${CMAKE_BINARY_DIR}/whet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(FILES ${CMAKE_BINARY_DIR}/share/whet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${CMAKE_BINARY_DIR}/share/whet.bash DESTINATION share/bash-completion/completions RENAME whet)
+    install(FILES ${CMAKE_BINARY_DIR}/share/_whet DESTINATION share/zsh/site-functions)
+    install(FILES ${CMAKE_BINARY_DIR}/share/whet.fish DESTINATION share/fish/vendor_completions.d)
+  endif()
+endif()

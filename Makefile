@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin front of CMake. `make help` lists the targets.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+CMAKE_ARGS ?=
+PYTHON ?= python3
+
+.PHONY: all build demo test test-extended ci-sanitize install bench bench-peers clean help setup setup-test
+all: build
+
+help:
+	@echo "make                 build $(BUILD)/whet and libwhet"
+	@echo "make demo            set up everything and run studies/demo.yaml"
+	@echo "make test            set up everything and run the test suite"
+	@echo "make test-extended   the slower tiers (docs/TESTING.md)"
+	@echo "make bench           native against its peers (docs/PERFORMANCE.md)"
+	@echo "make install         into PREFIX=$(PREFIX) (DESTDIR honoured)"
+	@echo "make clean           remove $(BUILD)"
+
+setup:
+	@tools/setup.sh build
+
+setup-test:
+	@tools/setup.sh build test
+
+$(BUILD)/build.ninja:
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+build:
+	@tools/setup.sh --check build
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS)
+
+demo: setup
+	@$(MAKE) --no-print-directory build CMAKE_ARGS="$(CMAKE_ARGS)"
+	@$(BUILD)/whet runtimes install ort || echo "continuing without ONNX Runtime: its rows will say why"
+	@$(BUILD)/whet study studies/demo.yaml
+
+test: setup-test
+	@$(MAKE) --no-print-directory build CMAKE_ARGS="$(CMAKE_ARGS)"
+	@$(BUILD)/whet runtimes install ort || echo "continuing without ONNX Runtime: its tests will be skipped"
+	@$(PYTHON) tools/run_tests.py $(BUILD)
+
+test-extended: setup-test
+	@tools/setup.sh build test extended
+	@$(MAKE) --no-print-directory build CMAKE_ARGS="$(CMAKE_ARGS)"
+	@$(BUILD)/whet runtimes install ort
+	@tools/test_extended.sh $(BUILD)
+
+bench: build
+	@bench/run.sh $(BUILD)
+
+install: build
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@rm -rf $(BUILD)

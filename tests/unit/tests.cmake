@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+add_test(NAME unit.layers COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/check_layers.py ${CMAKE_SOURCE_DIR})
+set_tests_properties(unit.layers PROPERTIES LABELS unit TIMEOUT 60)

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests that CTest knows, two at a time, counts per group, and lists skips with their reasons.
+
+usage: run_tests.py BUILD [--group unit,ops] [--jobs 2] [--counts FILE] [--update-counts] [--exclude GROUP,...]
+
+The number of executed tests per group is compared with tests/expected_counts.txt when WHET_REQUIRE is set: a fall fails.
+A cmocka program counts each of its tests; any other test counts by its last "N passed, N failed[, N skipped]" line.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
+
+
+def listing(build):
+    text = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], check=True, capture_output=True, text=True).stdout
+    for test in json.loads(text)["tests"]:
+        props = {p["name"]: p["value"] for p in test.get("properties", [])}
+        if "command" not in test:
+            continue
+        yield {"name": test["name"], "command": test["command"], "group": (props.get("LABELS") or ["other"])[0],
+               "cwd": props.get("WORKING_DIRECTORY", "."), "timeout": float(props.get("TIMEOUT", 300)),
+               "env": dict(e.split("=", 1) for e in props.get("ENVIRONMENT", [])),
+               "serial": bool(props.get("RUN_SERIAL", False))}
+
+
+def run(test):
+    start = time.time()
+    process = subprocess.Popen(test["command"], cwd=test["cwd"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env={**os.environ, **test["env"]}, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=test["timeout"])
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        output += f"\ntimed out after {test['timeout']:.0f} s\n".encode()
+        process.returncode = 124
+    text = output.decode("utf-8", "replace")
+    return {**test, "code": process.returncode, "output": text, "seconds": time.time() - start, **count(text, process.returncode)}
+
+
+def count(text, code):
+    ran = [int(n) for n in re.findall(r"^\[==========\].*?(\d+) test\(s\) run\.", text, re.M)]
+    skips = re.findall(r"^SKIP: (.*)$", text, re.M)
+    if ran:
+        passed = sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) test\(s\)\.", text, re.M))
+        skipped = sum(int(n) for n in re.findall(r"^\[  SKIPPED \] (\d+) test\(s\)", text, re.M))
+        failed = sum(ran) - passed - skipped
+    else:
+        last = SUMMARY.findall(text)
+        passed, failed, skipped = (int(x or 0) for x in last[-1]) if last else (int(code == 0), int(code != 0), 0)
+    if code != 0 and failed <= 0:
+        failed = 1
+    return {"passed": passed, "failed": failed, "skipped": skipped, "skips": skips}
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("build")
+    ap.add_argument("--group", default="")
+    ap.add_argument("--exclude", default="")
+    ap.add_argument("--jobs", type=int, default=2)
+    ap.add_argument("--counts", default="tests/expected_counts.txt")
+    ap.add_argument("--update-counts", action="store_true")
+    args = ap.parse_args()
+    start = time.time()
+    groups = set(filter(None, args.group.split(",")))
+    excluded = set(filter(None, args.exclude.split(",")))
+    tests = [t for t in listing(args.build) if (not groups or t["group"] in groups) and t["group"] not in excluded]
+    if not tests:
+        print("no tests found")
+        return 1
+    log = pathlib.Path(args.build) / "test-logs"
+    log.mkdir(exist_ok=True)
+    done = []
+
+    def note(result):
+        done.append(result)
+        (log / (result["name"] + ".txt")).write_text(result["output"])
+        word = "ok    " if result["failed"] == 0 else "FAILED"
+        print(f"{word} {result['name']:<44} {result['passed']:4d} passed {result['skipped']:3d} skipped {result['seconds']:6.1f} s", flush=True)
+        if result["failed"]:
+            print("\n".join("    " + line for line in result["output"].splitlines()[-40:]), flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(run, t) for t in tests if not t["serial"]]):
+            note(future.result())
+    for test in tests:
+        if test["serial"]:
+            note(run(test))
+
+    totals = {}
+    for r in done:
+        g = totals.setdefault(r["group"], [0, 0, 0])
+        for i, key in enumerate(("passed", "failed", "skipped")):
+            g[i] += r[key]
+    print("\ngroup        passed  failed  skipped")
+    for g in sorted(totals):
+        print(f"{g:<12} {totals[g][0]:6d}  {totals[g][1]:6d}  {totals[g][2]:7d}")
+    reasons = sorted({s for r in done for s in r["skips"]})
+    if reasons:
+        print("\nskipped because:")
+        for reason in reasons:
+            print("  " + reason)
+
+    bad = [r for r in done if r["failed"]]
+    fallen = []
+    counts = pathlib.Path(args.counts)
+    executed = {g: v[0] + v[1] for g, v in totals.items()}
+    if args.update_counts:
+        counts.write_text("# executed tests per group; a fall fails where WHET_REQUIRE is set\n" +
+                          "".join(f"{g} {executed[g]}\n" for g in sorted(executed)))
+    elif os.environ.get("WHET_REQUIRE") and counts.exists():
+        for line in counts.read_text().splitlines():
+            if not line.strip() or line.startswith("#"):
+                continue
+            g, n = line.split()
+            if g in excluded or (groups and g not in groups):
+                continue
+            if executed.get(g, 0) < int(n):
+                fallen.append(f"group {g}: {executed.get(g, 0)} tests executed, {n} expected (tests/expected_counts.txt)")
+    for f in fallen:
+        print("FAILED " + f)
+    for r in bad:
+        print(f"FAILED {r['name']}: again with: {' '.join(r['command'])}")
+    print(f"\nfinished in {time.time() - start:.0f} s")
+    print(f"{sum(v[0] for v in totals.values())} passed, {sum(v[1] for v in totals.values()) + len(fallen)} failed, "
+          f"{sum(v[2] for v in totals.values())} skipped")
+    return 1 if bad or fallen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
