@@ -14,7 +14,7 @@ enum { PANEL = 32 };
 static void axis_range(whet_conv_axis *a)
 {
     a->lo = a->hi = 0;
-    for (int k = 0; k < a->n; k++) {
+    for (int k = 0; k < a->n && a->count > 0; k++) {
         const int64_t last = (a->count - 1) * a->step + a->off[k] + 1;
         if (k == 0 || a->off[k] < a->lo) a->lo = a->off[k];
         if (k == 0 || last > a->hi) a->hi = last;
@@ -89,7 +89,7 @@ static int64_t group_blocks(const whet_conv_pass *p) { return (p->oc / p->groups
 
 int64_t whet_conv_blocks(const whet_conv_pass *p) { return group_blocks(p) * p->groups; }
 
-void whet_conv_pack(const whet_conv_pass *p, float *dst, const float *weights, const whet_conv_geom *g, bool backward,
+void whet_conv_pack(const whet_conv_pass *p, float *dst, const float *weights, const whet_conv2d_geom *g, bool backward,
                     int64_t b0, int64_t b1)
 {
     const ptrdiff_t plane = (ptrdiff_t)g->kh * g->kw, per_oc = (ptrdiff_t)(g->ic / g->groups) * plane;
@@ -126,6 +126,10 @@ static void copy_rows(float *dst, const float *src, int64_t h, int64_t w, int64_
 static void fill(float *dst, ptrdiff_t step, const whet_conv_image *im, const float *add, const float *bias, int64_t m, int64_t n)
 {
     for (int64_t i = 0; i < m; i++) {
+        if (!bias && !add && im->lo <= 0.0f && im->hi >= 0.0f) {
+            memset(dst + i * step, 0, (size_t)n * sizeof *dst);
+            continue;
+        }
         for (int64_t j = 0; j < n; j++) {
             float x = bias ? bias[j] : 0.0f;
             if (add) x += add[i * step + j];
@@ -175,14 +179,14 @@ void whet_conv_run(const whet_conv_pass *p, const whet_conv_image *im, int64_t y
     }
 }
 
-static void wgrad_axes(const whet_conv_geom *g, whet_conv_axis *y, whet_conv_axis *x, bool *pad)
+static void wgrad_axes(const whet_conv2d_geom *g, whet_conv_axis *y, whet_conv_axis *x, bool *pad)
 {
     whet_conv_axis_forward(y, g->h, g->oh, g->kh, g->sh, g->dh, g->pt);
     whet_conv_axis_forward(x, g->w, g->ow, g->kw, g->sw, g->dw, g->pl);
     *pad = y->lo < 0 || x->lo < 0 || y->hi > g->h || x->hi > g->w;
 }
 
-size_t whet_conv_wgrad_scratch(const whet_conv_geom *g)
+size_t whet_conv_wgrad_scratch(const whet_conv2d_geom *g)
 {
     whet_conv_axis y, x;
     bool pad = false;
@@ -190,7 +194,7 @@ size_t whet_conv_wgrad_scratch(const whet_conv_geom *g)
     return pad ? (size_t)((y.hi - y.lo) * (x.hi - x.lo) * g->ic) : 0;
 }
 
-void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv_geom *g, const float *src, const float *diff_dst,
+void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
                      float *acc, float *scratch, int64_t c0, int64_t c1)
 {
     enum { L2_FLOATS = 64 * 1024 };
@@ -226,7 +230,7 @@ void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv_geom *g, co
     }
 }
 
-void whet_conv_wgrad_sum(const whet_conv_geom *g, float *dst, const float *acc, int parts, int64_t r0, int64_t r1)
+void whet_conv_wgrad_sum(const whet_conv2d_geom *g, float *dst, const float *acc, int parts, int64_t r0, int64_t r1)
 {
     const int64_t ic_g = g->ic / g->groups, oc_g = g->oc / g->groups, plane = (int64_t)g->kh * g->kw, kk = plane * ic_g;
     const int64_t size = g->groups * kk * oc_g;

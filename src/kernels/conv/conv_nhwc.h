@@ -15,10 +15,10 @@
 
 enum { WHET_CONV_MAX_TAPS = 16 }; /* a direction */
 
-typedef struct whet_conv_geom {
+typedef struct whet_conv2d_geom {
     int64_t n, h, w, ic, oh, ow, oc; /* of the forward convolution */
     int kh, kw, sh, sw, dh, dw, pt, pl, groups;
-} whet_conv_geom;
+} whet_conv2d_geom;
 
 typedef struct whet_conv_axis {
     int64_t in;               /* input size */
@@ -53,7 +53,7 @@ size_t whet_conv_scratch(const whet_conv_pass *p, int64_t rows);
  * backward: channels swapped, as the data gradient needs. */
 size_t whet_conv_weights_size(const whet_conv_pass *p);
 int64_t whet_conv_blocks(const whet_conv_pass *p);
-void whet_conv_pack(const whet_conv_pass *p, float *dst, const float *weights, const whet_conv_geom *g, bool backward,
+void whet_conv_pack(const whet_conv_pass *p, float *dst, const float *weights, const whet_conv2d_geom *g, bool backward,
                     int64_t b0, int64_t b1);
 
 typedef struct whet_conv_image {
@@ -65,10 +65,10 @@ typedef struct whet_conv_image {
 void whet_conv_run(const whet_conv_pass *p, const whet_conv_image *im, int64_t y0, int64_t y1, int64_t c0, int64_t c1);
 
 /* Weight gradient: adds one image's part, output channels [c0, c1) of each group, to acc[group][kh][kw][ic/g][oc/g]. */
-size_t whet_conv_wgrad_scratch(const whet_conv_geom *g);
-void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv_geom *g, const float *src, const float *diff_dst,
+size_t whet_conv_wgrad_scratch(const whet_conv2d_geom *g);
+void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
                      float *acc, float *scratch, int64_t c0, int64_t c1);
 /* dst (OIHW) = sum of `parts` partial sums, in order, for forward-kernel rows [r0, r1) of groups*kh*kw*(ic/g). */
-void whet_conv_wgrad_sum(const whet_conv_geom *g, float *dst, const float *acc, int parts, int64_t r0, int64_t r1);
+void whet_conv_wgrad_sum(const whet_conv2d_geom *g, float *dst, const float *acc, int parts, int64_t r0, int64_t r1);
 
 #endif

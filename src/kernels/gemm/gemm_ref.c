@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The definition of the matrix kernels in plain C. */
+#include <math.h>
+
+#include "kernels/gemm/gemm.h"
+
+void whet_rows_f32_ref(const whet_rows_args *a)
+{
+    const ptrdiff_t k = (ptrdiff_t)a->n_runs * a->run_len;
+    for (int i = 0; i < a->m; i++) {
+        for (int j = 0; j < a->n; j++) {
+            const float *w = a->weights + j / WHET_GEMM_BLOCK * k * WHET_GEMM_BLOCK + j % WHET_GEMM_BLOCK;
+            float x = a->bias ? a->bias[j] : 0.0f;
+            for (int r = 0; r < a->n_runs; r++) {
+                const float *s = a->src + i * a->src_step + a->runs[r];
+                for (int c = 0; c < a->run_len; c++, w += WHET_GEMM_BLOCK) x = fmaf(s[c], *w, x);
+            }
+            if (a->add) x += a->add[i * a->add_step + j];
+            if (x < a->lo) x = a->lo;
+            if (x > a->hi) x = a->hi;
+            a->dst[i * a->dst_step + j] = x;
+        }
+    }
+}
+
+void whet_outer_f32_ref(const whet_outer_args *a)
+{
+    for (int r = 0; r < a->n_rows; r++)
+        for (int p = 0; p < a->n_pixels; p++)
+            for (int i = 0; i < a->m; i++)
+                for (int j = 0; j < a->n; j++) {
+                    float *c = a->acc + i * a->acc_step + j;
+                    *c = fmaf(a->a[r * a->a_row + p * a->a_step + i], a->b[r * a->b_row + p * a->b_step + j], *c);
+                }
+}

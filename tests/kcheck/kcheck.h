@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of kernels against their reference: random problems in guarded memory, one line to repeat a failure. */
+#ifndef WHET_TESTS_KCHECK_H
+#define WHET_TESTS_KCHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+
+typedef struct kc_case {
+    const char *family; /* "rows" */
+    const char *row;    /* kernel name */
+    uint64_t seed;
+    whet_rng rng;
+    int n_blocks;
+    struct kc_block { void *base; size_t size; } blocks[24];
+    char text[400];     /* the problem in words */
+} kc_case;
+
+int kc_int(kc_case *c, int lo, int hi); /* lo <= x <= hi */
+bool kc_chance(kc_case *c, int one_in);
+/* n floats with an unreadable page right before (low) or right behind them; freed with the case. */
+float *kc_floats(kc_case *c, size_t n, bool low);
+void kc_release(kc_case *c, int mark); /* frees blocks made since c->n_blocks was `mark` */
+/* Ordinary values; now and then some extreme ones (NaN, infinities, denormals, 1e30) when `wild`. */
+void kc_fill(kc_case *c, float *p, size_t n, bool wild);
+/* Bit-equal, NaN equal to NaN: true, or reports the first difference. */
+bool kc_same(kc_case *c, const float *got, const float *want, size_t n);
+/* |got - want| <= bound[i]. */
+bool kc_near(kc_case *c, const float *got, const double *want, const double *bound, size_t n);
+
+typedef struct kc_family {
+    const char *name;
+    int rows;
+    const char *(*row_name)(int row);
+    uint32_t (*row_isa)(int row);
+    bool (*check)(kc_case *c, int row); /* false: failed and reported */
+    int cases;                          /* per row in an ordinary run */
+} kc_family;
+extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad;
+
+int kc_bench(int n_files, char **files); /* exit status */
+
+#endif

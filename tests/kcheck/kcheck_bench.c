@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Speed of the kernels over a list of problems, one thread, in percent of a peak measured beside it: best of several
+ * rounds. Lines: conv H W IC OC KH KW SH SW PT PL PB PR groups count   |   gemm M N K count   |   # comment */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "kcheck.h"
+#include "kernels/conv/conv_nhwc.h"
+
+static float *numbers(size_t n)
+{
+    float *p = whet_alloc_aligned((n + 16) * sizeof *p, 64);
+    if (!p) exit(3);
+    for (size_t i = 0; i < n + 16; i++) p[i] = (float)((int)(i % 17) - 8) * 0.125f;
+    return p;
+}
+
+/* The kernel's own best case: everything in L1, long reduction. */
+static double peak(const whet_gemm_kernel *k)
+{
+    enum { M = 14, N = 32, KLEN = 128 };
+    float *src = numbers(M * KLEN), *w = numbers(N * KLEN), *dst = numbers(M * N);
+    const ptrdiff_t zero = 0;
+    whet_rows_args a = {src, KLEN, &zero, 1, KLEN, w, NULL, NULL, 0, dst, N, k->isa & WHET_ISA_AVX512 ? M : 12, N, -INFINITY, INFINITY};
+    double best = 0.0;
+    for (int i = 0; i < 30; i++) {
+        const uint64_t t = whet_now_ns();
+        for (int j = 0; j < 100; j++) k->rows(&a);
+        const double g = 200.0 * a.m * N * KLEN / (double)(whet_now_ns() - t);
+        if (g > best) best = g;
+    }
+    whet_free_aligned(src);
+    whet_free_aligned(w);
+    whet_free_aligned(dst);
+    return best;
+}
+
+typedef struct times { double fwd, dgrad, wgrad; } times;
+
+static double best_of(void (*fn)(void *), void *arg)
+{
+    double best = 1e30, total = 0.0;
+    for (int i = 0; i < 40 && (i < 3 || total < 6e7); i++) {
+        const uint64_t t = whet_now_ns();
+        fn(arg);
+        const double ns = (double)(whet_now_ns() - t);
+        total += ns;
+        if (ns < best) best = ns;
+    }
+    return best;
+}
+
+typedef struct problem {
+    const whet_gemm_kernel *k;
+    whet_conv2d_geom g;
+    whet_conv_pass p, back[16];
+    float *src, *w, *dst, *packed, *scratch, *acc;
+} problem;
+
+static void forward(void *arg)
+{
+    const problem *q = arg;
+    whet_conv_image im = {q->src, q->packed, NULL, NULL, q->dst, q->scratch, -INFINITY, INFINITY};
+    whet_conv_run(&q->p, &im, 0, q->p.y.count, 0, q->g.oc / q->g.groups);
+}
+
+static void dgrad(void *arg)
+{
+    const problem *q = arg;
+    for (int i = 0; i < q->g.sh * q->g.sw; i++) {
+        whet_conv_image im = {q->dst, q->packed, NULL, NULL, q->src, q->scratch, -INFINITY, INFINITY};
+        whet_conv_run(&q->back[i], &im, 0, q->back[i].y.count, 0, q->g.ic / q->g.groups);
+    }
+}
+
+static void wgrad(void *arg)
+{
+    const problem *q = arg;
+    whet_conv_wgrad(q->k, &q->g, q->src, q->dst, q->acc, q->scratch, 0, q->g.oc / q->g.groups);
+}
+
+static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
+{
+    static problem q;
+    whet_conv_axis y, x;
+    size_t scratch = whet_conv_wgrad_scratch(g), packed = 0;
+    times t = {0};
+    q.k = k;
+    q.g = *g;
+    whet_conv_axis_forward(&y, g->h, g->oh, g->kh, g->sh, g->dh, g->pt);
+    whet_conv_axis_forward(&x, g->w, g->ow, g->kw, g->sw, g->dw, g->pl);
+    whet_conv_pass_init(&q.p, k, &y, &x, g->ic, g->oc, g->groups, g->ow);
+    scratch = WHET_MAX(scratch, whet_conv_scratch(&q.p, y.count));
+    packed = whet_conv_weights_size(&q.p);
+    for (int i = 0; i < g->sh * g->sw && i < 16; i++) {
+        whet_conv_axis_backward(&y, g->h, g->oh, g->kh, g->sh, g->dh, g->pt, i / g->sw);
+        whet_conv_axis_backward(&x, g->w, g->ow, g->kw, g->sw, g->dw, g->pl, i % g->sw);
+        whet_conv_pass_init(&q.back[i], k, &y, &x, g->oc, g->ic, g->groups, g->w);
+        scratch = WHET_MAX(scratch, whet_conv_scratch(&q.back[i], y.count));
+        packed = WHET_MAX(packed, whet_conv_weights_size(&q.back[i]));
+    }
+    q.src = numbers((size_t)(g->h * g->w * g->ic));
+    q.dst = numbers((size_t)(g->oh * g->ow * g->oc));
+    q.packed = numbers(packed);
+    q.scratch = numbers(scratch);
+    q.acc = numbers((size_t)(g->oc * (g->ic / g->groups) * g->kh * g->kw));
+    t.fwd = best_of(forward, &q);
+    t.dgrad = best_of(dgrad, &q);
+    t.wgrad = best_of(wgrad, &q);
+    whet_free_aligned(q.src);
+    whet_free_aligned(q.dst);
+    whet_free_aligned(q.packed);
+    whet_free_aligned(q.scratch);
+    whet_free_aligned(q.acc);
+    return t;
+}
+
+static bool parse(const char *line, whet_conv2d_geom *g, int *count)
+{
+    int v[14] = {0};
+    *g = (whet_conv2d_geom){.n = 1, .kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .groups = 1};
+    if (sscanf(line, "gemm %d %d %d %d", &v[0], &v[1], &v[2], &v[3]) == 4) {
+        g->h = g->oh = 1;
+        g->w = g->ow = v[0];
+        g->oc = v[1];
+        g->ic = v[2];
+        *count = v[3];
+        return true;
+    }
+    if (sscanf(line, "conv %d %d %d %d %d %d %d %d %d %d %d %d %d %d", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8],
+               &v[9], &v[10], &v[11], &v[12], &v[13]) != 14)
+        return false;
+    g->h = v[0], g->w = v[1], g->ic = v[2], g->oc = v[3], g->kh = v[4], g->kw = v[5], g->sh = v[6], g->sw = v[7];
+    g->pt = v[8], g->pl = v[9], g->groups = v[12], *count = v[13];
+    g->oh = (g->h + v[8] + v[10] - g->kh) / g->sh + 1;
+    g->ow = (g->w + v[9] + v[11] - g->kw) / g->sw + 1;
+    return true;
+}
+
+static int bench_file(const char *path, const whet_gemm_kernel *k)
+{
+    char line[256];
+    double sum[3] = {0}, flops = 0.0;
+    const double top = peak(k);
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        fprintf(stderr, "kcheck: cannot open '%s'\n", path);
+        return 3;
+    }
+    printf("%s, %s, peak %.0f GF/s\n%-58s %9s %6s %6s %6s\n", path, k->name, top, "problem", "fwd us", "fwd %", "dgrad%", "wgrad%");
+    while (fgets(line, sizeof line, f)) {
+        whet_conv2d_geom g;
+        int count = 0;
+        if (!parse(line, &g, &count) || g.sh * g.sw > 16) continue;
+        const double fl = 2.0 * (double)(g.oh * g.ow * g.oc * (g.ic / g.groups)) * g.kh * g.kw;
+        const times t = measure(k, &g);
+        line[strcspn(line, "\n")] = 0;
+        printf("%-58s %9.1f %5.0f%% %5.0f%% %5.0f%%\n", line, t.fwd / 1e3, 100.0 * fl / t.fwd / top, 100.0 * fl / t.dgrad / top,
+               100.0 * fl / t.wgrad / top);
+        sum[0] += t.fwd * count, sum[1] += t.dgrad * count, sum[2] += t.wgrad * count, flops += fl * count;
+    }
+    fclose(f);
+    for (int i = 0; i < 3; i++)
+        printf("%-8s %10.3f ms  %6.1f GF/s  %5.1f%%\n", (const char *[]){"forward", "dgrad", "wgrad"}[i], sum[i] / 1e6, flops / sum[i],
+               100.0 * flops / sum[i] / top);
+    return 0;
+}
+
+int kc_bench(int n_files, char **files)
+{
+    int status = n_files ? 0 : 2;
+    for (int i = 0; i < n_files; i++)
+        for (int r = 0; r < whet_gemm_kernel_count(); r++) {
+            const whet_gemm_kernel *k = whet_gemm_kernel_at(r);
+            if (k->tier > 0 && (k->isa & ~whet_isa()) == 0 && status == 0) status = bench_file(files[i], k);
+        }
+    return status;
+}

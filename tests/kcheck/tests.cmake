@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+file(GLOB kcheck_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
+add_executable(kcheck ${kcheck_sources})
+target_include_directories(kcheck PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+target_link_libraries(kcheck PRIVATE whet_kernels whet_base whet_flags)
+set_target_properties(kcheck PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_test(NAME kcheck.kcheck COMMAND kcheck)
+set_tests_properties(kcheck.kcheck PROPERTIES LABELS kcheck TIMEOUT 300)
