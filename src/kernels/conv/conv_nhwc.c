@@ -63,7 +63,7 @@ void whet_conv_pass_init(whet_conv_pass *p, const whet_gemm_kernel *kernel, cons
     p->oc = oc;
     p->groups = groups;
     p->dst_w = dst_w;
-    p->pad = y->lo < 0 || x->lo < 0 || y->hi > y->in || x->hi > x->in;
+    p->pad = y->n > 0 && x->n > 0 && (y->lo < 0 || x->lo < 0 || y->hi > y->in || x->hi > x->in);
     p->row = (ptrdiff_t)((p->pad ? x->hi - x->lo : x->in) * ic);
     p->run_len = (int)(ic / groups * (join ? x->n : 1));
     for (int i = 0; i < y->n; i++) {
