@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The slower tiers, one after the other; docs/TESTING.md names them. Usage: test_extended.sh BUILD [TIER ...]
+set -u
+build=${1:-build}
+[ $# -gt 0 ] && shift
+tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz"}
+passed=0
+failed=0
+skipped=0
+
+tier_clang() { cmake --preset clang >/dev/null && ninja -C build-clang && python3 tools/run_tests.py build-clang --group unit,ops,formats; }
+tier_minimal() { cmake --preset minimal >/dev/null && ninja -C build-minimal && python3 tools/run_tests.py build-minimal --group unit,ops,formats,kcheck; }
+tier_no_onednn() { cmake --preset no-onednn >/dev/null && ninja -C build-no-onednn && python3 tools/run_tests.py build-no-onednn --group unit,ops,formats; }
+tier_tsan() { cmake --preset tsan >/dev/null && ninja -C build-tsan && python3 tools/run_tests.py build-tsan --group unit; }
+tier_aarch64() { tools/build_aarch64.sh; }
+tier_resume() { tests/e2e/resume.sh "$build/whet" 10; }
+tier_fuzz() { tests/fuzz/run.sh 60; }
+tier_parity() {
+    if ! python3 -c 'import torch' 2>/dev/null; then
+        echo "SKIP: torch: PyTorch is not installed for python3 (pip install torch==2.13.0)"
+        return 77
+    fi
+    python3 bench/train_parity.py "$build/whet"
+}
+
+for t in $tiers; do
+    echo "== $t"
+    "tier_$(echo "$t" | tr - _)"
+    code=$?
+    if [ $code = 0 ]; then passed=$((passed + 1)); elif [ $code = 77 ]; then skipped=$((skipped + 1)); else
+        failed=$((failed + 1))
+        echo "FAILED $t: again with: tools/test_extended.sh $build $t"
+    fi
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
