@@ -27,6 +27,8 @@ extern const whet_attr_def attrs_none[];
 whet_status infer_axis(const whet_infer *c, int64_t axis, int rank, bool past, int *out);
 /* Integers of a constant input (s64 or s32) into out[cap]; n = -1 when the input is not a constant. */
 whet_status infer_ints(const whet_infer *c, int i, int64_t *out, int cap, int *n);
+/* Integers of input i in whet_dim form, constants included (negative numbers become UNKNOWN); -1 if nothing is known. */
+int infer_content(const whet_infer *c, int i, whet_dim *out, int cap);
 /* Product of dimensions begin .. end-1; UNKNOWN unless all are known, or all but one are 1. */
 whet_dim infer_product(const whet_dims *d, int begin, int end);
 /* Equal, or WHET_DIM_UNKNOWN on one side: the better known of both into *out; false if they differ. */
