@@ -6,6 +6,13 @@
 
 #include "ir/graph.h"
 
+/* Metadata keys under which the reader keeps what the file says of itself; the writer makes its own. */
+#define ONNX_META_OPSET "onnx.opset"
+#define ONNX_META_IR "onnx.ir_version"
+#define ONNX_META_PRODUCER "onnx.producer"
+#define ONNX_META_PRODUCER_VERSION "onnx.producer_version"
+#define ONNX_META_DOC "onnx.doc"
+
 typedef struct whet_onnx_read_options {
     size_t size;
     bool parameters_as_variables; /* float initialisers that parametrised operators (Conv, Gemm, MatMul, BatchNormalization,

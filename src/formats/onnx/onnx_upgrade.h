@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The upgrade functions that onnx_ops.def names. */
+#ifndef WHET_FORMATS_ONNX_UPGRADE_H
+#define WHET_FORMATS_ONNX_UPGRADE_H
+
+#include "formats/onnx/onnx_reader.h"
+
+whet_status onnx_upgrade_batch_norm(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_clip(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_dropout(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_grid_sample(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_group_norm(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_pad(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_reduce(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_reduce_sum(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_resize(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_scatter(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_slice(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_softmax(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_split(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_squeeze(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_top_k(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_unsqueeze(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_upsample(onnx_reader *r, onnx_work *w);
+
+#endif
