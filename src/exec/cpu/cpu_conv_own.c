@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Conv, whet.FusedConv and the two convolution gradients on the own f32 kernels, NHWC. Weights that are constants are
+ * packed once; those of a training graph are packed at each run into the workspace.
+ *
+ * Work is cut by the shape alone: into images, rows or channels forward and for the data gradient, where the cut cannot
+ * change a bit; for the weight gradient into parts of the batch, each summed by one thread and added in order. */
+#include <stdio.h>
+
+#include "exec/cpu/cpu_own.h"
+
+enum { MAX_PHASES = 16 };
+
+typedef struct conv_state {
+    whet_conv2d_geom g;
+    int n_passes; /* 1 forward, stride_h * stride_w backward */
+    whet_conv_pass *passes;
+    size_t packed_at[MAX_PHASES]; /* floats from the start of the packed weights */
+    size_t packed_size, scratch_size; /* floats */
+    const float *packed;  /* constants only */
+    size_t packed_ws, scratch_ws; /* offsets in the workspace */
+    int row_parts, channel_parts;
+    int64_t block_parts;
+    float lo, hi;
+    bool backward;
+} conv_state;
+
+/* How many parts an image is cut into: enough chunks for the cores, none below some microseconds. */
+static void cut_image(conv_state *s)
+{
+    enum { CHUNKS = 32, LEAST = 200 * 1000 }; /* multiply-adds */
+    const whet_conv2d_geom *g = &s->g;
+    const whet_conv_pass *p = &s->passes[0];
+    const int64_t macs = g->oh * g->ow * g->oc * (g->ic / g->groups) * g->kh * g->kw / s->n_passes;
+    int64_t parts = WHET_MIN((CHUNKS + g->n - 1) / g->n, macs / LEAST);
+    const int64_t panels = (p->oc / p->groups + 31) / 32;
+    parts = WHET_MAX(parts, 1);
+    s->channel_parts = s->row_parts = 1;
+    if (p->y.count * p->x.count <= 256 && panels > 1) {
+        s->channel_parts = (int)WHET_MIN(parts, panels);
+        parts = parts / s->channel_parts;
+    }
+    s->row_parts = (int)WHET_MAX(WHET_MIN(parts, p->y.count), 1);
+}
+
+static void pack_all(void *dst, const void *src, void *arg)
+{
+    const conv_state *s = arg;
+    for (int i = 0; i < s->n_passes; i++)
+        whet_conv_pack(&s->passes[i], (float *)dst + s->packed_at[i], src, &s->g, s->backward, 0, whet_conv_blocks(&s->passes[i]));
+}
+
+static whet_status prepare(whet_cpu_node *k, conv_state *s)
+{
+    const whet_conv2d_geom *g = &s->g;
+    const whet_gemm_kernel *kernel = whet_gemm_kernel_for(k->isa);
+    whet_conv_axis y, x;
+    s->passes = whet_cpu_state(k, (size_t)s->n_passes * sizeof *s->passes);
+    if (!s->passes) return WHET_ENOMEM;
+    for (int i = 0; i < s->n_passes; i++) {
+        whet_conv_pass *p = &s->passes[i];
+        if (s->backward) {
+            whet_conv_axis_backward(&y, g->h, g->oh, g->kh, g->sh, g->dh, g->pt, i / g->sw);
+            whet_conv_axis_backward(&x, g->w, g->ow, g->kw, g->sw, g->dw, g->pl, i % g->sw);
+            whet_conv_pass_init(p, kernel, &y, &x, g->oc, g->ic, g->groups, g->w);
+        } else {
+            whet_conv_axis_forward(&y, g->h, g->oh, g->kh, g->sh, g->dh, g->pt);
+            whet_conv_axis_forward(&x, g->w, g->ow, g->kw, g->sw, g->dw, g->pl);
+            whet_conv_pass_init(p, kernel, &y, &x, g->ic, g->oc, g->groups, g->ow);
+        }
+        s->packed_at[i] = s->packed_size;
+        s->packed_size += WHET_ALIGN_UP(whet_conv_weights_size(p), 16);
+    }
+    cut_image(s);
+    for (int i = 0; i < s->n_passes; i++) {
+        const int64_t rows = (s->passes[i].y.count + s->row_parts - 1) / s->row_parts;
+        s->scratch_size = WHET_MAX(s->scratch_size, WHET_ALIGN_UP(whet_conv_scratch(&s->passes[i], rows), 16));
+    }
+    s->block_parts = whet_chunks((int64_t)s->packed_size, 16 * 1024, 32);
+    s->scratch_ws = whet_own_reserve(k, s->scratch_size * (size_t)whet_team_size(k->team));
+    if (k->in[1].constant) {
+        char key[64];
+        const void *packed = NULL;
+        snprintf(key, sizeof key, "nhwc%s %dx%d s%dx%d d%dx%d p%dx%d g%d", s->backward ? " back" : "", g->kh, g->kw,
+                 s->backward ? g->sh : 1, s->backward ? g->sw : 1, s->backward ? g->dh : 1, s->backward ? g->dw : 1,
+                 s->backward ? g->pt : 0, s->backward ? g->pl : 0, g->groups);
+        WHET_TRY(whet_cpu_pack(k, k->in[1].vid, key, s->packed_size * sizeof(float), pack_all, s, &packed));
+        s->packed = packed;
+    } else {
+        s->packed_ws = whet_own_reserve(k, s->packed_size);
+    }
+    return WHET_OK;
+}
+
+static whet_status forward_create(whet_cpu_node *k)
+{
+    conv_state *s = NULL;
+    WHET_TRY(whet_own_need_f32(k));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
+    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
+    if (k->n_in > 3 && k->in[3].vid >= 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
+    s = whet_cpu_state(k, sizeof *s);
+    if (!s) return WHET_ENOMEM;
+    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    WHET_TRY(whet_own_geometry(k, &k->in[0].shape, &k->in[1].shape, &k->out[0].shape, &s->g));
+    s->n_passes = 1;
+    return prepare(k, s);
+}
+
+static whet_status backward_create(whet_cpu_node *k)
+{
+    conv_state *s = NULL;
+    if (k->in[0].dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[0].dtype));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "gradient"));
+    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
+    s = whet_cpu_state(k, sizeof *s);
+    if (!s) return WHET_ENOMEM;
+    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    WHET_TRY(whet_own_geometry(k, &k->out[0].shape, &k->in[1].shape, &k->in[0].shape, &s->g));
+    if (s->g.sh * s->g.sw > MAX_PHASES) return whet_cpu_refuse(k, "stride %dx%d", s->g.sh, s->g.sw);
+    s->backward = true;
+    s->n_passes = s->g.sh * s->g.sw;
+    return prepare(k, s);
+}
+
+typedef struct conv_job {
+    const whet_cpu_node *k;
+    const conv_state *s;
+    const float *packed;
+} conv_job;
+
+static void pack_chunk(void *arg, int chunk, int worker)
+{
+    const conv_job *job = arg;
+    const conv_state *s = job->s;
+    float *dst = (float *)job->k->workspace + s->packed_ws;
+    (void)worker;
+    for (int i = 0; i < s->n_passes; i++) {
+        const whet_conv_pass *p = &s->passes[i];
+        const int64_t blocks = whet_conv_blocks(p);
+        const int parts = (int)s->block_parts;
+        whet_conv_pack(p, dst + s->packed_at[i], job->k->in[1].data, &s->g, s->backward, whet_chunk_begin(blocks, parts, chunk),
+                       whet_chunk_begin(blocks, parts, chunk + 1));
+    }
+}
+
+static void conv_chunk(void *arg, int chunk, int worker)
+{
+    const conv_job *job = arg;
+    const whet_cpu_node *k = job->k;
+    const conv_state *s = job->s;
+    const int c_part = chunk % s->channel_parts, y_part = chunk / s->channel_parts % s->row_parts;
+    const int pass = chunk / (s->channel_parts * s->row_parts) % s->n_passes;
+    const int64_t n = chunk / (s->channel_parts * s->row_parts * s->n_passes);
+    const whet_conv_pass *p = &s->passes[pass];
+    const int64_t src_image = p->y.in * p->x.in * p->ic, panels = (p->oc / p->groups + 31) / 32;
+    const int64_t dst_image = (s->backward ? s->g.h * s->g.w : s->g.oh * s->g.ow) * p->oc;
+    const int64_t c0 = 32 * whet_chunk_begin(panels, s->channel_parts, c_part);
+    const int64_t c1 = WHET_MIN(32 * whet_chunk_begin(panels, s->channel_parts, c_part + 1), p->oc / p->groups);
+    whet_conv_image im = {.src = (const float *)k->in[0].data + n * src_image, .weights = job->packed + s->packed_at[pass],
+                          .dst = (float *)k->out[0].data + n * dst_image,
+                          .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
+                          .lo = s->lo, .hi = s->hi};
+    if (!s->backward && k->n_in > 2 && k->in[2].vid >= 0) im.bias = k->in[2].data;
+    if (!s->backward && k->n_in > 3 && k->in[3].vid >= 0) im.add = (const float *)k->in[3].data + n * dst_image;
+    whet_conv_run(p, &im, whet_chunk_begin(p->y.count, s->row_parts, y_part), whet_chunk_begin(p->y.count, s->row_parts, y_part + 1),
+                  c0, c1);
+}
+
+static whet_status conv_run(const whet_cpu_node *k)
+{
+    const conv_state *s = k->state;
+    conv_job job = {k, s, s->packed ? s->packed : (float *)k->workspace + s->packed_ws};
+    if (!s->packed) whet_parallel(k->team, (int)s->block_parts, pack_chunk, &job);
+    whet_parallel(k->team, (int)s->g.n * s->n_passes * s->row_parts * s->channel_parts, conv_chunk, &job);
+    return WHET_OK;
+}
+
+/* The residual is read by the tile that overwrites it. */
+static bool conv_inplace(const whet_cpu_node *k, int o, int i)
+{
+    return o == 0 && i == 3 && k->in[3].vid != k->in[0].vid;
+}
+
+typedef struct wgrad_state {
+    whet_conv2d_geom g;
+    const whet_gemm_kernel *kernel;
+    int parts, channel_parts, sum_parts;
+    size_t acc_size, scratch_size, acc_ws, scratch_ws;
+} wgrad_state;
+
+static whet_status wgrad_create(whet_cpu_node *k)
+{
+    enum { PARTS = 8, CHUNKS = 32, MOST_FLOATS = 4 << 20 };
+    wgrad_state *s = NULL;
+    int64_t panels = 0;
+    WHET_TRY(whet_own_need_f32(k));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "gradient"));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[1], "source"));
+    s = whet_cpu_state(k, sizeof *s);
+    if (!s) return WHET_ENOMEM;
+    WHET_TRY(whet_own_geometry(k, &k->in[1].shape, NULL, &k->in[0].shape, &s->g));
+    s->kernel = whet_gemm_kernel_for(k->isa);
+    s->acc_size = (size_t)k->out[0].numel;
+    s->parts = (int)WHET_MAX(1, WHET_MIN(WHET_MIN(PARTS, s->g.n), MOST_FLOATS / (int64_t)s->acc_size));
+    panels = (s->g.oc / s->g.groups + 31) / 32;
+    s->channel_parts = (int)WHET_MIN(panels, (CHUNKS + s->parts - 1) / s->parts);
+    s->sum_parts = whet_chunks((int64_t)s->acc_size * s->parts, 16 * 1024, 32);
+    s->scratch_size = WHET_ALIGN_UP(whet_conv_wgrad_scratch(&s->g), 16);
+    s->acc_ws = whet_own_reserve(k, s->acc_size * (size_t)s->parts);
+    s->scratch_ws = whet_own_reserve(k, s->scratch_size * (size_t)whet_team_size(k->team));
+    return WHET_OK;
+}
+
+static void wgrad_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const wgrad_state *s = k->state;
+    const whet_conv2d_geom *g = &s->g;
+    const int part = chunk / s->channel_parts, c_part = chunk % s->channel_parts;
+    const int64_t oc_g = g->oc / g->groups, rows = (int64_t)s->acc_size / oc_g, panels = (oc_g + 31) / 32;
+    const int64_t c0 = 32 * whet_chunk_begin(panels, s->channel_parts, c_part);
+    const int64_t c1 = WHET_MIN(32 * whet_chunk_begin(panels, s->channel_parts, c_part + 1), oc_g);
+    float *acc = (float *)k->workspace + s->acc_ws + (size_t)part * s->acc_size;
+    float *scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker;
+    for (int64_t r = 0; r < rows; r++) memset(acc + r * oc_g + c0, 0, (size_t)(c1 - c0) * sizeof *acc);
+    for (int64_t n = whet_chunk_begin(g->n, s->parts, part); n < whet_chunk_begin(g->n, s->parts, part + 1); n++)
+        whet_conv_wgrad(s->kernel, g, (const float *)k->in[1].data + n * g->h * g->w * g->ic,
+                        (const float *)k->in[0].data + n * g->oh * g->ow * g->oc, acc, scratch, c0, c1);
+}
+
+static void wgrad_sum_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const wgrad_state *s = k->state;
+    const int64_t rows = (int64_t)s->acc_size / (s->g.oc / s->g.groups);
+    (void)worker;
+    whet_conv_wgrad_sum(&s->g, k->out[0].data, (const float *)k->workspace + s->acc_ws, s->parts,
+                        whet_chunk_begin(rows, s->sum_parts, chunk), whet_chunk_begin(rows, s->sum_parts, chunk + 1));
+}
+
+static whet_status wgrad_run(const whet_cpu_node *k)
+{
+    const wgrad_state *s = k->state;
+    whet_parallel(k->team, s->parts * s->channel_parts, wgrad_chunk, (void *)k);
+    whet_parallel(k->team, s->sum_parts, wgrad_sum_chunk, (void *)k);
+    return WHET_OK;
+}
+
+#define ROW(symbol, op_name, create_fn, run_fn, inplace_fn)                                                         \
+    const whet_cpu_impl symbol = {.op = op_name, .name = "nhwc", .provider = WHET_PROVIDER_OWN, .isa = WHET_ISA_AVX2, \
+                                  .create = create_fn, .run = run_fn, .inplace = inplace_fn};
+ROW(whet_cpu_conv_own, "Conv", forward_create, conv_run, NULL)
+ROW(whet_cpu_fused_conv_own, "whet.FusedConv", forward_create, conv_run, conv_inplace)
+ROW(whet_cpu_conv_grad_data_own, "whet.ConvGradData", backward_create, conv_run, NULL)
+ROW(whet_cpu_conv_grad_weights_own, "whet.ConvGradWeights", wgrad_create, wgrad_run, NULL)
