@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Result documents: JSON is the truth, text a rendering made on demand; and helpers of the renderings. */
+#include "api/result.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "wire/json.h"
+
+struct whet_result {
+    json_t *doc;
+    char *json, *text;
+    int gate;
+    whet_render_fn render;
+};
+
+static whet_status make(whet_result **out, json_t *doc, int gate, whet_render_fn render)
+{
+    whet_result *r = whet_calloc(1, sizeof(*r));
+    *out = NULL;
+    if (!r) {
+        json_decref(doc);
+        return WHET_ENOMEM;
+    }
+    r->doc = doc;
+    r->gate = gate;
+    r->render = render;
+    r->json = whet_json_text(doc, 2);
+    if (!r->json) {
+        whet_result_free(r);
+        return WHET_ENOMEM;
+    }
+    *out = r;
+    return WHET_OK;
+}
+
+whet_status whet_result_make(whet_result **out, const char *kind, json_t *doc, int gate, whet_render_fn render)
+{
+    json_t *full = json_pack("{s:i, s:s}", "schema_version", 1, "kind", kind);
+    *out = NULL;
+    if (!doc || !full || json_object_update_missing(full, doc) != 0) {
+        json_decref(doc);
+        json_decref(full);
+        return WHET_FAIL(WHET_ENOMEM, "the result '%s' cannot be made", kind);
+    }
+    json_decref(doc);
+    return make(out, full, gate, render);
+}
+
+whet_status whet_result_from_json(whet_result **out, const char *json, whet_render_fn render)
+{
+    json_t *doc = NULL;
+    *out = NULL;
+    WHET_TRY(whet_json_parse(&doc, json, strlen(json), ""));
+    if (json_is_object(doc)) return make(out, doc, 0, render);
+    json_decref(doc);
+    return WHET_FAIL(WHET_EFORMAT, "a result must be a JSON object");
+}
+
+void whet_result_free(whet_result *r)
+{
+    if (!r) return;
+    json_decref(r->doc);
+    whet_free(r->json);
+    whet_free(r->text);
+    whet_free(r);
+}
+
+const char *whet_result_json(const whet_result *r) { return r->json; }
+
+int whet_result_gate(const whet_result *r) { return r->gate; }
+
+const json_t *whet_result_doc(const whet_result *r) { return r->doc; }
+
+const char *whet_result_text(whet_result *r, int width, int color)
+{
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    if (r->render) r->render(r->doc, width > 0 ? width : 80, color != 0, &b);
+    else whet_strbuf_printf(&b, "%s\n", r->json);
+    whet_free(r->text);
+    r->text = whet_strbuf_take(&b);
+    return r->text ? r->text : "";
+}
+
+/* Columns of UTF-8 text, every character counted as one. */
+static int columns(const char *s)
+{
+    int n = 0;
+    for (; *s; s++) n += (*s & 0xc0) != 0x80;
+    return n;
+}
+
+static const char *cell(const char *const *cells, int i) { return cells[i] ? cells[i] : ""; }
+
+static void put_cell(whet_strbuf *out, const char *text, int width, bool right, bool last)
+{
+    int n = columns(text), keep = n > width ? width - 1 : n;
+    if (right) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
+    for (const char *p = text; *p; p++) {
+        if ((*p & 0xc0) != 0x80 && keep-- == 0) break;
+        whet_strbuf_add(out, p, 1);
+    }
+    if (n > width) whet_strbuf_puts(out, "\xe2\x80\xa6");
+    if (!right && !last) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
+}
+
+enum { MAX_COLUMNS = 24, GAP = 2 };
+
+static void fit(int *widths, int n_cols, const char *align, int width)
+{
+    for (;;) {
+        int total = -GAP, widest = -1;
+        for (int c = 0; c < n_cols; c++) {
+            total += widths[c] + GAP;
+            if (align[c] != 'r' && widths[c] > 8 && (widest < 0 || widths[c] > widths[widest])) widest = c;
+        }
+        if (total <= width || widest < 0) return;
+        widths[widest] -= WHET_MIN(total - width, widths[widest] - 8);
+    }
+}
+
+void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
+                       int n_rows, const char *const *cells)
+{
+    int widths[MAX_COLUMNS] = {0};
+    n_cols = WHET_MIN(n_cols, MAX_COLUMNS);
+    for (int c = 0; c < n_cols; c++) {
+        widths[c] = columns(titles[c]);
+        for (int r = 0; r < n_rows; r++) widths[c] = WHET_MAX(widths[c], columns(cell(cells, r * n_cols + c)));
+    }
+    fit(widths, n_cols, align, width);
+    for (int r = -1; r < n_rows; r++) {
+        if (r < 0 && color) whet_strbuf_puts(out, "\x1b[1m");
+        for (int c = 0; c < n_cols; c++) {
+            if (c) whet_strbuf_printf(out, "%*s", GAP, "");
+            put_cell(out, r < 0 ? titles[c] : cell(cells, r * n_cols + c), widths[c], align[c] == 'r', c == n_cols - 1);
+        }
+        if (r < 0 && color) whet_strbuf_puts(out, "\x1b[0m");
+        whet_strbuf_puts(out, "\n");
+    }
+}
+
+void whet_render_bold(whet_strbuf *out, bool color, const char *text)
+{
+    whet_strbuf_printf(out, color ? "\x1b[1m%s\x1b[0m" : "%s", text);
+}
+
+const char *whet_render_bytes(char *buf, size_t size, double bytes)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+    int u = 0;
+    for (; bytes >= 1000 && u < 4; u++) bytes /= 1000;
+    snprintf(buf, size, u && bytes < 99.95 ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return buf;
+}
+
+const char *whet_render_count(char *buf, size_t size, int64_t n)
+{
+    char digits[24] = "";
+    size_t at = 0;
+    int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
+    for (int i = 0; i < len && at + 2 < size; i++) {
+        if (i > 0 && digits[i - 1] != '-' && (len - i) % 3 == 0) buf[at++] = ',';
+        buf[at++] = digits[i];
+    }
+    if (size) buf[at] = '\0';
+    return buf;
+}
