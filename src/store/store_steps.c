@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finished steps of studies, found by their key.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/store_private.h"
+#include "wire/json.h"
+
+whet_status whet_store_get_step(whet_store *s, const char *key, whet_store_step *step, bool *found)
+{
+    whet_status status = WHET_OK;
+    sqlite3_stmt *st = NULL;
+    *found = false;
+    memset(step, 0, sizeof *step);
+    WHET_TRY(whet_store_query(s, &st, "SELECT status, time, seconds, outputs FROM steps WHERE key=?", "t", key));
+    WHET_GOTO(whet_store_step_row(s, st, found));
+    if (*found) {
+        const char *text = (const char *)sqlite3_column_text(st, 3);
+        snprintf(step->status, sizeof step->status, "%s", (const char *)sqlite3_column_text(st, 0));
+        snprintf(step->time, sizeof step->time, "%s", (const char *)sqlite3_column_text(st, 1));
+        step->seconds = sqlite3_column_double(st, 2);
+        WHET_GOTO(whet_json_parse(&step->outputs, text != NULL ? text : "", text != NULL ? strlen(text) : 0, s->path));
+    }
+done:
+    sqlite3_finalize(st);
+    if (status != WHET_OK) *found = false;
+    return status;
+}
+
+whet_status whet_store_put_step(whet_store *s, const char *key, const char *name, const char *step_status, double seconds,
+                                const json_t *outputs)
+{
+    char now[21];
+    char *text = whet_json_text(outputs, 0);
+    if (text == NULL) return WHET_ENOMEM;
+    whet_utc_now(now);
+    whet_status status = whet_store_exec(s,
+                                         "INSERT OR REPLACE INTO steps(key, name, status, time, seconds, outputs)"
+                                         " VALUES(?,?,?,?,?,?)",
+                                         "ttttdt", key, name, step_status, now, seconds, text);
+    whet_free(text);
+    return status;
+}
