@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Physical layout of a graph whose shapes are concrete: convolutions, pools and batch normalisations of rank-4 f32 values
+ * run in NHWC, where their channels are contiguous; elementwise operators follow their inputs; everything else stays in
+ * NCHW. Borders get explicit whet.Reorder nodes, one per value and layout, none where both layouts are the same bytes (one
+ * channel, or one pixel). Works on inference and training graphs alike: gradient operators are rows of the same table. */
+#include "base/cpu.h"
+#include "exec/exec.h"
+#include "ir/op.h"
+#include "passes/lower.h"
+
+/* Which inputs and outputs of an operator are images; the others (weights, vectors, shapes) keep NCHW. */
+static const struct { const char *op; uint32_t in, out; } anchors[] = {
+    {"Conv", 1, 1},
+    {"whet.FusedConv", 1 | 8, 1},
+    {"whet.ConvGradData", 1, 1},
+    {"whet.ConvGradWeights", 1 | 2, 0},
+    {"whet.ChannelSum", 1, 0},
+    {"MaxPool", 1, 1},
+    {"AveragePool", 1, 1},
+    {"GlobalAveragePool", 1, 1},
+    {"GlobalMaxPool", 1, 1},
+    {"whet.MaxPoolGrad", 1 | 2, 1},
+    {"whet.AveragePoolGrad", 1, 1},
+    {"whet.GlobalAveragePoolGrad", 1, 1},
+    {"whet.GlobalMaxPoolGrad", 1 | 2, 1},
+    {"BatchNormalization", 1, 1},
+    {"whet.BatchNormTrain", 1 | 32, 1},
+    {"whet.BatchNormGrad", 1 | 2 | 64, 1 | 8},
+};
+
+typedef struct pass {
+    whet_graph *g;
+    int n_values;        /* before any Reorder */
+    whet_vid *other;     /* per value: its Reorder's result, or WHET_NO_VALUE */
+} pass;
+
+/* Rank-4 f32 whose layouts differ in memory. */
+static bool is_image(const whet_value *v)
+{
+    const whet_dim *d = v->dims.dims;
+    return v->dtype == WHET_F32 && v->dims.rank == 4 && d[1] > 1 && d[2] * d[3] > 1;
+}
+
+static bool same_shape(const whet_value *a, const whet_value *b)
+{
+    if (a->dims.rank != b->dims.rank) return false;
+    for (int i = 0; i < a->dims.rank; i++)
+        if (a->dims.dims[i] != b->dims.dims[i]) return false;
+    return true;
+}
+
+static bool is_scalar(const whet_value *v)
+{
+    for (int i = 0; i < v->dims.rank; i++)
+        if (v->dims.dims[i] != 1) return false;
+    return v->dims.rank >= 0;
+}
+
+static bool find_anchor(const whet_graph *g, const whet_node *n, uint32_t *in, uint32_t *out)
+{
+    for (size_t i = 0; i < WHET_COUNT(anchors); i++) {
+        if (!whet_node_is(n, anchors[i].op)) continue;
+        *in = anchors[i].in;
+        *out = anchors[i].out;
+        /* MaxPool's indices count in NCHW order; only 2-D f32 is worth it */
+        if (n->n_out > 1 && n->out[1] != WHET_NO_VALUE && whet_node_is(n, "MaxPool")) return false;
+        return n->in[0] != WHET_NO_VALUE && g->values[n->in[0]].dtype == WHET_F32 && g->values[n->in[0]].dims.rank == 4;
+    }
+    return false;
+}
+
+/* An elementwise node runs in NHWC when its images all have its shape, the rest are scalars, and not more images would
+ * have to be reordered than stay as they are. */
+static bool follows(const whet_graph *g, const whet_node *n)
+{
+    int for_it = 0, against = 0;
+    if (!(n->op->flags & WHET_OP_ELEMENTWISE) || n->n_out != 1 || n->out[0] == WHET_NO_VALUE) return false;
+    const whet_value *y = &g->values[n->out[0]];
+    if (y->dims.rank != 4) return false;
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] == WHET_NO_VALUE) continue;
+        const whet_value *x = &g->values[n->in[i]];
+        if (is_scalar(x) && !same_shape(x, y)) continue;
+        if (!same_shape(x, y) || x->dims.rank != 4) return false;
+        if (x->layout == WHET_NHWC) for_it++;
+        else against += is_image(x) || x->dtype != WHET_F32;
+        if (x->layout == WHET_NCHW && x->dtype != WHET_F32) return false;
+    }
+    return for_it > 0 && for_it >= against;
+}
+
+static whet_status reordered(pass *p, whet_vid v, whet_layout to, whet_vid *out)
+{
+    *out = v < p->n_values ? p->other[v] : WHET_NO_VALUE;
+    if (*out != WHET_NO_VALUE) return WHET_OK;
+    WHET_TRY(whet_graph_op1(p->g, "whet.Reorder", WHET_IN(v),
+                            WHET_ATTRS(whet_attr_string("to", to == WHET_NHWC ? "NHWC" : "NCHW")), out));
+    p->g->values[*out].layout = to;
+    if (v < p->n_values) p->other[v] = *out;
+    return WHET_OK;
+}
+
+static bool wrong(const whet_graph *g, whet_vid v, whet_layout want)
+{
+    if (v == WHET_NO_VALUE || g->values[v].layout == want) return false;
+    if (g->values[v].dims.rank != 4) return false;
+    return g->values[v].dims.dims[1] > 1 && g->values[v].dims.dims[2] * g->values[v].dims.dims[3] > 1;
+}
+
+static whet_status place(pass *p, whet_nid id)
+{
+    whet_graph *g = p->g;
+    uint32_t in = 0, out = 0;
+    if (find_anchor(g, &g->nodes[id], &in, &out)) {
+        /* as the table says */
+    } else if (follows(g, &g->nodes[id])) {
+        in = out = UINT32_MAX;
+    }
+    for (int i = 0; i < g->nodes[id].n_in; i++) {
+        const whet_vid v = g->nodes[id].in[i];
+        const whet_layout want = i < 32 && (in >> i & 1) ? WHET_NHWC : WHET_NCHW;
+        whet_vid to = WHET_NO_VALUE;
+        if (v != WHET_NO_VALUE && in == UINT32_MAX && is_scalar(&g->values[v])) continue;
+        if (!wrong(g, v, want)) continue;
+        WHET_TRY(reordered(p, v, want, &to));
+        whet_graph_set_input(g, id, i, to);
+    }
+    for (int o = 0; o < g->nodes[id].n_out; o++) {
+        const whet_vid v = g->nodes[id].out[o];
+        if (v != WHET_NO_VALUE && o < 32 && (out >> o & 1) && g->values[v].dims.rank == 4) g->values[v].layout = WHET_NHWC;
+    }
+    return WHET_OK;
+}
+
+static whet_status fix_borders(pass *p)
+{
+    whet_graph *g = p->g;
+    for (int i = 0; i < g->n_outputs; i++) {
+        if (wrong(g, g->outputs[i], WHET_NCHW)) WHET_TRY(reordered(p, g->outputs[i], WHET_NCHW, &g->outputs[i]));
+        else if (g->values[g->outputs[i]].kind == WHET_VALUE_RESULT) g->values[g->outputs[i]].layout = WHET_NCHW;
+    }
+    for (int i = 0; i < g->n_commits; i++)
+        if (wrong(g, g->commits[i].src, WHET_NCHW)) WHET_TRY(reordered(p, g->commits[i].src, WHET_NCHW, &g->commits[i].src));
+    return WHET_OK;
+}
+
+whet_status whet_pass_layout(whet_graph *g)
+{
+    whet_status status = WHET_OK;
+    pass p = {g, g->n_values, whet_calloc((size_t)g->n_values, sizeof(whet_vid))};
+    const int n_nodes = g->n_nodes;
+    if (!p.other) return WHET_ENOMEM;
+    for (int i = 0; i < p.n_values; i++) p.other[i] = WHET_NO_VALUE;
+    for (whet_nid id = 0; id < n_nodes; id++)
+        if (g->nodes[id].op) WHET_GOTO(place(&p, id));
+    WHET_GOTO(fix_borders(&p));
+    status = whet_graph_sort(g);
+done:
+    whet_free(p.other);
+    return status;
+}
+
+whet_status whet_passes_lower(whet_graph *g, const whet_exec_options *opt)
+{
+    const bool fast = (opt->isa & WHET_ISA_AVX2) && (opt->providers & (WHET_PROVIDER_OWN | WHET_PROVIDER_ONEDNN));
+    return fast ? whet_pass_layout(g) : WHET_OK; /* the references are as fast in either layout */
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fusion, and the passes that run on each plan's graph once its shapes are concrete. */
+#ifndef WHET_PASSES_LOWER_H
+#define WHET_PASSES_LOWER_H
+
+#include "exec/exec.h"
+#include "ir/graph.h"
+
+/* Conv + residual + activation -> whet.FusedConv, Gemm + activation -> whet.FusedGemm. Any graph, symbolic shapes too. */
+whet_status whet_pass_fuse(whet_graph *g);
+/* NHWC for rank-4 f32 values around convolutions; concrete shapes only. */
+whet_status whet_pass_layout(whet_graph *g);
+/* For whet_exec_options.lower. */
+whet_status whet_passes_lower(whet_graph *g, const whet_exec_options *opt);
+
+#endif
