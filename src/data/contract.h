@@ -4,6 +4,7 @@
 #ifndef WHET_DATA_CONTRACT_H
 #define WHET_DATA_CONTRACT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "image/image.h"
@@ -36,15 +37,23 @@ void whet_contract_dispose(whet_contract *c);
 whet_status whet_contract_copy(whet_contract *dst, const whet_contract *src);
 /* A preset (unit, pm1, imagenet, caffe, raw) or the path of a JSON file. */
 whet_status whet_contract_load(whet_contract *c, const char *name_or_path);
-/* One field as on the command line: key size|crop|filter|mean|std|scale|color|layout|labels|fit|antialias|resize. */
+/* One field as on the command line: key size|crop|filter|mean|std|scale|color|layout|labels|fit|antialias|
+ * resize|round|pad. */
 whet_status whet_contract_set(whet_contract *c, const char *key, const char *value);
 whet_status whet_contract_to_json(const whet_contract *c, char **json); /* canonical key order; caller frees */
 whet_status whet_contract_from_json(whet_contract *c, const char *json);
+whet_status whet_contract_to_json_value(const whet_contract *c, json_t **value); /* the same as a value; json_decref it */
+whet_status whet_contract_set_labels(whet_contract *c, int n, const char *const *names); /* copies */
+/* "(x/255-0.5)/0.5" alone. */
+const char *whet_contract_formula(const whet_contract *c, char *buf, size_t size);
 /* "(x/255-0.5)/0.5, 32x32 RGB, NCHW" for people. */
 const char *whet_contract_text(const whet_contract *c, char *buf, size_t size);
 
 /* Under this key of a graph's metadata stands the contract as JSON, class names included. */
 #define WHET_CONTRACT_META "whet.contract"
+
+/* What grey level x becomes in channel k of the network. */
+float whet_contract_level(const whet_contract *c, float x, int channel);
 
 /* Picture -> network input of `channels` channels, f32, c->height x c->width (or the picture's size). dst has
  * channels*h*w floats. The one piece of code. */

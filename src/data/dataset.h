@@ -11,6 +11,7 @@
 
 typedef enum whet_split { WHET_SPLIT_TRAIN, WHET_SPLIT_VAL, WHET_SPLIT_TEST, WHET_SPLIT_COUNT } whet_split;
 const char *whet_split_name(whet_split s); /* "train", "val", "test" */
+whet_status whet_split_parse(const char *name, whet_split *s); /* EINVAL */
 
 typedef struct whet_dataset_options {
     size_t size;
@@ -22,7 +23,7 @@ typedef struct whet_dataset_options {
 void whet_dataset_options_init(whet_dataset_options *o);
 
 typedef struct whet_dataset whet_dataset;
-/* spec: "mnist", "cifar10", "digits", or a path: IDX folder, CIFAR binary archive or folder, image folder
+/* spec: "mnist", "cifar10", "digits" (or "digits:6000,1000" for fewer), or a path: IDX folder, CIFAR binary archive or folder, image folder
  * (train/<class>/..., or <class>/..., or flat = unlabelled). Names are looked up in $WHET_SHARED/data, ../shared/data,
  * then the user's data folder. EUNAVAILABLE says how to get it. */
 whet_status whet_dataset_open(whet_dataset **out, const char *spec, const whet_dataset_options *opt);
@@ -33,6 +34,11 @@ int whet_dataset_classes(const whet_dataset *d);          /* 0: unlabelled */
 const char *whet_dataset_class_name(const whet_dataset *d, int c);
 int whet_dataset_count(const whet_dataset *d, whet_split s);
 int whet_dataset_label(const whet_dataset *d, whet_split s, int i); /* -1 unlabelled */
+const char *whet_dataset_sample_name(const whet_dataset *d, whet_split s, int i); /* path, or name in an archive; "" */
+bool whet_dataset_strict(const whet_dataset *d);
+whet_status whet_dataset_set_source(whet_dataset *d, const char *text); /* what whet_dataset_source says */
+/* "unit" with the size and colour of the set's pictures where they are all alike (IDX, CIFAR binary, digits). */
+void whet_dataset_default_contract(const whet_dataset *d, whet_contract *c);
 /* "val: seeded stratified 10 % of train (seed 0)", for reports. */
 const char *whet_dataset_split_text(const whet_dataset *d, whet_split s);
 /* Decodes picture i; thread-safe. A copy the caller disposes of. path_out (may be NULL) is borrowed from the set. */
