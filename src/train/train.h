@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training a classifier: settings, one run, what it yields. */
+#ifndef WHET_TRAIN_TRAIN_H
+#define WHET_TRAIN_TRAIN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "whet/progress.h"
+
+/* Unset numbers are NaN, unset integers WHET_TRAIN_UNSET, unset strings NULL: on resume they come from the checkpoint, else
+ * from the model's own row of defaults, else from the common row. Strings are borrowed while the run lasts. */
+#define WHET_TRAIN_UNSET INT64_MIN
+
+typedef struct whet_train_settings {
+    /* what the result depends on: stored in checkpoints, compared on resume */
+    const char *model;     /* zoo name or ONNX file */
+    const char *data;
+    const char *val;       /* see whet_dataset_options; NULL: the set's own, else 10 % of train */
+    const char *optimizer; /* sgd, adam, adamw */
+    const char *schedule;  /* constant, step, cosine, onecycle */
+    int64_t epochs, batch, seed;
+    double lr, momentum, weight_decay, label_smoothing;
+    double warmup;         /* share of all steps */
+    double lr_min, gamma, step_every, div, final_div; /* see whet_schedule; step_every in epochs */
+    double beta1, beta2, epsilon;
+    int64_t nesterov;
+    int64_t decay_all;     /* decay norms and biases as well */
+    int64_t pad_crop, hflip;
+    double rotate, shift;
+    int64_t early_stop;    /* epochs without a better validation accuracy; 0: never */
+    int64_t drop_last;     /* leave out the epoch's short last batch */
+    const char *weights;   /* safetensors of initial weights; NULL: seeded */
+    const char *contract_json; /* filled by the run */
+    /* what it does not depend on */
+    const char *contract;  /* preset or file; NULL: the imported model's own, else by data set */
+    const char *const *contract_fields; /* "mean=...", NULL-terminated, laid over it; may be NULL */
+    const char *out;       /* folder; created */
+    bool resume;           /* go on from out's last checkpoint if there is one */
+    bool overwrite;        /* start anew although out holds a checkpoint */
+    int64_t threads;       /* 0: all */
+    int64_t workers;       /* of data loading; 0: one */
+    double save_seconds;   /* checkpoint at least that often; default 60 */
+    int64_t save_steps;    /* and after that many steps; 0: no */
+    int64_t max_steps;     /* end early, as if interrupted, without a model file; 0: no */
+    const char *dump_batches; /* folder: each step's pictures and labels as .npy, initial weights, rates */
+    bool no_test;          /* leave the test split alone */
+    bool strict;
+    bool log_steps;        /* a line per step in the curves */
+    uint32_t isa, providers; /* 0: default */
+    whet_progress_fn progress;
+    void *progress_arg;
+} whet_train_settings;
+
+void whet_train_settings_init(whet_train_settings *s);
+
+/* --- the table of the settings that the result depends on */
+typedef enum whet_train_kind { WHET_TRAIN_INT, WHET_TRAIN_REAL, WHET_TRAIN_STRING } whet_train_kind;
+typedef struct whet_train_field {
+    const char *name;
+    whet_train_kind kind;
+    size_t offset;
+    double least, most; /* allowed range of numbers */
+} whet_train_field;
+const whet_train_field *whet_train_fields(int *n);
+/* Takes unset ones from a stored object (strings are borrowed from it). */
+whet_status whet_train_settings_adopt(whet_train_settings *s, const json_t *stored);
+/* Unset ones from the defaults of s->model; then checks every range: EINVAL. */
+whet_status whet_train_settings_resolve(whet_train_settings *s);
+json_t *whet_train_settings_json(const whet_train_settings *s); /* NULL with ENOMEM set */
+/* EINVAL naming the first difference. */
+whet_status whet_train_settings_same(const whet_train_settings *s, const json_t *stored);
+
+/* Runs to the end, or to an interruption (ECANCELLED: saved, the message says how to go on). The document: settings, epochs
+ * with losses and accuracies, best epoch, test accuracy with its interval, files, times, kernels. Also set beside an error
+ * where there is something to tell; caller owns it. */
+whet_status whet_train_run(json_t **doc, const whet_train_settings *s);
+
+typedef struct whet_train_bench_settings {
+    const char *model;
+    int64_t batch, steps; /* steps measured, after `warmup` */
+    int64_t warmup;
+    int64_t threads;
+    bool nesterov;
+    uint32_t isa, providers;
+    bool profile; /* time per node as well */
+} whet_train_bench_settings;
+/* The step alone (forward, backward, optimiser, commits) on random data: {"ms": [...], "median_ms", "img_per_s", ...}. */
+whet_status whet_train_bench(json_t **doc, const whet_train_bench_settings *s);
+
+#endif
