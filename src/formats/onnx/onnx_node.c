@@ -216,11 +216,9 @@ static whet_status commit_statistics(onnx_reader *r, const onnx_work *w)
     return WHET_OK;
 }
 
-static whet_status emit(onnx_reader *r, const onnx_scope *s, onnx_work *w)
+static whet_status emit(onnx_reader *r, const onnx_scope *s, const onnx_op_line *line, onnx_work *w)
 {
     char label[512] = "";
-    const onnx_op_line *line = onnx_op_find(w->op);
-    if (!line || (!whet_op_find(w->op) && !line->upgrade)) return refuse(r, w, "");
     if (w->opset < line->first)
         return onnx_fail(w, WHET_EFORMAT, "operator '%s' exists since opset %d, the file is stamped opset %d", w->op, line->first,
                          w->opset);
@@ -332,11 +330,14 @@ static whet_status convert_body(onnx_reader *r, onnx_scope *s, onnx_work *w)
     const onnx_function *f = find_function(r, p, domain);
     if (f) return inline_function(r, s, f, w);
     if (*domain) return refuse(r, w, domain);
-    if (!onnx_op_find(w->op)) return refuse(r, w, "");
+    if (s->opset == 0) return onnx_fail(w, WHET_EFORMAT, "operator '%s' is used, but the model imports no opset of ai.onnx", w->op);
+    const onnx_op_line *line = onnx_op_find(w->op);
+    bool is_constant = strcmp(w->op, "Constant") == 0;
+    if (!line || (!is_constant && !whet_op_find(w->op) && !line->upgrade)) return refuse(r, w, "");
     w->attr = whet_arena_alloc(r->arena, (p->attribute.n + SPARE) * sizeof(*w->attr));
     if (!w->attr) return WHET_ENOMEM;
     whet_status status = onnx_attrs_convert(r, s, &p->attribute, w);
-    if (status == WHET_OK) status = strcmp(w->op, "Constant") == 0 ? constant(r, w) : emit(r, s, w);
+    if (status == WHET_OK) status = is_constant ? constant(r, w) : emit(r, s, line, w);
     dispose_attrs(w);
     return status;
 }

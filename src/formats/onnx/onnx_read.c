@@ -16,6 +16,11 @@ static whet_status at(whet_status status, const char *name)
     return status;
 }
 
+static const char *first_operator(const onnx_graph *g)
+{
+    return g && g->node.n && g->node.v[0].op_type ? g->node.v[0].op_type : "?";
+}
+
 static whet_status check_versions(const onnx_model *m, int *opset)
 {
     *opset = 0;
@@ -29,11 +34,12 @@ static whet_status check_versions(const onnx_model *m, int *opset)
         if (o->domain && *o->domain && strcmp(o->domain, "ai.onnx") != 0) continue;
         if (*opset) return WHET_FAIL(WHET_EFORMAT, "the operator set is imported twice");
         if (o->version < ONNX_MIN_OPSET || o->version > ONNX_MAX_OPSET)
-            return WHET_FAIL(WHET_EUNSUPPORTED, "opset %lld is not handled, %d to %d are; export the model with one of these",
-                             (long long)o->version, ONNX_MIN_OPSET, ONNX_MAX_OPSET);
+            return WHET_FAIL(WHET_EUNSUPPORTED, "opset %lld is not handled (operator '%s' and others), %d to %d are; export the "
+                             "model with one of these", (long long)o->version, first_operator(m->graph), ONNX_MIN_OPSET,
+                             ONNX_MAX_OPSET);
         *opset = (int)o->version;
     }
-    if (*opset == 0) return WHET_FAIL(WHET_EFORMAT, "the model imports no operator set");
+    if (m->opset_import.n == 0) return WHET_FAIL(WHET_EFORMAT, "the model imports no operator set");
     if (m->training_info.n) return WHET_FAIL(WHET_EUNSUPPORTED, "training_info is not handled; export the inference graph");
     if (m->graph->sparse_initializer.n) return WHET_FAIL(WHET_EUNSUPPORTED, "sparse initialisers are not handled");
     return WHET_OK;
@@ -102,7 +108,8 @@ static whet_status refuse_type(const onnx_reader *r, const onnx_value *v)
             if (strcmp(nodes->v[i].input.v[k], v->name) == 0)
                 return at(WHET_FAIL(WHET_EUNSUPPORTED, "type %s of input '%s' of operator '%s' is not handled", type_text(v->type),
                                     v->name, nodes->v[i].op_type ? nodes->v[i].op_type : "?"), v->name);
-    return at(WHET_FAIL(WHET_EUNSUPPORTED, "type %s of input '%s' is not handled", type_text(v->type), v->name), v->name);
+    return at(WHET_FAIL(WHET_EUNSUPPORTED, "type %s of input '%s' is not handled (first operator '%s')", type_text(v->type), v->name,
+                        first_operator(r->model->graph)), v->name);
 }
 
 static whet_status dims_of(onnx_reader *r, const onnx_value *v, whet_dims *d)
