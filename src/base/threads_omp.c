@@ -36,6 +36,8 @@ void whet_team_free(whet_team *team) { whet_free(team); }
 
 int whet_team_size(const whet_team *team) { return team ? team->size : 1; }
 
+void whet_team_use(const whet_team *team) { omp_set_num_threads(whet_team_size(team)); }
+
 void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg)
 {
     whet_job job = {fn, arg, n_chunks, 0};

@@ -113,6 +113,8 @@ void whet_team_free(whet_team *team)
 
 int whet_team_size(const whet_team *team) { return team ? team->size : 1; }
 
+void whet_team_use(const whet_team *team) { (void)team; }
+
 void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg)
 {
     int spins = 0;

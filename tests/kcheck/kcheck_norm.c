@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* norm_nhwc.def: every row bit-equal to the reference (squares of floats are exact in double, so fused and separate
- * multiply-add agree). */
+/* Batch normalisation kernels of each ISA against the reference: the same bits, as the order of every sum is the same. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "kcheck.h"
-#include "kernels/norm/norm_nhwc.h"
+#include "kernels/norm/batch_norm.h"
 
-static const char *name(int row) { return whet_bn_kernel_at(row)->name; }
-static uint32_t isa(int row) { return whet_bn_kernel_at(row)->isa; }
+typedef struct bn_row {
+    const char *name;
+    uint32_t isa;
+    void (*sums_rows)(int64_t, int64_t, const float *, const float *, double *, double *);
+    void (*apply_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *, bool, float *);
+    void (*grad_sums_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *,
+                           const float *, bool, float *, double *, double *);
+    void (*grad_apply_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *, bool,
+                            const float *, const float *, float *);
+} bn_row;
+#define ROW(isa, s)                                                                                                 \
+    {#s, isa, whet_bn_sums_rows_##s, whet_bn_apply_rows_##s, whet_bn_grad_sums_rows_##s, whet_bn_grad_apply_rows_##s}
+static const bn_row rows[] = {
+#if defined(__x86_64__)
+    ROW(WHET_ISA_AVX512, f32_avx512),
+    ROW(WHET_ISA_AVX2, f32_avx2),
+#endif
+    ROW(0, f32_ref),
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0], MOST = 70 };
+
+static const char *name(int row) { return rows[row].name; }
+static uint32_t isa(int row) { return rows[row].isa; }
 
 static bool same_sums(const double *got, const double *want, int n)
 {
@@ -23,47 +43,28 @@ static bool same_sums(const double *got, const double *want, int n)
 
 static bool check(kc_case *c, int row)
 {
-    enum { VECTORS = 6 };
-    const bool low = kc_chance(c, 2), wild = kc_chance(c, 4), residual = kc_chance(c, 2), mask = kc_chance(c, 2), dres = kc_chance(c, 2);
-    const int rows = kc_int(c, 1, 30), n = kc_int(c, 1, 70);
-    const size_t all = (size_t)rows * (size_t)n;
-    const whet_bn_kernel *k = whet_bn_kernel_at(row), *ref = whet_bn_kernel_at(whet_bn_kernel_count() - 1);
-    float *vec[VECTORS], *in[4], *got[2], *want[2];
-    double s1[140], s2[140];
-    snprintf(c->text, sizeof c->text, "rows %d c %d residual %d mask %d dres %d wild %d low %d", rows, n, residual, mask, dres, wild, low);
-    for (int i = 0; i < VECTORS; i++) kc_fill(c, vec[i] = kc_floats(c, (size_t)n, low), (size_t)n, false);
+    const bool low = kc_chance(c, 2), wild = kc_chance(c, 4), res = kc_chance(c, 2), use_y = kc_chance(c, 2), relu = kc_chance(c, 2);
+    const int n = kc_int(c, 1, 300), ch = kc_int(c, 1, MOST);
+    const size_t all = (size_t)n * (size_t)ch;
+    const bn_row *k = &rows[row], *ref = &rows[N_ROWS - 1];
+    float *vec[5], *in[4], *got = kc_floats(c, all, low), *want = kc_floats(c, all, low);
+    double s1[2 * MOST], s2[2 * MOST];
+    snprintf(c->text, sizeof c->text, "rows %d channels %d residual %d y %d relu %d wild %d low %d", n, ch, res, use_y, relu, wild, low);
+    for (int i = 0; i < 5; i++) kc_fill(c, vec[i] = kc_floats(c, (size_t)ch, low), (size_t)ch, false);
     for (int i = 0; i < 4; i++) kc_fill(c, in[i] = kc_floats(c, all, low), all, wild);
-    for (int i = 0; i < 2; i++) kc_fill(c, got[i] = kc_floats(c, all, low), all, false);
-    for (int i = 0; i < 2; i++) memcpy(want[i] = kc_floats(c, all, low), got[i], all * sizeof(float));
-    for (int i = 0; i < 2 * n; i++) s1[i] = s2[i] = i;
-    whet_bn_args a = {.rows = rows, .c = n, .x = in[0], .residual = residual ? in[1] : NULL, .y = got[0], .a = vec[0], .b = vec[1],
-                      .relu = kc_chance(c, 2), .dy = in[2], .mask_y = mask ? in[3] : NULL, .mean = vec[2], .invstd = vec[3],
-                      .p = vec[4], .q = vec[5], .dx = got[0], .dres = dres ? got[1] : NULL, .sum = s1, .sum2 = s1 + n};
-    whet_bn_args b = a;
-    b.y = b.dx = want[0];
-    b.dres = dres ? want[1] : NULL;
-    b.sum = s2;
-    b.sum2 = s2 + n;
-    if (kc_chance(c, 4)) a.sum2 = b.sum2 = NULL;
-    k->stats(&a);
-    ref->stats(&b);
-    if (!same_sums(s1, s2, 2 * n)) return false;
-    k->apply(&a);
-    ref->apply(&b);
-    if (!kc_same(c, got[0], want[0], all)) return false;
-    a.sum2 = s1 + n;
-    b.sum2 = s2 + n;
-    k->back_stats(&a);
-    ref->back_stats(&b);
-    if (!same_sums(s1, s2, 2 * n)) return false;
-    k->back_apply(&a);
-    ref->back_apply(&b);
-    return kc_same(c, got[0], want[0], all) && kc_same(c, got[1], want[1], all);
+    for (int i = 0; i < 2 * ch; i++) s1[i] = s2[i] = i;
+    k->sums_rows(n, ch, in[0], vec[0], s1, s1 + ch);
+    ref->sums_rows(n, ch, in[0], vec[0], s2, s2 + ch);
+    if (!same_sums(s1, s2, 2 * ch)) return false;
+    k->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, relu, got);
+    ref->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, relu, want);
+    if (!kc_same(c, got, want, all)) return false;
+    k->grad_sums_rows(n, ch, in[2], in[0], use_y ? in[3] : NULL, vec[0], vec[1], vec[2], relu, res ? got : NULL, s1, s1 + ch);
+    ref->grad_sums_rows(n, ch, in[2], in[0], use_y ? in[3] : NULL, vec[0], vec[1], vec[2], relu, res ? want : NULL, s2, s2 + ch);
+    if (!same_sums(s1, s2, 2 * ch) || !kc_same(c, got, want, all)) return false;
+    k->grad_apply_rows(n, ch, in[2], in[0], vec[0], vec[1], vec[2], relu, vec[3], vec[4], got);
+    ref->grad_apply_rows(n, ch, in[2], in[0], vec[0], vec[1], vec[2], relu, vec[3], vec[4], want);
+    return kc_same(c, got, want, all);
 }
 
-#if defined(__x86_64__)
-enum { ROWS = 3 };
-#else
-enum { ROWS = 1 };
-#endif
-const kc_family kc_norm = {"norm", ROWS, name, isa, check, 300};
+const kc_family kc_norm = {"norm", N_ROWS, name, isa, check, 300};
