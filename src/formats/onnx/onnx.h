@@ -15,8 +15,8 @@
 
 typedef struct whet_onnx_read_options {
     size_t size;
-    bool parameters_as_variables; /* float initialisers that parametrised operators (Conv, Gemm, MatMul, BatchNormalization,
-                                     ...) read become trainable variables, running statistics variables with commits */
+    bool parameters_as_variables; /* float initialisers that parametrised operators (Conv, Gemm, MatMul, ...)
+                                     read become trainable variables, running statistics variables with commits */
     bool keep_training;           /* keep BatchNormalization/Dropout training mode as the file has it (default true) */
 } whet_onnx_read_options;
 void whet_onnx_read_options_init(whet_onnx_read_options *o);
