@@ -47,23 +47,23 @@ static whet_status format_onnx_write(const whet_graph *g, const char *path, cons
 #define format_none_write NULL
 #define F(name, ext, title, detect, read, write)                                                                    \
     {#name, ext, title, format_##detect##_detect, format_##read##_read, format_##write##_write},
-static const whet_format table[] = {
+static const whet_model_format table[] = {
 #include "formats/formats.def"
 };
 #undef F
 
 int whet_format_count(void) { return (int)WHET_COUNT(table); }
 
-const whet_format *whet_format_at(int i) { return &table[i]; }
+const whet_model_format *whet_format_at(int i) { return &table[i]; }
 
-const whet_format *whet_format_find(const char *name)
+const whet_model_format *whet_format_find(const char *name)
 {
     for (size_t i = 0; i < WHET_COUNT(table); i++)
         if (strcmp(table[i].name, name) == 0) return &table[i];
     return NULL;
 }
 
-static const whet_format *by_extension(const char *path)
+static const whet_model_format *by_extension(const char *path)
 {
     for (size_t i = 0; i < WHET_COUNT(table); i++)
         if (strcasecmp(whet_path_ext(path), table[i].ext) == 0) return &table[i];
@@ -81,7 +81,7 @@ static const char *looks_like(const uint8_t *head, size_t n)
     return NULL;
 }
 
-whet_status whet_format_of_file(const char *path, const whet_format **out)
+whet_status whet_format_of_file(const char *path, const whet_model_format **out)
 {
     whet_map *map = NULL;
     *out = NULL;
@@ -110,7 +110,7 @@ static whet_format_options settle(const whet_format_options *opt)
 
 whet_status whet_format_read(whet_graph **out, const char *path, const whet_format_options *opt)
 {
-    const whet_format *f = NULL;
+    const whet_model_format *f = NULL;
     whet_format_options o = settle(opt);
     *out = NULL;
     WHET_TRY(whet_format_of_file(path, &f));
@@ -123,7 +123,7 @@ whet_status whet_format_read(whet_graph **out, const char *path, const whet_form
 whet_status whet_format_write(const whet_graph *g, const char *path, const char *format, const whet_format_options *opt)
 {
     whet_format_options o = settle(opt);
-    const whet_format *f = format ? whet_format_find(format) : by_extension(path);
+    const whet_model_format *f = format ? whet_format_find(format) : by_extension(path);
     if (!f || !f->write)
         return WHET_FAIL(WHET_EINVAL, "'%s' is no format that models can be written in; use the extension .onnx",
                          format ? format : path);

@@ -15,18 +15,18 @@ typedef struct whet_format_options {
 } whet_format_options;
 void whet_format_options_init(whet_format_options *o);
 
-typedef struct whet_format {
+typedef struct whet_model_format {
     const char *name, *ext, *title;
     bool (*detect)(const uint8_t *head, size_t n, size_t file_size); /* first bytes of the file */
     whet_status (*read)(whet_graph **out, const char *path, const whet_format_options *o);      /* NULL: holds no graph */
     whet_status (*write)(const whet_graph *g, const char *path, const whet_format_options *o);  /* NULL: cannot be written */
-} whet_format;
+} whet_model_format;
 
 int whet_format_count(void);
-const whet_format *whet_format_at(int i);
-const whet_format *whet_format_find(const char *name); /* "onnx"; NULL if unknown */
+const whet_model_format *whet_format_at(int i);
+const whet_model_format *whet_format_find(const char *name); /* "onnx"; NULL if unknown */
 /* By content, then by extension. ENOTFOUND, EIO, or EUNSUPPORTED naming what it looks like. */
-whet_status whet_format_of_file(const char *path, const whet_format **out);
+whet_status whet_format_of_file(const char *path, const whet_model_format **out);
 
 /* opt may be NULL. */
 whet_status whet_format_read(whet_graph **out, const char *path, const whet_format_options *opt);
