@@ -23,7 +23,7 @@ struct job {
     png_bytep *rows;
     int channels;
     whet_image *out;
-    whet_writer *writer;
+    whet_strbuf *sink;
 };
 
 static void on_error(png_structp png, png_const_charp text)
@@ -115,18 +115,15 @@ static void on_write(png_structp png, png_bytep data, size_t n)
 {
     struct job *j = png_get_io_ptr(png);
 
-    if (whet_writer_write(j->writer, data, n) != WHET_OK) png_error(png, "write failed");
+    whet_strbuf_add(j->sink, data, n);
+    if (j->sink->failed) png_error(png, "no memory");
 }
 
 static void on_flush(png_structp png) { (void)png; }
 
 static whet_status encode(struct job *j)
 {
-    if (setjmp(j->jump)) {
-        /* A failed write set its own error; anything else comes from libpng. */
-        if (whet_error_last()->status != WHET_OK) return whet_error_last()->status;
-        return WHET_FAIL(WHET_EIO, "PNG could not be written: %s", j->text);
-    }
+    if (setjmp(j->jump)) return WHET_FAIL(WHET_ENOMEM, "PNG could not be written: %s", j->text);
     j->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, j, on_error, on_warning);
     if (j->png) j->info = png_create_info_struct(j->png);
     if (!j->info) return WHET_FAIL(WHET_ENOMEM, "no memory for the PNG writer");
@@ -141,7 +138,7 @@ static whet_status encode(struct job *j)
     return WHET_OK;
 }
 
-whet_status whet_image_write_png(const char *path, const whet_image *img)
+whet_status whet_image_encode_png(whet_strbuf *out, const whet_image *img)
 {
     struct job j;
     whet_image view = *img;
@@ -149,14 +146,21 @@ whet_status whet_image_write_png(const char *path, const whet_image *img)
 
     memset(&j, 0, sizeof j);
     j.out = &view;
-    whet_error_clear();
-    WHET_TRY(whet_writer_open(&j.writer, path));
+    j.sink = out;
     status = encode(&j);
     png_destroy_write_struct(&j.png, &j.info);
     whet_free(j.rows);
-    if (status != WHET_OK) {
-        whet_writer_abort(j.writer);
-        return status;
-    }
-    return whet_writer_commit(j.writer);
+    return status;
+}
+
+whet_status whet_image_write_png(const char *path, const whet_image *img)
+{
+    whet_strbuf s;
+    whet_status status = WHET_OK;
+
+    whet_strbuf_init(&s);
+    status = whet_image_encode_png(&s, img);
+    if (status == WHET_OK) status = whet_file_write(path, s.data, s.len);
+    whet_strbuf_dispose(&s);
+    return status;
 }

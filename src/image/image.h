@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/strbuf.h"
 
 /* 8-bit, interleaved, rows without padding: data[(y * width + x) * channels + c]; channels 1 (grey) or 3 (RGB). */
 typedef struct whet_image {
@@ -22,6 +23,7 @@ whet_status whet_image_alloc(whet_image *img, int width, int height, int channel
  * EFORMAT names file and what is wrong. */
 whet_status whet_image_decode(whet_image *out, const uint8_t *data, size_t size, int channels, const char *path_for_errors);
 whet_status whet_image_read(whet_image *out, const char *path, int channels);
+whet_status whet_image_encode_png(whet_strbuf *out, const whet_image *img); /* appends the file's bytes */
 whet_status whet_image_write_png(const char *path, const whet_image *img);
 
 /* Resampling with the exact rules of the named library (see resize.c for each). Output 8-bit, or float (HWC, grey levels
