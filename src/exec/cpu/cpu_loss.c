@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Softmax cross-entropy and its gradient. Positions are cut into chunks fixed by the shape; the partial losses (double) are
+ * added in order. A label that is no class is an error of the data, found before anything is computed. */
+#include "base/mem.h"
+#include "exec/cpu/cpu_geom.h"
+#include "exec/exec.h"
+#include "kernels/softmax/softmax.h"
+
+typedef struct loss_state {
+    int64_t classes, inner, positions;
+    int chunks;
+    double smooth;
+    int64_t ignore;
+    size_t partial; /* offset in the workspace; before it the log-probabilities when they are not an output */
+} loss_state;
+
+typedef struct loss_job {
+    const whet_cpu_node *k;
+    double factor;
+} loss_job;
+
+static whet_status reshape(whet_cpu_node *k, const whet_cpu_arg *x)
+{
+    loss_state *s = whet_cpu_state(k, sizeof *s);
+    if (s == NULL) return WHET_ENOMEM;
+    if (x->layout != WHET_NCHW) return whet_cpu_refuse(k, "layout NHWC");
+    s->classes = x->shape.dims[1];
+    s->inner = 1;
+    for (int i = 2; i < x->shape.rank; i++) s->inner *= x->shape.dims[i];
+    s->positions = x->shape.dims[0] * s->inner;
+    s->chunks = whet_chunks(s->positions, 1 + 1024 / WHET_MAX(s->classes, 1), 64);
+    s->smooth = (double)whet_node_float(k->n, "label_smoothing", 0);
+    s->ignore = whet_node_int(k->n, "ignore_index", -100);
+    return WHET_OK;
+}
+
+static whet_status forward_reshape(whet_cpu_node *k)
+{
+    WHET_TRY(reshape(k, &k->in[0]));
+    loss_state *s = k->state;
+    const bool kept = k->n_out > 1 && k->out[1].dtype != WHET_DTYPE_NONE;
+    s->partial = kept ? 0 : WHET_ALIGN_UP((size_t)k->in[0].numel * whet_dtype_size(k->in[0].dtype), (size_t)64);
+    k->workspace_size = s->partial + (size_t)s->chunks * sizeof(double);
+    return WHET_OK;
+}
+
+static whet_status grad_reshape(whet_cpu_node *k) { return reshape(k, &k->in[1]); }
+
+/* Number of positions that count; EINVAL for a label out of range. */
+static whet_status count_labels(const loss_state *s, const int64_t *labels, int64_t *count)
+{
+    *count = 0;
+    for (int64_t i = 0; i < s->positions; i++) {
+        if (labels[i] == s->ignore) continue;
+        if (labels[i] < 0 || labels[i] >= s->classes)
+            return WHET_FAIL(WHET_EINVAL, "label %lld at position %lld is not one of the %lld classes", (long long)labels[i],
+                             (long long)i, (long long)s->classes);
+        *count += 1;
+    }
+    return WHET_OK;
+}
+
+static void forward_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const loss_state *s = k->state;
+    const int64_t *labels = k->in[1].data;
+    void *log_probs = s->partial == 0 ? k->out[1].data : k->workspace;
+    double sum = 0;
+    (void)worker;
+    for (int64_t i = whet_chunk_begin(s->positions, s->chunks, chunk); i < whet_chunk_begin(s->positions, s->chunks, chunk + 1); i++) {
+        const int64_t o = i / s->inner * s->classes * s->inner + i % s->inner;
+        if (k->in[0].dtype == WHET_F64) {
+            double *lp = (double *)log_probs + o;
+            whet_softmax_f64_ref(s->classes, s->inner, true, (const double *)k->in[0].data + o, lp);
+            if (labels[i] != s->ignore) sum += whet_cross_entropy_f64_ref(s->classes, s->inner, lp, labels[i], s->smooth);
+        } else {
+            float *lp = (float *)log_probs + o;
+            whet_softmax_f32_ref(s->classes, s->inner, true, (const float *)k->in[0].data + o, lp);
+            if (labels[i] != s->ignore) sum += whet_cross_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth);
+        }
+    }
+    ((double *)(void *)((char *)k->workspace + s->partial))[chunk] = sum;
+}
+
+static whet_status forward_run(const whet_cpu_node *k)
+{
+    const loss_state *s = k->state;
+    int64_t count = 0;
+    double sum = 0;
+    WHET_TRY(count_labels(s, k->in[1].data, &count));
+    whet_parallel(k->team, s->chunks, forward_chunk, (void *)(uintptr_t)k);
+    for (int i = 0; i < s->chunks; i++) sum += ((const double *)(const void *)((const char *)k->workspace + s->partial))[i];
+    sum = count > 0 ? sum / (double)count : 0;
+    if (k->out[0].dtype == WHET_F64)
+        *(double *)k->out[0].data = sum;
+    else
+        *(float *)k->out[0].data = (float)sum;
+    return WHET_OK;
+}
+
+static void clear_position(const whet_cpu_node *k, const loss_state *s, int64_t o)
+{
+    for (int64_t c = 0; c < s->classes; c++)
+        if (k->out[0].dtype == WHET_F64)
+            ((double *)k->out[0].data)[o + c * s->inner] = 0;
+        else
+            ((float *)k->out[0].data)[o + c * s->inner] = 0;
+}
+
+static void grad_chunk(void *arg, int chunk, int worker)
+{
+    const loss_job *job = arg;
+    const whet_cpu_node *k = job->k;
+    const loss_state *s = k->state;
+    const int64_t *labels = k->in[2].data;
+    (void)worker;
+    for (int64_t i = whet_chunk_begin(s->positions, s->chunks, chunk); i < whet_chunk_begin(s->positions, s->chunks, chunk + 1); i++) {
+        const int64_t o = i / s->inner * s->classes * s->inner + i % s->inner;
+        if (labels[i] == s->ignore)
+            clear_position(k, s, o);
+        else if (k->out[0].dtype == WHET_F64)
+            whet_cross_entropy_grad_f64_ref(s->classes, s->inner, (const double *)k->in[1].data + o, labels[i], s->smooth,
+                                            job->factor, (double *)k->out[0].data + o);
+        else
+            whet_cross_entropy_grad_f32_ref(s->classes, s->inner, (const float *)k->in[1].data + o, labels[i], s->smooth,
+                                            job->factor, (float *)k->out[0].data + o);
+    }
+}
+
+static whet_status grad_run(const whet_cpu_node *k)
+{
+    const loss_state *s = k->state;
+    int64_t count = 0;
+    WHET_TRY(count_labels(s, k->in[2].data, &count));
+    const double seed = k->in[0].dtype == WHET_F64 ? *(const double *)k->in[0].data : (double)*(const float *)k->in[0].data;
+    loss_job job = {k, count > 0 ? seed / (double)count : 0};
+    whet_parallel(k->team, s->chunks, grad_chunk, &job);
+    return WHET_OK;
+}
+
+const whet_cpu_impl whet_cpu_softmax_cross_entropy_ref = {.op = "whet.SoftmaxCrossEntropy", .name = "ref", .provider = WHET_PROVIDER_REF,
+                                                          .create = whet_need_float, .reshape = forward_reshape, .run = forward_run};
+const whet_cpu_impl whet_cpu_softmax_cross_entropy_grad_ref = {.op = "whet.SoftmaxCrossEntropyGrad", .name = "ref",
+                                                               .provider = WHET_PROVIDER_REF, .create = whet_need_float,
+                                                               .reshape = grad_reshape, .run = grad_run};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch normalisation, the bodies of batch_norm_tmpl.h compiled for avx2. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+#include "kernels/norm/batch_norm.h"
+
+#define T float
+#define FN(x) whet_bn_##x##_f32_avx2
+#include "kernels/norm/batch_norm_tmpl.h"
