@@ -168,7 +168,9 @@ static whet_status create(whet_cpu_node *k, conv_kind kind)
     whet_team_use(kind == BACK_WEIGHTS ? NULL : k->team);
     WHET_TRY(whet_dnn_open(k, &s->engine));
     for (int i = 0; i < s->parts; i++) {
-        if (s->parts > 1) WHET_TRY(whet_dnn_open(k, &s->part_engine[i]));
+        if (s->parts > 1) /* a stream for each thread that may run it, on the one engine */
+            WHET_TRY(whet_dnn_check(k, dnnl_stream_create(&s->part_engine[i].stream, s->engine.engine, dnnl_stream_default_flags),
+                                    "stream"));
         WHET_TRY(make_part(k, s, &s->conv[i], WHET_MIN(s->per_part, s->g.n - i * s->per_part), src, dst, &m));
     }
     s->scratch_each = WHET_ALIGN_UP(s->scratch_each, 64);

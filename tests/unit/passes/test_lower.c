@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layout, fusion and the fast kernels together: a training graph and an inference graph give the reference's numbers with
+ * every provider and ISA level, and the same bits for any number of threads. */
+#include <math.h>
+
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "exec/exec.h"
+#include "ir/autodiff.h"
+#include "passes/lower.h"
+#include "support.h"
+
+enum { MAX_OUT = 32 };
+
+typedef struct net {
+    whet_graph *g;
+    whet_vid x, labels, params[MAX_OUT];
+    int n_params;
+    uint64_t seed;
+} net;
+
+static whet_vid param(net *t, const char *name, const whet_shape *shape, double scale)
+{
+    whet_tensor data;
+    whet_rng r = whet_rng_at(t->seed++, 7);
+    whet_vid v = WHET_NO_VALUE;
+    whet_tensor_init(&data);
+    assert_ok(whet_tensor_alloc(&data, WHET_F32, shape));
+    for (int64_t i = 0; i < whet_tensor_numel(&data); i++) whet_tensor_set_f64(&data, i, whet_rng_normal(&r) * scale);
+    assert_ok(whet_graph_variable(t->g, name, &data, true, &v));
+    whet_tensor_dispose(&data);
+    t->params[t->n_params++] = v;
+    return v;
+}
+
+static whet_vid constant(net *t, const whet_shape *shape, double scale)
+{
+    const whet_vid v = param(t, "tmp", shape, scale);
+    whet_vid c = WHET_NO_VALUE;
+    t->n_params--;
+    assert_ok(whet_graph_const(t->g, NULL, &t->g->values[v].data, &c));
+    return c;
+}
+
+static whet_vid op(net *t, const char *name, int n, const whet_vid *in, int n_attr, const whet_attr *attrs)
+{
+    whet_vid v = WHET_NO_VALUE;
+    assert_ok(whet_graph_op1(t->g, name, n, in, n_attr, attrs, &v));
+    return v;
+}
+
+static whet_vid conv(net *t, whet_vid x, int ic, int oc, int k, int stride, int pad, bool bias, bool variable, int groups)
+{
+    const int64_t s[2] = {stride, stride}, p[4] = {pad, pad, pad, pad};
+    const whet_shape ws = WHET_SHAPE(oc, ic / groups, k, k), bs = WHET_SHAPE(oc);
+    const double scale = 1.0 / sqrt((double)(ic / groups * k * k));
+    const whet_vid w = variable ? param(t, "w", &ws, scale) : constant(t, &ws, scale);
+    const whet_vid b = !bias ? WHET_NO_VALUE : variable ? param(t, "b", &bs, 0.3) : constant(t, &bs, 0.3);
+    return op(t, "Conv", bias ? 3 : 2, (const whet_vid[]){x, w, b},
+              WHET_ATTRS(whet_attr_ints("strides", 2, s), whet_attr_ints("pads", 4, p), whet_attr_int("group", groups)));
+}
+
+static void begin(net *t, const char *name, int n, int c, int size)
+{
+    const whet_shape shape = WHET_SHAPE(n, c, size, size);
+    const whet_dims d = whet_dims_of(&shape);
+    *t = (net){.seed = 11};
+    assert_ok(whet_graph_create(&t->g, name));
+    assert_ok(whet_graph_input(t->g, "x", WHET_F32, &d, &t->x));
+}
+
+/* Convolutions of several kinds with residual, pools and products; outputs: loss and all gradients. */
+static void training_net(net *t)
+{
+    const int64_t two[2] = {2, 2};
+    whet_vid grads[MAX_OUT], y, shortcut, loss;
+    begin(t, "train", 5, 3, 13);
+    y = conv(t, t->x, 3, 20, 3, 1, 1, true, true, 1);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    shortcut = conv(t, y, 20, 36, 1, 2, 0, false, true, 1);
+    y = conv(t, y, 20, 36, 3, 2, 1, true, true, 1);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    y = conv(t, y, 36, 36, 3, 1, 1, false, true, 2);
+    y = op(t, "Add", WHET_IN(y, shortcut), WHET_NO_ATTRS);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    y = op(t, "MaxPool", WHET_IN(y), WHET_ATTRS(whet_attr_ints("kernel_shape", 2, two), whet_attr_ints("strides", 2, two)));
+    y = op(t, "Flatten", WHET_IN(y), WHET_NO_ATTRS);
+    const whet_shape w1 = WHET_SHAPE(36 * 9, 50), b1 = WHET_SHAPE(50), w2 = WHET_SHAPE(10, 50);
+    y = op(t, "Gemm", WHET_IN(y, param(t, "fc1", &w1, 0.06), param(t, "fb1", &b1, 0.1)), WHET_NO_ATTRS);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    y = op(t, "Gemm", WHET_IN(y, param(t, "fc2", &w2, 0.14)), WHET_ATTRS(whet_attr_int("transB", 1)));
+    y = op(t, "Mul", WHET_IN(y, y), WHET_NO_ATTRS);
+    loss = op(t, "ReduceMean", WHET_IN(y), WHET_ATTRS(whet_attr_int("keepdims", 0)));
+    assert_ok(whet_graph_gradients(t->g, loss, t->n_params, t->params, grads));
+    assert_ok(whet_graph_output(t->g, loss));
+    for (int i = 0; i < t->n_params; i++) {
+        assert_true(grads[i] != WHET_NO_VALUE);
+        assert_ok(whet_graph_output(t->g, grads[i]));
+    }
+    assert_ok(whet_graph_sort(t->g));
+}
+
+static void inference_net(net *t)
+{
+    whet_vid y, z;
+    begin(t, "infer", 2, 3, 17);
+    y = conv(t, t->x, 3, 24, 5, 2, 2, true, false, 1);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    z = conv(t, y, 24, 24, 3, 1, 1, true, false, 1);
+    z = op(t, "Add", WHET_IN(z, y), WHET_NO_ATTRS);
+    z = op(t, "Relu", WHET_IN(z), WHET_NO_ATTRS);
+    y = conv(t, z, 24, 24, 3, 1, 1, true, false, 24);
+    y = op(t, "Clip", WHET_IN(y, constant(t, &(whet_shape){0}, 0.01), constant(t, &(whet_shape){0}, 0.9)), WHET_NO_ATTRS);
+    y = conv(t, y, 24, 40, 1, 1, 0, false, false, 1);
+    assert_ok(whet_graph_output(t->g, y)); /* an output in the middle: must come out in NCHW */
+    y = op(t, "GlobalAveragePool", WHET_IN(y), WHET_NO_ATTRS);
+    y = op(t, "Flatten", WHET_IN(y), WHET_NO_ATTRS);
+    const whet_shape w = WHET_SHAPE(40, 33), b = WHET_SHAPE(33);
+    y = op(t, "Gemm", WHET_IN(y, constant(t, &w, 0.2), constant(t, &b, 0.2)), WHET_NO_ATTRS);
+    y = op(t, "Relu", WHET_IN(y), WHET_NO_ATTRS);
+    assert_ok(whet_graph_output(t->g, y));
+}
+
+typedef struct result { int n; whet_tensor out[MAX_OUT]; } result;
+
+static void run(const net *t, uint32_t providers, uint32_t isa, int threads, result *r)
+{
+    whet_exec_options opt;
+    whet_exec *e = NULL;
+    whet_team *team = NULL;
+    whet_tensor x;
+    whet_shape shape;
+    whet_rng rng = whet_rng_at(5, 5);
+    assert_ok(whet_team_create(&team, threads));
+    whet_exec_options_init(&opt);
+    opt.team = team;
+    opt.providers = providers;
+    opt.isa = isa;
+    opt.lower = whet_passes_lower;
+    assert_ok(whet_exec_create(&e, t->g, &opt));
+    assert_true(whet_dims_concrete(&t->g->values[t->x].dims, &shape));
+    whet_tensor_init(&x);
+    assert_ok(whet_tensor_alloc(&x, WHET_F32, &shape));
+    for (int64_t i = 0; i < whet_tensor_numel(&x); i++) whet_tensor_set_f64(&x, i, whet_rng_normal(&rng));
+    r->n = t->g->n_outputs;
+    for (int i = 0; i < r->n; i++) whet_tensor_init(&r->out[i]);
+    assert_ok(whet_exec_run(e, 1, &x, r->n, r->out));
+    whet_tensor_dispose(&x);
+    whet_exec_free(e);
+    whet_team_free(team);
+}
+
+static void dispose(result *r)
+{
+    for (int i = 0; i < r->n; i++) whet_tensor_dispose(&r->out[i]);
+}
+
+static void compare(const net *t, const result *got, const result *want, const char *what, bool bits)
+{
+    assert_int_equal(got->n, want->n);
+    for (int i = 0; i < got->n; i++) {
+        double worst = 0.0, most = 0.0;
+        assert_true(whet_shape_equal(&got->out[i].shape, &want->out[i].shape));
+        if (bits && memcmp(got->out[i].data, want->out[i].data, whet_tensor_bytes(&want->out[i])) != 0)
+            fail_msg("%s: output %d '%s': bits differ", what, i, t->g->values[t->g->outputs[i]].name);
+        for (int64_t j = 0; j < whet_tensor_numel(&want->out[i]); j++) {
+            const double a = whet_tensor_get_f64(&got->out[i], j), b = whet_tensor_get_f64(&want->out[i], j);
+            worst = fmax(worst, isnan(a) ? INFINITY : fabs(a - b));
+            most = fmax(most, fabs(b));
+        }
+        if (worst > 3e-5 * fmax(most, 1e-6))
+            fail_msg("%s: output %d '%s' differs by %g of %g", what, i, t->g->values[t->g->outputs[i]].name, worst, most);
+    }
+}
+
+static void check_net(const net *t)
+{
+    static const struct { const char *name; uint32_t providers; const char *isa; } ways[] = {
+        {"own avx512", WHET_PROVIDER_OWN | WHET_PROVIDER_REF, "avx512"},
+        {"own avx2", WHET_PROVIDER_OWN | WHET_PROVIDER_REF, "avx2"},
+        {"onednn", WHET_PROVIDER_ONEDNN | WHET_PROVIDER_REF, "avx512"},
+        {"all", WHET_PROVIDER_ALL, "avx512"},
+        {"all without ISA", WHET_PROVIDER_ALL, "ref"},
+    };
+    result want, one, many;
+    run(t, WHET_PROVIDER_REF, 0, 1, &want);
+    for (size_t i = 0; i < WHET_COUNT(ways); i++) {
+        uint32_t isa = 0;
+        assert_ok(whet_isa_parse(ways[i].isa, &isa));
+        run(t, ways[i].providers, isa & whet_isa(), 1, &one);
+        compare(t, &one, &want, ways[i].name, false);
+        for (int threads = 2; threads <= 3; threads++) {
+            run(t, ways[i].providers, isa & whet_isa(), threads, &many);
+            compare(t, &many, &one, ways[i].name, true);
+            dispose(&many);
+        }
+        dispose(&one);
+    }
+    dispose(&want);
+}
+
+static int count_ops(const whet_graph *g, const char *name)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++) n += whet_node_is(&g->nodes[i], name);
+    return n;
+}
+
+static void test_training(void **state)
+{
+    net t;
+    (void)state;
+    training_net(&t);
+    check_net(&t);
+    whet_graph_free(t.g);
+}
+
+static void test_inference(void **state)
+{
+    net t;
+    (void)state;
+    inference_net(&t);
+    check_net(&t);
+    whet_graph_free(t.g);
+}
+
+static void test_fused(void **state)
+{
+    net t;
+    result before, after;
+    (void)state;
+    inference_net(&t);
+    run(&t, WHET_PROVIDER_REF, 0, 1, &before);
+    assert_ok(whet_pass_fuse(t.g));
+    assert_ok(whet_graph_verify(t.g));
+    assert_int_equal(count_ops(t.g, "whet.FusedConv"), 3);
+    assert_int_equal(count_ops(t.g, "Conv"), 1);
+    assert_int_equal(count_ops(t.g, "whet.FusedGemm"), 1);
+    assert_int_equal(count_ops(t.g, "Relu") + count_ops(t.g, "Clip") + count_ops(t.g, "Add"), 0);
+    t.x = t.g->inputs[0];
+    run(&t, WHET_PROVIDER_REF, 0, 1, &after);
+    compare(&t, &after, &before, "fused", false);
+    dispose(&after);
+    check_net(&t);
+    dispose(&before);
+    whet_graph_free(t.g);
+}
+
+/* As few reorders as possible: one at the way in, one for the output in the middle. */
+static void test_reorders(void **state)
+{
+    net t;
+    (void)state;
+    inference_net(&t);
+    assert_ok(whet_pass_layout(t.g));
+    assert_ok(whet_graph_verify(t.g));
+    assert_int_equal(count_ops(t.g, "whet.Reorder"), 2);
+    whet_graph_free(t.g);
+    training_net(&t);
+    assert_ok(whet_pass_layout(t.g));
+    assert_ok(whet_graph_verify(t.g));
+    assert_int_equal(count_ops(t.g, "whet.Reorder"), 3); /* x, before Flatten, behind its gradient */
+    whet_graph_free(t.g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reorders), cmocka_unit_test(test_fused),
+                                       cmocka_unit_test(test_inference), cmocka_unit_test(test_training)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
