@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The columns of a results table, in the order that measuring.md's users know, and how a value is written.
+#include "report/report_columns.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/report.h"
+
+static const report_column columns[] = {
+    {"model", "model", "file or network", "model", 't', true, false},
+    {"runtime", "runtime", "what ran it", "runtime_title", 't', true, false},
+    {"precision", "precision", "arithmetic that ran", "precision", 't', true, false},
+    {"batch", "batch", "pictures per inference", "batch", 'n', false, true},
+    {"threads", "threads", "threads of the runtime", "threads", 'n', false, true},
+    {"optimisation", "graph", "how far the runtime may rewrite the graph", "settings.optimisation", 't', false, true},
+    {"seed", "seed", "of the training", "axes.seed", 'n', false, true},
+    {"status", "status", "what became of the row", "status", 't', true, false},
+    {"size", "size MB", "all files it needs", "size_bytes", 'M', true, false},
+    {"params", "params", "numbers that were learned", "params", 'n', false, false},
+    {"macs", "MACs", "multiply-accumulates per picture", "macs", 'n', false, false},
+    {"accuracy", "accuracy %", "on the test split, ± half of the 95 % interval", "accuracy.value", 'a', true, false},
+    {"parity", "parity", "largest difference to the reference, as a share of its largest output", "parity.ok", 'p', true, false},
+    {"load", "load ms", "read, build, prepack", "load_ms", 'm', true, false},
+    {"first", "first ms", "first inference after loading", "first_ms", 'm', true, false},
+    {"p50", "p50 ms", "median latency, ± half of its 95 % interval", "latency.p50", 'l', true, false},
+    {"p90", "p90", "nine of ten are faster, ms", "latency.p90", 'm', false, false},
+    {"p99", "p99", "99 of 100 are faster, ms", "latency.p99", 'm', false, false},
+    {"cv", "CV %", "standard deviation over mean", "latency.cv", 'c', false, false},
+    {"rate", "img/s", "pictures per second", "img_per_s", 'f', true, false},
+    {"peak", "peak MB", "of the process; in brackets what the model added", "memory.peak_bytes", 'k', true, false},
+    {"energy", "J/img", "energy per picture", "j_per_img", 'f', false, false},
+    {"verdict", "verdict", "can the timing be trusted", "verdict", 't', true, false},
+};
+
+int report_column_count(void)
+{
+    return (int)WHET_COUNT(columns);
+}
+
+const report_column *report_column_at(int i)
+{
+    return &columns[i];
+}
+
+const json_t *report_get(const json_t *o, const char *path)
+{
+    char name[64];
+    while (o != NULL && *path != '\0') {
+        size_t n = strcspn(path, ".");
+        if (n >= sizeof name) return NULL;
+        memcpy(name, path, n);
+        name[n] = '\0';
+        o = json_object_get(o, name);
+        path += n + (path[n] == '.');
+    }
+    return o != NULL && !json_is_null(o) ? o : NULL;
+}
+
+const char *report_str(const json_t *o, const char *path)
+{
+    const char *s = json_string_value(report_get(o, path));
+    return s != NULL ? s : "";
+}
+
+double report_num(const json_t *o, const char *path)
+{
+    const json_t *v = report_get(o, path);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+bool report_row_ok(const json_t *row)
+{
+    return strcmp(report_str(row, "status"), "ok") == 0;
+}
+
+bool report_column_shown(const report_column *c, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *first = NULL;
+    size_t i = 0;
+    bool some = false, differ = false;
+    json_array_foreach(rows, i, row)
+    {
+        const json_t *v = report_get(row, c->path);
+        if (v == NULL) continue;
+        some = true;
+        if (first == NULL) first = v;
+        differ = differ || !json_equal(first, v);
+    }
+    return c->core || (c->varies ? differ : some);
+}
+
+const char *report_digits(char *buf, size_t size, double x)
+{
+    double a = fabs(x);
+    int decimals = a >= 100 ? 0 : a >= 10 ? 1 : a >= 1 ? 2 : a >= 0.1 ? 3 : a >= 0.01 ? 4 : 5;
+    if (!isfinite(x)) {
+        snprintf(buf, size, "n/a");
+    } else if (a > 0 && a < 0.001) {
+        snprintf(buf, size, "%.2e", x);
+    } else if (a >= 1000) {
+        return report_count(buf, size, x);
+    } else {
+        snprintf(buf, size, "%.*f", a == 0 ? 0 : decimals, x);
+    }
+    return buf;
+}
+
+const char *report_count(char *buf, size_t size, double n)
+{
+    char digits[40];
+    size_t out = 0;
+    snprintf(digits, sizeof digits, "%.0f", n);
+    size_t len = strlen(digits);
+    for (size_t i = 0; i < len && out + 2 < size; i++) {
+        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-') buf[out++] = ',';
+        buf[out++] = digits[i];
+    }
+    buf[out] = '\0';
+    return buf;
+}
+
+const char *report_bytes(char *buf, size_t size, double n)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    char digits[40];
+    int u = 0;
+    while (n >= 1000 && u < 4) {
+        n /= 1000;
+        u++;
+    }
+    snprintf(buf, size, "%s %s", u == 0 ? report_count(digits, sizeof digits, n) : report_digits(digits, sizeof digits, n), units[u]);
+    return buf;
+}
+
+double report_round_up(double x, int decimals)
+{
+    double unit = pow(10, decimals);
+    return ceil(x * unit - 1e-6) / unit;
+}
+
+// "0.231" becomes "0.231 ±0.004", with as many decimals. The half width is the wider side's and rounded up, so that the
+// interval is never made to look smaller than it is.
+static void with_half_width(char *buf, size_t size, double x, double low, double high, double scale)
+{
+    size_t n = strlen(buf);
+    const char *point = strchr(buf, '.');
+    int decimals = point != NULL && strchr(buf, 'e') == NULL ? (int)strlen(point + 1) : 0;
+    double w = fmax(x - low, high - x) * scale;
+    if (isfinite(w) && n < size) snprintf(buf + n, size - n, " ±%.*f", decimals, report_round_up(w, decimals));
+}
+
+static void parity_text(const json_t *row, char *buf, size_t size)
+{
+    const json_t *outputs = report_get(row, "parity.outputs"), *o = NULL;
+    size_t i = 0;
+    double worst = 0;
+    bool any = false;
+    if (!json_is_true(report_get(row, "parity.ok"))) {
+        snprintf(buf, size, "failed");
+        return;
+    }
+    json_array_foreach(outputs, i, o)
+    {
+        double d = report_num(o, "max");
+        if (isfinite(d)) worst = fmax(worst, d);
+        any = any || isfinite(d);
+    }
+    if (any) {
+        snprintf(buf, size, worst == 0 ? "equal" : "equal to %.0e", worst);
+    } else {
+        snprintf(buf, size, "passed");
+    }
+}
+
+const char *report_cell(const report_column *c, const json_t *row, char *buf, size_t size, const char **why)
+{
+    char path[80], digits[40], more[40];
+    const json_t *v = report_get(row, c->path);
+    double x = json_is_number(v) ? json_number_value(v) : (double)NAN;
+    buf[0] = '\0';
+    if (why != NULL) *why = NULL;
+    if (v == NULL) {
+        snprintf(path, sizeof path, "%s_na", c->path);
+        if (c->format == 'a') snprintf(path, sizeof path, "accuracy_na");
+        if (c->format == 'p') snprintf(path, sizeof path, "parity_na");
+        if (why != NULL) *why = json_string_value(report_get(row, path));
+        if (strcmp(c->id, "runtime") == 0) snprintf(buf, size, "%s", report_str(row, "runtime"));
+        return buf;
+    }
+    switch (c->format) {
+    case 't':
+        snprintf(buf, size, "%s", json_is_string(v) ? json_string_value(v) : "");
+        break;
+    case 'n':
+        report_count(buf, size, x);
+        break;
+    case 'M':
+        report_digits(buf, size, x / 1e6);
+        break;
+    case 'a':
+        snprintf(buf, size, "%.2f", x * 100);
+        with_half_width(buf, size, x, report_num(row, "accuracy.low"), report_num(row, "accuracy.high"), 100);
+        break;
+    case 'l':
+        report_digits(buf, size, x);
+        with_half_width(buf, size, x, report_num(row, "latency.p50_low"), report_num(row, "latency.p50_high"), 1);
+        break;
+    case 'p':
+        parity_text(row, buf, size);
+        break;
+    case 'c':
+        snprintf(buf, size, "%.1f", x * 100);
+        break;
+    case 'k':
+        snprintf(buf, size, "%s", report_digits(digits, sizeof digits, x / 1e6));
+        if (report_get(row, "memory.delta_bytes") != NULL)
+            snprintf(buf, size, "%s (%s)", digits, report_digits(more, sizeof more, report_num(row, "memory.delta_bytes") / 1e6));
+        break;
+    default:
+        report_digits(buf, size, x);
+    }
+    return buf;
+}
+
+void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
+{
+    static const char *const ids[] = {"model", "precision", "batch", "threads", "optimisation", "seed"};
+    char cell[200];
+    const char *title = report_str(row, "runtime_title");
+    size_t n = (size_t)snprintf(buf, size, "%s", title[0] != '\0' ? title : report_str(row, "runtime"));
+    for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(ids); i++) {
+        for (int j = 0; j < report_column_count(); j++) {
+            report_column c = columns[j];
+            if (strcmp(c.id, ids[i]) != 0) continue;
+            c.core = false;
+            c.varies = true;
+            if (!report_column_shown(&c, doc) || n >= size) continue;
+            report_cell(&c, row, cell, sizeof cell, NULL);
+            n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < 2 ? "" : c.title, i < 2 ? "" : " ", cell);
+        }
+    }
+}
+
+const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "peak MB", "verdict"};
+const char whet_report_brief_align[] = "llrlrrrl";
+
+json_t *whet_report_brief(const json_t *doc)
+{
+    static const char *const ids[WHET_REPORT_BRIEF] = {"model", "runtime", "accuracy", "parity", "p50", "rate", "peak", "verdict"};
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    json_t *out = json_array();
+    char buf[400];
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        for (int k = 0; k < WHET_REPORT_BRIEF; k++) {
+            for (int j = 0; j < report_column_count(); j++)
+                if (strcmp(columns[j].id, ids[k]) == 0) report_cell(&columns[j], row, buf, sizeof buf, NULL);
+            if (k == 1) report_row_name(doc, row, false, buf, sizeof buf);
+            if (k == 6) buf[strcspn(buf, " ")] = '\0'; // without the share of the model
+            if (k == 7 && !report_row_ok(row)) snprintf(buf, sizeof buf, "%s", report_str(row, "status"));
+            json_array_append_new(out, json_string(buf));
+        }
+    }
+    return out;
+}

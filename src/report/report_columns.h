@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Columns and formatting, shared by the outputs of this folder. */
+#ifndef WHET_REPORT_COLUMNS_H
+#define WHET_REPORT_COLUMNS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/strbuf.h"
+
+typedef struct report_column {
+    const char *id, *title, *help;
+    const char *path;   /* of the number or text in a row, dots between names */
+    char format;        /* t text, m milliseconds, M megabytes, n count, a accuracy, p parity, k peak memory, c CV, f rate, l p50 */
+    bool core;          /* shown even if no row has it; the others only when some row has a value */
+    bool varies;        /* shown only if the rows differ in it */
+} report_column;
+
+int report_column_count(void);
+const report_column *report_column_at(int i);
+/* True if the column belongs into a table of this document. */
+bool report_column_shown(const report_column *c, const json_t *doc);
+/* Text for people, "" if there is none; `why` (may be NULL) gets the reason of a missing value, borrowed or NULL. */
+const char *report_cell(const report_column *c, const json_t *row, char *buf, size_t size, const char **why);
+
+/* Value at "a.b.c", NULL if absent or null. */
+const json_t *report_get(const json_t *o, const char *path);
+const char *report_str(const json_t *o, const char *path);   /* "" if absent */
+double report_num(const json_t *o, const char *path);        /* NaN if absent */
+bool report_row_ok(const json_t *row);
+
+/* 0.2314 -> "0.231"; 3 significant digits, no exponent between 0.001 and 99999. */
+const char *report_digits(char *buf, size_t size, double x);
+double report_round_up(double x, int decimals);
+const char *report_count(char *buf, size_t size, double n);  /* "10,000" */
+const char *report_bytes(char *buf, size_t size, double n);  /* "1.23 MB" */
+/* "native, batch 8" : what tells this row from the others of the document. */
+void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sections in words: method, data and choices, training, machine, provenance, how to read the page.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/report.h"
+#include "report/report_columns.h"
+#include "report/report_html.h"
+#include "wire/json.h"
+
+// Any scalar as text for people; "" for null.
+static const char *plain(const json_t *v, char *buf, size_t size)
+{
+    buf[0] = '\0';
+    if (json_is_string(v)) snprintf(buf, size, "%s", json_string_value(v));
+    if (json_is_integer(v)) snprintf(buf, size, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    if (json_is_real(v)) snprintf(buf, size, "%.6g", json_real_value(v));
+    if (json_is_boolean(v)) snprintf(buf, size, "%s", json_is_true(v) ? "yes" : "no");
+    if (json_is_array(v)) {
+        size_t n = 0, i = 0;
+        const json_t *item = NULL;
+        char one[200];
+        json_array_foreach(v, i, item)
+        {
+            if (n < size) n += (size_t)snprintf(buf + n, size - n, "%s%s", i > 0 ? ", " : "", plain(item, one, sizeof one));
+        }
+    }
+    return buf;
+}
+
+static void fact_at(whet_strbuf *b, const char *name, const json_t *o, const char *path)
+{
+    char buf[600];
+    report_fact(b, name, plain(report_get(o, path), buf, sizeof buf));
+}
+
+static void list_of(whet_strbuf *b, const json_t *list)
+{
+    size_t i = 0;
+    const json_t *item = NULL;
+    if (json_array_size(list) == 0) return;
+    whet_strbuf_puts(b, "<ul class='remarks'>\n");
+    json_array_foreach(list, i, item)
+    {
+        whet_strbuf_puts(b, "<li>");
+        report_esc(b, json_is_string(item) ? json_string_value(item) : "");
+        whet_strbuf_puts(b, "</li>\n");
+    }
+    whet_strbuf_puts(b, "</ul>\n");
+}
+
+void report_method(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *s = json_object_get(doc, "settings");
+    char text[600];
+    whet_strbuf_puts(b, "<p class='lead'>The timed region is one inference with its input already in the runtime's own tensor. Every model on every "
+                        "runtime runs in fresh processes of its own, with the same threads on the same CPUs, warmed up by count and by time; the "
+                        "candidates take their turns in shuffled blocks. Medians carry a 95 % interval from a bootstrap over processes and blocks.</p>\n<dl>\n");
+    fact_at(b, "size of the run", doc, "mode");
+    fact_at(b, "threads", s, "threads");
+    fact_at(b, "CPUs", s, "cpus");
+    fact_at(b, "batch", s, "batch");
+    if (isfinite(report_num(s, "min_runs"))) {
+        snprintf(text, sizeof text, "at least %.0f inferences and %.3g s per row, over %.0f or more rounds of fresh processes", report_num(s, "min_runs"),
+                 report_num(s, "min_seconds"), report_num(s, "rounds"));
+        report_fact(b, "measured", text);
+        snprintf(text, sizeof text, "at least %.0f inferences and %.3g s, longer while it still gets faster", report_num(s, "warmup_runs"), report_num(s, "warmup_seconds"));
+        report_fact(b, "warm-up", text);
+    }
+    fact_at(b, "graph optimisation", s, "optimisation");
+    fact_at(b, "denormals", s, "denormals");
+    fact_at(b, "parity bound", s, "accept");
+    fact_at(b, "seed", s, "seed");
+    fact_at(b, "inputs", doc, "inputs.source");
+    fact_at(b, "inputs' SHA-256", doc, "inputs.sha256");
+    fact_at(b, "preprocessing", doc, "contract_text");
+    fact_at(b, "where that came from", doc, "contract_source");
+    whet_strbuf_puts(b, "</dl>\n");
+}
+
+void report_data(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *d = json_object_get(doc, "data"), *list = json_object_get(doc, "choices"), *c = NULL, *splits = json_object_get(d, "splits");
+    size_t i = 0;
+    char text[700], digits[40];
+    whet_strbuf_puts(b, "<dl>\n");
+    fact_at(b, "set", d, "name");
+    fact_at(b, "taken from", d, "source");
+    fact_at(b, "remark", d, "note");
+    fact_at(b, "classes", d, "classes");
+    json_array_foreach(splits, i, c)
+    {
+        snprintf(text, sizeof text, "%s pictures. %s", report_count(digits, sizeof digits, report_num(c, "count")), report_str(c, "text"));
+        report_fact(b, report_str(c, "name"), text);
+    }
+    if (isfinite(report_num(d, "test_reads"))) {
+        snprintf(text, sizeof text, "%.0f, each by the final evaluation of a row; no choice saw it", report_num(d, "test_reads"));
+        report_fact(b, "reads of the test split", text);
+    }
+    if (report_num(d, "broken") > 0) {
+        snprintf(text, sizeof text, "%.0f pictures could not be decoded and were left out, first %s", report_num(d, "broken"), report_str(d, "broken_first"));
+        report_fact(b, "broken", text);
+    }
+    fact_at(b, "SHA-256", d, "sha256");
+    json_array_foreach(list, i, c)
+    {
+        snprintf(text, sizeof text, "%s (%s split)", report_str(c, "what"), report_str(c, "split"));
+        report_fact(b, i == 0 ? "chosen" : "and", text);
+    }
+    whet_strbuf_puts(b, "</dl>\n");
+}
+
+void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts)
+{
+    const json_t *list = json_object_get(doc, "trainings"), *t = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, t)
+    {
+        const char *key = NULL;
+        json_t *v = NULL;
+        char text[600], value[200], digits[40];
+        size_t n = 0;
+        whet_strbuf_puts(b, "<h3>");
+        report_esc(b, report_str(t, "label"));
+        whet_strbuf_puts(b, "</h3>\n<dl>\n");
+        if (isfinite(report_num(t, "seconds"))) {
+            snprintf(text, sizeof text, "%.1f s, %s pictures per second", report_num(t, "seconds"), report_count(digits, sizeof digits, report_num(t, "img_per_s")));
+            report_fact(b, "took", text);
+        }
+        fact_at(b, "epochs", t, "epochs");
+        fact_at(b, "weights taken", t, "taken");
+        fact_at(b, "went wrong", t, "reason");
+        fact_at(b, "parameters", t, "params");
+        text[0] = '\0';
+        json_object_foreach(json_object_get(t, "settings"), key, v)
+        {
+            if (n < sizeof text && !json_is_null(v)) n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", n > 0 ? ", " : "", key, plain(v, value, sizeof value));
+        }
+        report_fact(b, "settings", text);
+        whet_strbuf_puts(b, "</dl>\n");
+    }
+    report_figures(b, charts, "train-");
+}
+
+void report_machine(whet_strbuf *b, const json_t *doc)
+{
+    static const struct { const char *name, *path; } facts[] = {
+        {"CPU", "cpu"}, {"physical cores", "physical_cores"}, {"instruction set", "isa"}, {"governor", "governor"},
+        {"MHz before", "frequency_mhz_before"}, {"MHz after", "frequency_mhz_after"}, {"boost", "boost"}, {"SMT", "smt"},
+        {"NUMA nodes", "numa_nodes"}, {"load before", "load1_before"}, {"load after", "load1_after"}, {"CPU pressure", "psi_cpu"},
+        {"time stolen by other guests", "steal_share"}, {"CPU quota", "quota_cpus"}, {"throttled", "throttled"},
+        {"virtual machine", "virtual"}, {"container", "container"}, {"kernel", "kernel"}};
+    const json_t *m = report_get(doc, "context.machine"), *warnings = report_get(doc, "context.warnings");
+    char digits[60];
+    if (json_array_size(warnings) > 0) {
+        whet_strbuf_puts(b, "<p><span class='chip warn'>take care</span></p>\n");
+        list_of(b, warnings);
+    }
+    whet_strbuf_puts(b, "<dl>\n");
+    for (size_t i = 0; i < WHET_COUNT(facts); i++) fact_at(b, facts[i].name, m, facts[i].path);
+    if (isfinite(report_num(m, "memory_bytes"))) report_fact(b, "memory", report_bytes(digits, sizeof digits, report_num(m, "memory_bytes")));
+    whet_strbuf_puts(b, "</dl>\n");
+}
+
+static void steps_table(whet_strbuf *b, const json_t *steps)
+{
+    size_t i = 0;
+    const json_t *s = NULL;
+    char digits[40];
+    if (json_array_size(steps) == 0) return;
+    whet_strbuf_puts(b, "<details><summary>Steps of the study</summary>\n<div class='scroll' role='region' aria-label='Table of steps' tabindex='0'><table>\n<thead><tr>"
+                        "<th scope='col'>step</th><th scope='col'>of</th><th scope='col'>state</th><th scope='col' class='num'>seconds</th>"
+                        "<th scope='col'>key</th><th scope='col'>reason</th></tr></thead>\n<tbody>\n");
+    json_array_foreach(steps, i, s)
+    {
+        whet_strbuf_puts(b, "<tr><th scope='row'>");
+        report_esc(b, report_str(s, "name"));
+        whet_strbuf_puts(b, "</th><td>");
+        report_esc(b, report_str(s, "label"));
+        whet_strbuf_puts(b, "</td><td>");
+        report_esc(b, report_str(s, "state"));
+        whet_strbuf_printf(b, "</td><td class='num'>%s</td><td class='mono'>", isfinite(report_num(s, "seconds")) ? report_digits(digits, sizeof digits, report_num(s, "seconds")) : "–");
+        snprintf(digits, sizeof digits, "%.12s", report_str(s, "key"));
+        report_esc(b, digits);
+        whet_strbuf_puts(b, "</td><td class='wrap'>");
+        report_esc(b, report_str(s, "reason"));
+        whet_strbuf_puts(b, "</td></tr>\n");
+    }
+    whet_strbuf_puts(b, "</tbody></table></div></details>\n");
+}
+
+void report_provenance(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    char text[600], seen[2000] = "";
+    whet_strbuf_puts(b, "<p class='lead'>The command, the program and the exact files:</p>\n<pre><code>");
+    report_esc(b, report_str(doc, "command"));
+    whet_strbuf_puts(b, "</code></pre>\n<dl>\n");
+    fact_at(b, "program", doc, "context.program");
+    fact_at(b, "started", doc, "started");
+    if (isfinite(report_num(doc, "seconds"))) {
+        snprintf(text, sizeof text, "%.1f s", report_num(doc, "seconds"));
+        report_fact(b, "took", text);
+    }
+    fact_at(b, "study file", doc, "file");
+    fact_at(b, "stored in", doc, "stored_in");
+    json_array_foreach(rows, i, row)
+    {
+        const char *title = report_str(row, "runtime_title");
+        snprintf(text, sizeof text, "%s %s", title[0] != '\0' ? title : report_str(row, "runtime"), report_str(row, "runtime_version"));
+        if (strstr(seen, text) != NULL || strlen(seen) + strlen(text) + 2 > sizeof seen) continue;
+        if (seen[0] != '\0') strcat(seen, ", ");
+        strcat(seen, text);
+    }
+    report_fact(b, "runtimes", seen);
+    seen[0] = '\0';
+    json_array_foreach(rows, i, row)
+    {
+        const char *sha = report_str(row, "sha256");
+        if (sha[0] == '\0' || strstr(seen, sha) != NULL || strlen(seen) + strlen(sha) + 1 > sizeof seen) continue;
+        strcat(seen, sha);
+        snprintf(text, sizeof text, "SHA-256 %.64s", sha);
+        report_fact(b, report_str(row, "model"), text);
+    }
+    whet_strbuf_puts(b, "</dl>\n");
+    steps_table(b, json_object_get(doc, "steps"));
+    if (json_object_size(json_object_get(doc, "study_settings")) > 0) {
+        char *all = whet_json_text(json_object_get(doc, "study_settings"), 2);
+        whet_strbuf_puts(b, "<details><summary>All settings</summary><pre><code>");
+        report_esc(b, all != NULL ? all : "");
+        whet_strbuf_puts(b, "</code></pre></details>\n");
+        whet_free(all);
+    }
+}
+
+void report_reading(whet_strbuf *b, const json_t *doc)
+{
+    static const struct { const char *word, *means; } words[] = {
+        {"ok", "status: the row was verified, measured and evaluated; verdict: the timing is steady enough to be quoted"},
+        {"UNSTABLE", "the interval of the median is wider than ±3 %, or the last windows drifted by over 10 %: quote the ratio, not the figure"},
+        {"INVALID", "fewer inferences or seconds than the rules ask for"},
+        {"better, worse", "the whole interval of the ratio lies beyond ±2 % (corrected for the number of comparisons)"},
+        {"same", "the whole interval of the ratio lies inside ±2 %"},
+        {"cannot tell", "the interval of the ratio is too wide for a verdict"},
+        {"p90, p99", "nearest-rank percentiles, given only with enough samples (64 and 662)"},
+        {"peak MB", "peak resident memory of the process that ran the model; in brackets what it grew by over the empty process"},
+        {"accuracy ±", "half of Wilson's 95 % interval"},
+    };
+    (void)doc;
+    whet_strbuf_puts(b, "<details><summary>How to read the words on this page</summary>\n<dl>\n");
+    for (size_t i = 0; i < WHET_COUNT(words); i++) report_fact(b, words[i].word, words[i].means);
+    whet_strbuf_puts(b, "</dl></details>\n");
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verdict in one sentence: accuracy, parity, speed (from the interleaved comparison, which holds even where the
+// machine was too noisy for absolute figures), and what failed.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "report/report.h"
+#include "report/report_columns.h"
+
+static const json_t *row_by_id(const json_t *doc, const char *id)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        if (strcmp(report_str(row, "id"), id) == 0) return row;
+    }
+    return NULL;
+}
+
+static void accuracy_part(whet_strbuf *b, const json_t *doc, const char *model)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL;
+    size_t i = 0;
+    int n = 0;
+    double low = 2, high = -1;
+    char count[40];
+    json_array_foreach(rows, i, row)
+    {
+        double v = report_num(row, "accuracy.value");
+        if (!isfinite(v)) continue;
+        n++;
+        if (v > high) best = row;
+        low = fmin(low, v);
+        high = fmax(high, v);
+    }
+    if (n == 0) return;
+    report_count(count, sizeof count, report_num(best, "accuracy.count"));
+    if (high - low < 5e-5) {
+        double w = fmax(high - report_num(best, "accuracy.low"), report_num(best, "accuracy.high") - high);
+        whet_strbuf_printf(b, "%s gets %.2f ±%.2f %% of the %s %s %s pictures right%s", model, high * 100, report_round_up(w * 100, 2), count,
+                           report_str(best, "accuracy.data"), report_str(best, "accuracy.split"), n > 1 && n == (int)json_array_size(rows) ? " on every runtime" : "");
+    } else {
+        whet_strbuf_printf(b, "%s gets %.2f to %.2f %% of the %s %s %s pictures right", model, low * 100, high * 100, count,
+                           report_str(best, "accuracy.data"), report_str(best, "accuracy.split"));
+    }
+}
+
+static void parity_part(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    int passed = 0, failed = 0;
+    json_array_foreach(rows, i, row)
+    {
+        const json_t *ok = report_get(row, "parity.ok");
+        passed += json_is_true(ok);
+        failed += json_is_false(ok);
+    }
+    if (passed + failed == 0) return;
+    if (b->len > 0) whet_strbuf_puts(b, "; ");
+    if (failed == 0) {
+        whet_strbuf_puts(b, passed > 1 ? "the outputs are proven equal" : "the outputs equal the reference");
+    } else {
+        whet_strbuf_printf(b, "%d of %d rows do not compute the same function", failed, passed + failed);
+    }
+}
+
+static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
+{
+    const json_t *rows[2] = {row_by_id(doc, report_str(c, "a")), row_by_id(doc, report_str(c, "b"))};
+    const char *verdict = report_str(c, "verdict");
+    char name[2][200], ms[2][40];
+    double x = report_num(c, "speedup"), low = report_num(c, "speedup_low"), high = report_num(c, "speedup_high");
+    int fast = 0;
+    if (rows[0] == NULL || rows[1] == NULL || !isfinite(x)) return;
+    for (int i = 0; i < 2; i++) {
+        report_row_name(doc, rows[i], true, name[i], sizeof name[i]);
+        report_digits(ms[i], sizeof ms[i], report_num(rows[i], "latency.p50"));
+    }
+    if (b->len > 0) whet_strbuf_puts(b, "; ");
+    if (x < 1) { // told from the faster one's side
+        double l = low;
+        fast = 1;
+        x = 1 / x;
+        low = 1 / high;
+        high = 1 / l;
+    }
+    if (strcmp(verdict, "better") == 0 || strcmp(verdict, "worse") == 0) {
+        whet_strbuf_printf(b, "%s is %.2fx as fast as %s (%.2f to %.2f), %s against %s ms", name[fast], x, name[1 - fast], low, high,
+                           ms[fast], ms[1 - fast]);
+    } else if (strcmp(verdict, "same") == 0) {
+        whet_strbuf_printf(b, "%s and %s are equally fast, %s ms", name[0], name[1], ms[0]);
+    } else {
+        whet_strbuf_printf(b, "whether %s or %s is faster cannot be told (ratio %.2f to %.2f)", name[fast], name[1 - fast], low, high);
+    }
+}
+
+static void speed_part(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL, *list = json_object_get(doc, "comparisons");
+    size_t i = 0;
+    char name[200], ms[40];
+    if (json_array_size(list) == 1) {
+        one_comparison(b, doc, json_array_get(list, 0));
+        return;
+    }
+    json_array_foreach(rows, i, row)
+    {
+        double v = report_num(row, "latency.p50");
+        if (isfinite(v) && (best == NULL || v < report_num(best, "latency.p50"))) best = row;
+    }
+    if (best == NULL) return;
+    report_row_name(doc, best, true, name, sizeof name);
+    if (b->len > 0) whet_strbuf_puts(b, "; ");
+    whet_strbuf_printf(b, "%s: %s with a median of %s ms", json_array_size(list) > 1 ? "lowest latency" : "latency", name,
+                       report_digits(ms, sizeof ms, report_num(best, "latency.p50")));
+}
+
+static void failed_part(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *first = NULL;
+    size_t i = 0;
+    int bad = 0;
+    json_array_foreach(rows, i, row)
+    {
+        if (report_row_ok(row)) continue;
+        bad++;
+        if (first == NULL) first = row;
+    }
+    if (bad == 0) return;
+    if (b->len > 0) whet_strbuf_puts(b, "; ");
+    const char *title = report_str(first, "runtime_title");
+    whet_strbuf_printf(b, "%d of %zu rows failed (%s on %s: %s)", bad, json_array_size(rows), report_str(first, "model"),
+                       title[0] != '\0' ? title : report_str(first, "runtime"), report_str(first, "status"));
+}
+
+char *whet_report_summary(const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    const char *model = report_str(json_array_get(rows, 0), "model");
+    size_t i = 0;
+    bool one = true;
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    json_array_foreach(rows, i, row) one = one && strcmp(report_str(row, "model"), model) == 0;
+    accuracy_part(&b, doc, one ? model : "the models");
+    parity_part(&b, doc);
+    speed_part(&b, doc);
+    failed_part(&b, doc);
+    if (b.len == 0) whet_strbuf_puts(&b, json_array_size(rows) == 0 ? "nothing was measured" : "no row has figures");
+    if (b.data != NULL && b.data[0] >= 'a' && b.data[0] <= 'z' && !one) b.data[0] = (char)(b.data[0] - 'a' + 'A');
+    return whet_strbuf_take(&b);
+}

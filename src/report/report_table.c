@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows as CSV (raw numbers, for programs) and as Markdown (for documents).
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "report/report.h"
+#include "report/report_columns.h"
+#include "wire/json.h"
+
+static const struct { const char *title, *path; } csv[] = {
+    {"model", "model"}, {"runtime", "runtime"}, {"runtime_version", "runtime_version"}, {"precision", "precision"},
+    {"batch", "batch"}, {"threads", "threads"}, {"optimisation", "settings.optimisation"}, {"seed", "axes.seed"},
+    {"status", "status"}, {"size_bytes", "size_bytes"}, {"gzip_bytes", "gzip_bytes"}, {"params", "params"}, {"macs", "macs"},
+    {"metric", "accuracy.metric"}, {"accuracy", "accuracy.value"}, {"accuracy_low", "accuracy.low"},
+    {"accuracy_high", "accuracy.high"}, {"accuracy_count", "accuracy.count"}, {"accuracy_delta", "accuracy.delta"},
+    {"parity_ok", "parity.ok"}, {"parity_reference", "parity.reference"}, {"read_ms", "read_ms"}, {"load_ms", "load_ms"},
+    {"first_ms", "first_ms"}, {"n", "latency.n"}, {"min_ms", "latency.min"}, {"p50_ms", "latency.p50"},
+    {"p50_low_ms", "latency.p50_low"}, {"p50_high_ms", "latency.p50_high"}, {"mean_ms", "latency.mean"},
+    {"stdev_ms", "latency.stdev"}, {"mad_ms", "latency.mad"}, {"cv", "latency.cv"}, {"p90_ms", "latency.p90"},
+    {"p95_ms", "latency.p95"}, {"p99_ms", "latency.p99"}, {"max_ms", "latency.max"}, {"e2e_p50_ms", "e2e.p50"},
+    {"img_per_s", "img_per_s"}, {"peak_bytes", "memory.peak_bytes"}, {"delta_bytes", "memory.delta_bytes"},
+    {"j_per_img", "j_per_img"}, {"verdict", "verdict"}, {"sha256", "sha256"},
+};
+
+static void csv_text(whet_strbuf *b, const char *s)
+{
+    // A cell that a spreadsheet would run as a formula is made text by a quote mark in front.
+    bool formula = strchr("=+-@\t\r", s[0]) != NULL && s[0] != '\0';
+    if (!formula && strpbrk(s, "\",\r\n") == NULL) {
+        whet_strbuf_puts(b, s);
+        return;
+    }
+    whet_strbuf_puts(b, formula ? "\"'" : "\"");
+    for (; *s != '\0'; s++) whet_strbuf_printf(b, *s == '"' ? "\"%c" : "%c", *s);
+    whet_strbuf_puts(b, "\"");
+}
+
+whet_status whet_report_csv(const json_t *doc, char **text)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    for (size_t c = 0; c < WHET_COUNT(csv); c++) whet_strbuf_printf(&b, "%s%s", c > 0 ? "," : "", csv[c].title);
+    whet_strbuf_puts(&b, "\r\n");
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t c = 0; c < WHET_COUNT(csv); c++) {
+            const json_t *v = report_get(row, csv[c].path);
+            if (c > 0) whet_strbuf_puts(&b, ",");
+            if (json_is_string(v)) csv_text(&b, json_string_value(v));
+            if (json_is_number(v) || json_is_boolean(v)) {
+                char *number = whet_json_text(v, 0);
+                whet_strbuf_puts(&b, number != NULL ? number : "");
+                whet_free(number);
+            }
+        }
+        whet_strbuf_puts(&b, "\r\n");
+    }
+    *text = whet_strbuf_take(&b);
+    return *text != NULL ? WHET_OK : WHET_ENOMEM;
+}
+
+// Markdown's own characters and HTML are made harmless; a newline would end the table's line.
+static void md_text(whet_strbuf *b, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '<') {
+            whet_strbuf_puts(b, "&lt;");
+        } else if (*s == '&') {
+            whet_strbuf_puts(b, "&amp;");
+        } else if (*s == '\n' || *s == '\r') {
+            whet_strbuf_puts(b, " ");
+        } else {
+            if (strchr("|\\`*[]", *s) != NULL) whet_strbuf_puts(b, "\\");
+            whet_strbuf_add(b, s, 1);
+        }
+    }
+}
+
+static void md_list(whet_strbuf *b, const char *heading, const json_t *list)
+{
+    size_t i = 0;
+    const json_t *item = NULL;
+    if (json_array_size(list) == 0) return;
+    whet_strbuf_printf(b, "\n**%s**\n\n", heading);
+    json_array_foreach(list, i, item)
+    {
+        whet_strbuf_puts(b, "- ");
+        md_text(b, json_is_string(item) ? json_string_value(item) : "");
+        whet_strbuf_puts(b, "\n");
+    }
+}
+
+whet_status whet_report_markdown(const json_t *doc, char **text)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    const char *title = report_str(doc, "title");
+    char buf[400], name[300];
+    size_t i = 0;
+    whet_strbuf b;
+    char *summary = whet_report_summary(doc);
+    whet_strbuf_init(&b);
+    whet_strbuf_puts(&b, "# ");
+    md_text(&b, title[0] != '\0' ? title : "Measured with whet");
+    whet_strbuf_puts(&b, "\n\n");
+    md_text(&b, summary != NULL ? summary : "");
+    whet_free(summary);
+    whet_strbuf_puts(&b, "\n\n|");
+    for (int c = 0; c < report_column_count(); c++)
+        if (report_column_shown(report_column_at(c), doc)) whet_strbuf_printf(&b, " %s |", report_column_at(c)->title);
+    whet_strbuf_puts(&b, "\n|");
+    for (int c = 0; c < report_column_count(); c++)
+        if (report_column_shown(report_column_at(c), doc))
+            whet_strbuf_puts(&b, report_column_at(c)->format == 't' || report_column_at(c)->format == 'p' ? " --- |" : " ---: |");
+    whet_strbuf_puts(&b, "\n");
+    json_array_foreach(rows, i, row)
+    {
+        whet_strbuf_puts(&b, "|");
+        for (int c = 0; c < report_column_count(); c++) {
+            if (!report_column_shown(report_column_at(c), doc)) continue;
+            whet_strbuf_puts(&b, " ");
+            md_text(&b, report_cell(report_column_at(c), row, buf, sizeof buf, NULL));
+            whet_strbuf_puts(&b, " |");
+        }
+        whet_strbuf_puts(&b, "\n");
+    }
+    json_array_foreach(rows, i, row)
+    {
+        report_row_name(doc, row, true, name, sizeof name);
+        if (json_array_size(json_object_get(row, "verdict_reasons")) > 0) md_list(&b, name, json_object_get(row, "verdict_reasons"));
+    }
+    md_list(&b, "Machine", report_get(doc, "context.warnings"));
+    whet_strbuf_printf(&b, "\n%s, %s, command `", report_str(doc, "context.program"), report_str(doc, "started"));
+    for (const char *c = report_str(doc, "command"); *c != '\0'; c++) whet_strbuf_add(&b, *c == '`' || *c == '\n' ? "'" : c, 1);
+    whet_strbuf_puts(&b, "`\n");
+    *text = whet_strbuf_take(&b);
+    return *text != NULL ? WHET_OK : WHET_ENOMEM;
+}
