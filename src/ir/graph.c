@@ -260,7 +260,7 @@ whet_dim whet_graph_symbol(whet_graph *g, const char *name)
 {
     for (int i = 0; i < g->n_symbols; i++)
         if (strcmp(g->symbols[i], name) == 0) return WHET_DIM_UNKNOWN - 1 - i;
-    if (!WHET_GROW((void **)&g->symbols, (size_t)g->n_symbols, &g->priv->cap_symbols)) return WHET_DIM_UNKNOWN;
+    if (!WHET_GROW(&g->symbols, (size_t)g->n_symbols, &g->priv->cap_symbols)) return WHET_DIM_UNKNOWN;
     const char *copy = whet_arena_strdup(g->priv->arena, name);
     if (copy == NULL) return WHET_DIM_UNKNOWN;
     g->symbols[g->n_symbols++] = copy;
