@@ -102,7 +102,7 @@ static whet_status store(const opt *o, void *args, const char *value)
     } else if (o->kind == OPT_LIST) {
         opt_list *l = (opt_list *)(void *)dst;
         size_t cap = (size_t)l->cap;
-        if (!WHET_GROW((void **)&l->items, (size_t)l->n, &cap)) return WHET_ENOMEM;
+        if (!WHET_GROW(&l->items, (size_t)l->n, &cap)) return WHET_ENOMEM;
         l->cap = (int)cap;
         l->items[l->n++] = value;
     } else {
