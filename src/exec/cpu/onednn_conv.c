@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 2-D f32 convolution and its gradients by oneDNN, in NCHW or NHWC. Forward and data gradient have the same bits for any
- * number of threads; the weight gradient has not (measured in 28 of 99 shapes), so the batch is cut at points fixed by the
+/* 2-D f32 convolution and its gradients by oneDNN, NHWC only: there forward and data gradient have the same bits for any
+ * number of threads, which its paths for NCHW have not. The weight gradient has not either (28 of 99 shapes measured), so
+ * the batch is cut at points fixed by the
  * shape, each part runs on one thread, and the parts are added in order. Weights go in the layout that oneDNN asks for:
  * constants once, variables at each run. */
 #include <math.h>
@@ -28,16 +29,14 @@ typedef struct conv_state {
 
 typedef struct conv_mds { dnnl_memory_desc_t src, weights, plain_weights, bias, dst; } conv_mds;
 
-static dnnl_format_tag_t image_tag(const whet_cpu_arg *a) { return a->layout == WHET_NHWC ? dnnl_nhwc : dnnl_nchw; }
-
-static whet_status describe(whet_cpu_node *k, const conv_state *s, int64_t n, const whet_cpu_arg *src, const whet_cpu_arg *dst, conv_mds *m)
+static whet_status describe(whet_cpu_node *k, const conv_state *s, int64_t n, conv_mds *m)
 {
     const whet_conv2d_geom *g = &s->g;
     const int64_t sd[4] = {n, g->ic, g->h, g->w}, dd[4] = {n, g->oc, g->oh, g->ow}, bd[1] = {g->oc};
     const int64_t wd[5] = {g->groups, g->oc / g->groups, g->ic / g->groups, g->kh, g->kw};
     const int first = g->groups == 1;
-    WHET_TRY(whet_dnn_plain(k, &m->src, 4, sd, image_tag(src)));
-    WHET_TRY(whet_dnn_plain(k, &m->dst, 4, dd, image_tag(dst)));
+    WHET_TRY(whet_dnn_plain(k, &m->src, 4, sd, dnnl_nhwc));
+    WHET_TRY(whet_dnn_plain(k, &m->dst, 4, dd, dnnl_nhwc));
     WHET_TRY(whet_dnn_plain(k, &m->weights, 5 - first, wd + first, dnnl_format_tag_any));
     WHET_TRY(whet_dnn_plain(k, &m->plain_weights, 5 - first, wd + first, first ? dnnl_oihw : dnnl_goihw));
     return whet_dnn_plain(k, &m->bias, 1, bd, dnnl_a);
@@ -85,8 +84,7 @@ static dnnl_status_t make_pd(const conv_state *s, conv_mds *m, dnnl_primitive_at
 }
 
 /* Primitive and memory objects of one part; *weights gets the layout that oneDNN chose. */
-static whet_status make_part(whet_cpu_node *k, conv_state *s, dnn_exec *x, int64_t n, const whet_cpu_arg *src,
-                             const whet_cpu_arg *dst, conv_mds *m)
+static whet_status make_part(whet_cpu_node *k, conv_state *s, dnn_exec *x, int64_t n, conv_mds *m)
 {
     static const int args[3][3] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
                                    {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
@@ -94,7 +92,7 @@ static whet_status make_part(whet_cpu_node *k, conv_state *s, dnn_exec *x, int64
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t status = dnnl_success;
-    WHET_TRY(describe(k, s, n, src, dst, m));
+    WHET_TRY(describe(k, s, n, m));
     status = dnnl_primitive_attr_create(&attr);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (status == dnnl_success && s->kind == FORWARD) status = post_ops(s, attr);
@@ -153,8 +151,8 @@ static whet_status create(whet_cpu_node *k, conv_kind kind)
     const whet_cpu_arg *dst = kind == FORWARD ? &k->out[0] : &k->in[0];
     conv_mds m;
     conv_state *s = NULL;
-    if (src->dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(src->dtype));
-    if (src->shape.rank != 4 || src->numel == 0 || dst->numel == 0) return whet_cpu_refuse(k, "rank %d or an empty image", src->shape.rank);
+    WHET_TRY(whet_own_need_nhwc(k, src, "source"));
+    WHET_TRY(whet_own_need_nhwc(k, dst, "destination"));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
     s->kind = kind;
@@ -162,7 +160,7 @@ static whet_status create(whet_cpu_node *k, conv_kind kind)
     WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
     s->bias = kind == FORWARD && k->n_in > 2 && k->in[2].vid >= 0;
     s->residual = kind == FORWARD && k->n_in > 3 && k->in[3].vid >= 0;
-    if (s->residual && k->in[3].layout != dst->layout) return whet_cpu_refuse(k, "residual in another layout");
+    if (s->residual) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
     s->per_part = kind == BACK_WEIGHTS ? (s->g.n + MOST_PARTS - 1) / MOST_PARTS : s->g.n;
     s->parts = (int)((s->g.n + s->per_part - 1) / s->per_part);
     whet_team_use(kind == BACK_WEIGHTS ? NULL : k->team);
@@ -171,7 +169,7 @@ static whet_status create(whet_cpu_node *k, conv_kind kind)
         if (s->parts > 1) /* a stream for each thread that may run it, on the one engine */
             WHET_TRY(whet_dnn_check(k, dnnl_stream_create(&s->part_engine[i].stream, s->engine.engine, dnnl_stream_default_flags),
                                     "stream"));
-        WHET_TRY(make_part(k, s, &s->conv[i], WHET_MIN(s->per_part, s->g.n - i * s->per_part), src, dst, &m));
+        WHET_TRY(make_part(k, s, &s->conv[i], WHET_MIN(s->per_part, s->g.n - i * s->per_part), &m));
     }
     s->scratch_each = WHET_ALIGN_UP(s->scratch_each, 64);
     s->scratch_ws = whet_own_reserve(k, s->scratch_each / sizeof(float) * (size_t)(s->parts > 1 ? whet_team_size(k->team) : 1));
@@ -254,7 +252,7 @@ static whet_status data_create(whet_cpu_node *k) { return create(k, BACK_DATA); 
 static whet_status weights_create(whet_cpu_node *k) { return create(k, BACK_WEIGHTS); }
 
 #define ROW(symbol, op_name, create_fn, run_fn, inplace_fn)                                                         \
-    const whet_cpu_impl symbol = {.op = op_name, .name = "onednn", .provider = WHET_PROVIDER_ONEDNN, .create = create_fn, \
+    const whet_cpu_impl symbol = {.op = op_name, .name = "onednn", .provider = WHET_PROVIDER_ONEDNN, .isa = WHET_ISA_AVX2, .create = create_fn, \
                                   .run = run_fn, .destroy = destroy, .inplace = inplace_fn};
 ROW(whet_cpu_conv_onednn, "Conv", forward_create, run, NULL)
 ROW(whet_cpu_fused_conv_onednn, "whet.FusedConv", forward_create, run, residual_inplace)
