@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Extended: files that whet writes, judged by onnx.checker and ONNX Runtime where a Python has them.
+
+usage: check_onnx.py CONVERTER SCRATCH   (CONVERTER IN OUT OPSET converts; see test_onnx_write.c)
+The Python is this one, or the one named by WHET_PYTHON.
+"""
+import os
+import subprocess
+import sys
+
+NETS = ["resnet", "mobilenetv2", "unet"]
+OPSETS = [13, 17, 18, 21]
+
+
+def skip(reason):
+    required = "pyonnx" in os.environ.get("WHET_REQUIRE", "").split(",")
+    print(("pyonnx is required, but: " if required else "SKIP: pyonnx: ") + reason)
+    sys.exit(1 if required else 0)
+
+
+def find_shared():
+    for path in (os.environ.get("WHET_SHARED"), "../shared"):
+        if path and os.path.isdir(os.path.join(path, "interop")):
+            return path
+    skip("the shared folder is missing (set WHET_SHARED)")
+
+
+def run(ort, path, x, level):
+    options = ort.SessionOptions()
+    options.graph_optimization_level = level
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def check(onnx, ort, np, converter, scratch, folder, kind, opset):
+    source, out = os.path.join(folder, kind + ".onnx"), os.path.join(scratch, "check_onnx.onnx")
+    done = subprocess.run([converter, source, out, str(opset)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return done.stderr.strip()
+    try:
+        onnx.checker.check_model(out, full_check=True)
+    except Exception as error:  # the checker's own exception types differ between versions
+        return f"onnx.checker: {error}"
+    x = np.load(os.path.join(folder, "input.npy"))
+    want = np.load(os.path.join(folder, "output.npy"))
+    levels = ort.GraphOptimizationLevel
+    for level in (levels.ORT_DISABLE_ALL, levels.ORT_ENABLE_ALL):
+        difference = np.abs(run(ort, out, x, level) - want).max() / np.abs(want).max()
+        if not difference <= 1e-4:
+            return f"ONNX Runtime's output differs by {difference:.3g}"
+    return None
+
+
+def main():
+    other = os.environ.get("WHET_PYTHON")
+    if other and os.path.realpath(other) != os.path.realpath(sys.executable) and "WHET_PYTHON_INNER" not in os.environ:
+        os.environ["WHET_PYTHON_INNER"] = "1"
+        os.execv(other, [other] + sys.argv)
+    try:
+        import numpy as np
+        import onnx
+        import onnxruntime as ort
+    except ImportError as error:
+        skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
+    ort.set_default_logger_severity(3)
+    shared, failed, n = find_shared(), 0, 0
+    for net in NETS:
+        for kind in ("legacy", "dynamo"):
+            for opset in OPSETS:
+                folder = os.path.join(shared, "interop", "pytorch", net)
+                fault = check(onnx, ort, np, sys.argv[1], sys.argv[2], folder, kind, opset)
+                n += 1
+                if fault:
+                    failed += 1
+                    print(f"FAILED: {net}/{kind}.onnx as opset {opset}: {fault}")
+    print(f"{n - failed} of {n} files accepted")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

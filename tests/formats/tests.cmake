@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every test_*.c here is one program, linked with everything up to the passes and the models.
+set(formats_libs "")
+foreach(m passes exec models formats ir data tensor wire base)
+  if(TARGET whet_${m})
+    list(APPEND formats_libs whet_${m})
+  endif()
+endforeach()
+file(GLOB formats_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/formats/test_*.c)
+foreach(t ${formats_tests})
+  get_filename_component(tname ${t} NAME_WE)
+  whet_test(formats formats_${tname} ${t} ${formats_libs} PkgConfig::JANSSON)
+endforeach()
+if(TARGET formats_test_onnx_write)
+add_test(NAME formats.formats_onnx_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_onnx.py
+         $<TARGET_FILE:formats_test_onnx_write> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(formats.formats_onnx_python PROPERTIES LABELS formats TIMEOUT 300)
+endif()
