@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ONNX writer: round trips, determinism, target opsets, operators of the domain whet, external data. With two
  * arguments it converts IN to OUT (and a third: opset), for check_onnx.py. */
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "support.h"
 #include "onnx_maker.h"
 #include "ir/op.h"
@@ -240,12 +244,30 @@ static void external_data(void **state)
     support_rmtree(dir);
 }
 
+/* A limit on the size of files acts like a disk that is full. */
 static void a_full_disk_leaves_nothing(void **state)
 {
     (void)state;
+    struct rlimit old, tiny;
     whet_graph *g = small();
-    assert_status(whet_onnx_write(g, "/proc/nowhere/m.onnx", NULL), WHET_EIO);
+    char *dir = support_tmpdir(), *out = whet_path_join(dir, "m.onnx");
+    int entries = 0;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tiny = old;
+    tiny.rlim_cur = 64;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+    whet_status s = whet_onnx_write(g, out, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_status(s, WHET_EIO);
+    assert_string_equal(whet_error_last()->file, out);
+    DIR *d = opendir(dir);
+    while (readdir(d)) entries++;
+    closedir(d);
+    assert_int_equal(entries, 2); /* . and .. */
     whet_graph_free(g);
+    whet_free(out);
+    support_rmtree(dir);
 }
 
 static int convert(const char *in, const char *out, const char *opset)
