@@ -6,6 +6,7 @@
 #include "whet/progress.h"
 #include "whet/result.h"
 #include "whet/status.h"
+#include "whet/train.h"
 
 #ifdef __cplusplus
 extern "C" {

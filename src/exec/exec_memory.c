@@ -322,6 +322,7 @@ whet_status whet_plan_layout_(whet_plan *p)
         if (s->kind == IN_ARENA || s->kind == IN_INPUT) s->data = p->arena + s->offset;
         if (s->kind == IN_VARIABLE) s->data = p->e->variables[s->index].data;
     }
+    for (size_t i = 0; i < p->n_storages; i++) p->storages[i].data = p->storages[whet_storage_find_(p, (int)i)].data;
     whet_plan_point_(p);
     return WHET_OK;
 }

@@ -48,7 +48,8 @@ typedef struct whet_train_settings {
     bool no_test;          /* leave the test split alone */
     bool strict;
     bool log_steps;        /* a line per step in the curves */
-    uint32_t isa, providers; /* 0: default */
+    uint32_t isa;          /* laid over whet_isa(); default all bits */
+    uint32_t providers;    /* 0: default */
     whet_progress_fn progress;
     void *progress_arg;
 } whet_train_settings;
@@ -82,11 +83,11 @@ typedef struct whet_train_bench_settings {
     int64_t batch, steps; /* steps measured, after `warmup` */
     int64_t warmup;
     int64_t threads;
-    bool nesterov;
-    uint32_t isa, providers;
+    uint32_t isa;       /* as above */
+    uint32_t providers; /* 0: default */
     bool profile; /* time per node as well */
 } whet_train_bench_settings;
 /* The step alone (forward, backward, optimiser, commits) on random data: {"ms": [...], "median_ms", "img_per_s", ...}. */
-whet_status whet_train_bench(json_t **doc, const whet_train_bench_settings *s);
+whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *s);
 
 #endif

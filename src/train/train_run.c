@@ -138,7 +138,7 @@ static whet_status make_execs(trainer *t)
     opt.team = t->team;
     opt.seed = (uint64_t)t->s.seed;
     opt.lower = whet_passes_lower;
-    if (t->s.isa != 0) opt.isa = t->s.isa;
+    opt.isa &= t->s.isa;
     if (t->s.providers != 0) opt.providers = t->s.providers;
     WHET_GOTO(whet_train_graph_create(&step, t->model, &t->s));
     WHET_GOTO(whet_train_eval_graph_create(&score, t->model));
@@ -185,7 +185,7 @@ static whet_status make_identity(trainer *t)
     if (t->val != NULL) WHET_TRY(whet_dataset_hash(t->data, WHET_SPLIT_VAL, val));
     WHET_TRY(kernel_table(t, kernels));
     t->identity = json_pack("{s:s, s:s, s:s, s:s, s:s}", "training data", train, "validation data", val, "instruction set",
-                            whet_isa_name(t->s.isa != 0 ? t->s.isa : whet_isa()), "table of kernels", kernels, "version", WHET_VERSION);
+                            whet_isa_name(t->s.isa & whet_isa()), "table of kernels", kernels, "version", WHET_VERSION);
     t->settings = whet_train_settings_json(&t->s);
     if (t->history == NULL) t->history = json_array();
     return t->identity != NULL && t->settings != NULL && t->history != NULL ? WHET_OK
@@ -303,7 +303,7 @@ static json_t *describe(trainer *t)
     if (s->best_epoch > 0)
         json_object_set_new(doc, "best", json_pack("{s:I, s:f}", "epoch", (json_int_t)s->best_epoch, "val_accuracy", s->best));
     json_object_set_new(doc, "resumed", json_boolean(t->from != NULL));
-    json_object_set_new(doc, "isa", json_string(whet_isa_name(t->s.isa != 0 ? t->s.isa : whet_isa())));
+    json_object_set_new(doc, "isa", json_string(whet_isa_name(t->s.isa & whet_isa())));
     if (t->s.out != NULL) json_object_set_new(doc, "out", json_string(t->s.out));
     return doc;
 }

@@ -80,7 +80,7 @@ static const char **string_of(const whet_train_settings *s, const whet_train_fie
 
 void whet_train_settings_init(whet_train_settings *s)
 {
-    *s = (whet_train_settings){.save_seconds = 60};
+    *s = (whet_train_settings){.save_seconds = 60, .isa = UINT32_MAX};
     for (size_t i = 0; i < WHET_COUNT(fields); i++) {
         if (fields[i].kind == WHET_TRAIN_INT) *int_of(s, &fields[i]) = WHET_TRAIN_UNSET;
         if (fields[i].kind == WHET_TRAIN_REAL) *real_of(s, &fields[i]) = NAN;

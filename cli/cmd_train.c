@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `whet train`: from a model's name and a data set to model.onnx, checkpoints and curves. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd.h"
+#include "whet/train.h"
+
+enum { MOST_FIELDS = 12 };
+
+typedef struct train_args {
+    const char *model, *data, *out, *val, *optimizer, *schedule, *weights, *contract, *dump, *isa;
+    const char *size, *filter, *mean, *std, *color, *crop;
+    int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, bench_steps;
+    double lr, momentum, weight_decay, smoothing, warmup, lr_min, gamma, step_every, div, final_div, beta1, beta2, epsilon;
+    double rotate, shift, save_seconds;
+    int nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, no_test, strict, log_steps, profile;
+} train_args;
+
+#define AT(member) offsetof(train_args, member)
+static const opt opts[] = {
+    {"model", 'm', OPT_STRING, "NAME|FILE", "model of the zoo (lenet, cifar-convnet, resnet20, ...) or an ONNX file", AT(model)},
+    {"data", 'd', OPT_PATH, "SET|DIR", "mnist, cifar10, digits, or a folder", AT(data)},
+    {"out", 'o', OPT_PATH, "DIR", "folder for model.onnx, checkpoints and curves (default MODEL-DATA)", AT(out)},
+    {"epochs", 'e', OPT_INT, "N", "passes over the training pictures (default: the model's)", AT(epochs)},
+    {"batch", 'b', OPT_INT, "N", "pictures a step (default: the model's)", AT(batch)},
+    {"lr", 0, OPT_REAL, "X", "learning rate; the peak of one-cycle (default: the model's)", AT(lr)},
+    {"optimizer", 0, OPT_STRING, "sgd|adam|adamw", "optimizer (default sgd)", AT(optimizer)},
+    {"momentum", 0, OPT_REAL, "X", "momentum of sgd (default 0.9)", AT(momentum)},
+    {"nesterov", 0, OPT_FLAG, NULL, "Nesterov's form of the momentum (default on; --no-nesterov)", AT(nesterov)},
+    {"weight-decay", 0, OPT_REAL, "X", "weight decay; norms and biases are spared", AT(weight_decay)},
+    {"decay-all", 0, OPT_FLAG, NULL, "weight decay on norms and biases as well, as PyTorch does", AT(decay_all)},
+    {"beta1", 0, OPT_REAL, "X", "first moment of adam (default 0.9)", AT(beta1)},
+    {"beta2", 0, OPT_REAL, "X", "second moment of adam (default 0.999)", AT(beta2)},
+    {"epsilon", 0, OPT_REAL, "X", "added to adam's denominator (default 1e-8)", AT(epsilon)},
+    {"schedule", 0, OPT_STRING, "constant|step|cosine|onecycle", "course of the learning rate (default onecycle)", AT(schedule)},
+    {"warmup", 0, OPT_REAL, "SHARE", "share of all steps in which the rate rises (onecycle 0.3, else 0)", AT(warmup)},
+    {"lr-min", 0, OPT_REAL, "X", "what the cosine approaches (default 0)", AT(lr_min)},
+    {"gamma", 0, OPT_REAL, "X", "factor of the step schedule (default 0.1)", AT(gamma)},
+    {"step-every", 0, OPT_REAL, "EPOCHS", "epochs between the steps' falls (default a third)", AT(step_every)},
+    {"div", 0, OPT_REAL, "X", "onecycle: first rate = lr / div (default 25)", AT(div)},
+    {"final-div", 0, OPT_REAL, "X", "onecycle: last rate = first / final-div (default 1e4)", AT(final_div)},
+    {"label-smoothing", 0, OPT_REAL, "X", "label smoothing of the cross-entropy (default 0, resnet 0.1)", AT(smoothing)},
+    {"augment", 0, OPT_FLAG, NULL, "the model's augmentation (default on; --no-augment)", AT(augment)},
+    {"pad-crop", 0, OPT_INT, "PIXELS", "pad by so many pixels and cut back at random", AT(pad_crop)},
+    {"hflip", 0, OPT_FLAG, NULL, "mirror half of the pictures", AT(hflip)},
+    {"rotate", 0, OPT_REAL, "DEGREES", "turn by up to so many degrees", AT(rotate)},
+    {"shift", 0, OPT_REAL, "SHARE", "shift by up to this share of the size", AT(shift)},
+    {"val", 0, OPT_STRING, "none|SHARE", "validation split (default: the set's own, else 0.1 of train)", AT(val)},
+    {"early-stop", 0, OPT_INT, "EPOCHS", "stop after so many epochs without a better validation accuracy", AT(early_stop)},
+    {"drop-last", 0, OPT_FLAG, NULL, "leave out the epoch's short last batch (default on)", AT(drop_last)},
+    {"contract", 0, OPT_PATH, "FILE|NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (default by data)", AT(contract)},
+    {"size", 0, OPT_STRING, "HxW", "size of the network's input", AT(size)},
+    {"crop", 0, OPT_STRING, "X", "share of the picture that is kept", AT(crop)},
+    {"filter", 0, OPT_STRING, "NAME", "resize filter", AT(filter)},
+    {"mean", 0, OPT_STRING, "R,G,B", "mean taken off, of values from 0 to 1", AT(mean)},
+    {"std", 0, OPT_STRING, "R,G,B", "deviation divided by", AT(std)},
+    {"color", 0, OPT_STRING, "rgb|bgr|gray", "colour order", AT(color)},
+    {"weights", 0, OPT_PATH, "FILE", "safetensors of initial weights", AT(weights)},
+    {"seed", 0, OPT_INT, "N", "seed of weights, order, augmentation and split (default 0)", AT(seed)},
+    {"resume", 0, OPT_FLAG, NULL, "go on from the last checkpoint in --out, with its settings", AT(resume)},
+    {"overwrite", 0, OPT_FLAG, NULL, "start anew although --out holds a run", AT(overwrite)},
+    {"threads", 't', OPT_INT, "N", "compute threads (default: all)", AT(threads)},
+    {"load-threads", 0, OPT_INT, "N", "threads that load data (default 1)", AT(workers)},
+    {"isa", 0, OPT_STRING, "ref|avx2|avx512|...", "highest instruction set used (default: the machine's)", AT(isa)},
+    {"save-seconds", 0, OPT_REAL, "S", "checkpoint at least that often (default 60; 0: at the epochs' ends)", AT(save_seconds)},
+    {"save-steps", 0, OPT_INT, "N", "checkpoint after so many steps", AT(save_steps)},
+    {"no-test", 0, OPT_FLAG, NULL, "leave the test split alone", AT(no_test)},
+    {"strict", 0, OPT_FLAG, NULL, "a broken picture ends the run", AT(strict)},
+    {"log-steps", 0, OPT_FLAG, NULL, "every step into curves.jsonl, not only some", AT(log_steps)},
+    {"max-steps", 0, OPT_INT, "N", "end after so many steps, without model and test", AT(max_steps)},
+    {"dump-batches", 0, OPT_PATH, "DIR", "initial weights and every batch as .npy, for comparison with a peer", AT(dump)},
+    {"bench-steps", 0, OPT_INT, "N", "only time N steps on random pictures", AT(bench_steps)},
+    {"profile", 0, OPT_FLAG, NULL, "with --bench-steps: time per operator", AT(profile)},
+    OPT_END};
+
+static void defaults(void *args)
+{
+    train_args *a = args;
+    whet_train_options o;
+    whet_train_options_init(&o);
+    a->epochs = a->batch = a->seed = a->pad_crop = a->early_stop = -1;
+    a->lr = a->momentum = a->weight_decay = a->smoothing = a->warmup = a->lr_min = a->gamma = a->step_every = a->div = NAN;
+    a->final_div = a->beta1 = a->beta2 = a->epsilon = a->rotate = a->shift = NAN;
+    a->nesterov = a->decay_all = a->hflip = a->drop_last = -1;
+    a->augment = 1;
+    a->save_seconds = o.save_seconds;
+}
+
+static int add_field(const char **fields, char (*store)[512], int n, const char *key, const char *value)
+{
+    if (value == NULL || n >= MOST_FIELDS) return n;
+    snprintf(store[n], sizeof store[n], "%s=%s", key, value);
+    fields[n] = store[n];
+    return n + 1;
+}
+
+static int bench(cli *c, const train_args *a)
+{
+    whet_train_bench_options o;
+    whet_result *r = NULL;
+    whet_train_bench_options_init(&o);
+    o.model = a->model;
+    o.batch = a->batch > 0 ? (int)a->batch : 0;
+    o.steps = (int)a->bench_steps;
+    o.threads = (int)a->threads;
+    o.profile = a->profile;
+    o.isa = a->isa;
+    const whet_status status = whet_train_bench(&r, &o);
+    return cli_finish(c, status, r);
+}
+
+/* "runs/lenet" and "../mnist" -> "lenet-mnist". */
+static const char *default_out(const train_args *a, char *buf, size_t size)
+{
+    char model[120], data[120];
+    const char *parts[2] = {a->model, a->data};
+    char *names[2] = {model, data};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(parts[i]);
+        while (n > 1 && parts[i][n - 1] == '/') n--;
+        size_t from = n;
+        while (from > 0 && parts[i][from - 1] != '/') from--;
+        snprintf(names[i], sizeof model, "%.*s", (int)(n - from), parts[i] + from);
+    }
+    char *dot = strrchr(model, '.');
+    if (dot != NULL && dot != model) *dot = '\0';
+    snprintf(buf, size, "%s-%s", model, data);
+    return buf;
+}
+
+static int run(cli *c, void *args, int argc, char **argv)
+{
+    const train_args *a = args;
+    const char *fields[MOST_FIELDS + 1] = {NULL};
+    char store[MOST_FIELDS][512], out[260];
+    whet_result *r = NULL;
+    whet_train_options o;
+    int n = 0;
+    if (argc > 1) return cli_usage(c, "train", "unexpected argument '%s': models and data are given by --model and --data", argv[1]);
+    if (a->bench_steps > 0) {
+        if (a->model == NULL) return cli_usage(c, "train", "which model? give --model");
+        return bench(c, a);
+    }
+    const bool known = a->model != NULL && a->data != NULL;
+    if (!known && !(a->resume && a->out != NULL)) return cli_usage(c, "train", "what to train on what? give --model and --data");
+    whet_train_options_init(&o);
+    o.model = a->model, o.data = a->data, o.val = a->val, o.optimizer = a->optimizer, o.schedule = a->schedule;
+    o.out = a->out != NULL ? a->out : default_out(a, out, sizeof out);
+    o.weights = a->weights, o.contract = a->contract, o.isa = a->isa, o.dump_batches = a->dump;
+    o.epochs = a->epochs, o.batch = a->batch, o.seed = a->seed, o.lr = a->lr, o.momentum = a->momentum;
+    o.weight_decay = a->weight_decay, o.label_smoothing = a->smoothing, o.warmup = a->warmup, o.lr_min = a->lr_min;
+    o.gamma = a->gamma, o.step_every = a->step_every, o.div = a->div, o.final_div = a->final_div;
+    o.beta1 = a->beta1, o.beta2 = a->beta2, o.epsilon = a->epsilon;
+    o.nesterov = a->nesterov, o.decay_all = a->decay_all, o.drop_last = a->drop_last, o.early_stop = a->early_stop;
+    o.pad_crop = a->pad_crop, o.hflip = a->hflip, o.rotate = a->rotate, o.shift = a->shift;
+    if (!a->augment) o.pad_crop = o.hflip = 0, o.rotate = o.shift = 0;
+    o.resume = a->resume, o.overwrite = a->overwrite, o.threads = (int)a->threads, o.workers = (int)a->workers;
+    o.save_seconds = a->save_seconds, o.save_steps = a->save_steps, o.max_steps = a->max_steps;
+    o.log_steps = a->log_steps, o.no_test = a->no_test, o.strict = a->strict;
+    n = add_field(fields, store, n, "size", a->size);
+    n = add_field(fields, store, n, "crop", a->crop);
+    n = add_field(fields, store, n, "filter", a->filter);
+    n = add_field(fields, store, n, "mean", a->mean);
+    n = add_field(fields, store, n, "std", a->std);
+    n = add_field(fields, store, n, "color", a->color);
+    o.contract_fields = n > 0 ? fields : NULL;
+    o.progress = cli_progress;
+    o.progress_arg = c;
+    const whet_status status = whet_train(&r, &o);
+    return cli_finish(c, status, r);
+}
+
+const cmd cmd_train = {
+    .name = "train",
+    .summary = "train a classifier on labelled pictures",
+    .usage = "--model NAME|FILE --data SET|DIR [--out DIR]",
+    .details = "Writes model.onnx (with its preprocessing contract and class names), the best and the last checkpoint, curves as "
+               "CSV, JSON lines and TensorBoard events, and train.json. The test split is scored once, at the end. Ctrl-C saves; "
+               "an interrupted run, even a killed one, ends with the same bits when it is resumed.",
+    .examples = "  $ whet train --model lenet --data mnist\n"
+                "  $ whet train --model resnet20 --data cifar10 --val none --epochs 14 --out r20\n"
+                "  $ whet train --resume --out r20\n"
+                "  $ whet train --model resnet20 --data photos/ --optimizer adamw --lr 1e-3 --early-stop 5",
+    .opts = opts,
+    .args_size = sizeof(train_args),
+    .defaults = defaults,
+    .run = run};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training a classifier from a model of the zoo or an ONNX file and a data set.
+ *
+ * Same settings, data, machine and version give the same bits, whatever the number of threads; a run that was interrupted,
+ * even by SIGKILL, and resumed ends with the same bits as one that was not. One training at a time per process. */
+#ifndef WHET_TRAIN_H
+#define WHET_TRAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "whet/progress.h"
+#include "whet/result.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Unset: numbers NaN, integers -1, strings NULL. Unset ones come from the checkpoint (resume), else from the model's own
+ * defaults. Strings are borrowed during the call. */
+typedef struct whet_train_options {
+    size_t size;            /* sizeof(whet_train_options) */
+    const char *model;      /* zoo name ("lenet", "resnet20", ...) or an ONNX file */
+    const char *data;       /* set name ("mnist", "cifar10", "digits") or folder */
+    const char *out;        /* folder for model.onnx, best and last checkpoint, curves, train.json; created. NULL: nothing kept */
+    const char *val;        /* "none", a share such as "0.1"; unset: the set's own, else 10 % of train, seeded and stratified */
+    const char *optimizer;  /* sgd, adam, adamw */
+    const char *schedule;   /* constant, step, cosine, onecycle */
+    const char *weights;    /* safetensors of initial weights; tensors of unknown names are left out */
+    const char *contract;   /* preset (unit, pm1, imagenet, caffe, raw) or JSON file; unset: the file's own, else by data set */
+    const char *const *contract_fields; /* "mean=0.5,0.5,0.5", ..., NULL-terminated, laid over it */
+    int64_t epochs, batch, seed;
+    double lr;              /* peak rate of one-cycle, base rate of the others */
+    double momentum, weight_decay, label_smoothing;
+    double warmup;          /* share of all steps, 0 to 0.99 */
+    double lr_min;          /* cosine: what it approaches */
+    double gamma, step_every; /* step: factor, epochs between falls */
+    double div, final_div;  /* one-cycle: first rate = lr / div, last = first / final_div */
+    double beta1, beta2, epsilon; /* adam, adamw */
+    int64_t nesterov;       /* 0 or 1 */
+    int64_t decay_all;      /* 1: weight decay on norms and biases as well */
+    int64_t pad_crop;       /* pixels */
+    int64_t hflip;          /* 0 or 1 */
+    double rotate;          /* degrees */
+    double shift;           /* share of the size */
+    int64_t early_stop;     /* epochs without a better validation accuracy; 0 never */
+    int64_t drop_last;      /* 0 or 1: leave out the epoch's short last batch */
+    int resume;             /* go on from out's last checkpoint, if there is one */
+    int overwrite;          /* start anew although out holds a run */
+    int threads;            /* 0: all the process may use */
+    int workers;            /* threads that load data; 0: one */
+    double save_seconds;    /* checkpoint at least that often within an epoch (default 60); 0: at its end only */
+    int64_t save_steps;     /* and after so many steps; 0 (default): no */
+    int64_t max_steps;      /* end early, without model and test; 0 (default): no */
+    const char *dump_batches; /* folder for initial weights and each step's batch as .npy: for comparison with a peer */
+    int log_steps;          /* every step into the curves, not only some */
+    int no_test;            /* leave the test split alone */
+    int strict;             /* a broken picture fails the run */
+    const char *isa;        /* "ref", "avx2", "avx512", ...; NULL: the best */
+    whet_progress_fn progress; /* NULL: none */
+    void *progress_arg;
+} whet_train_options;
+void whet_train_options_init(whet_train_options *opt);
+
+/* Trains to the end. Errors: EINVAL (a setting, or a checkpoint made with another one), ENUMERIC (the loss became NaN: the
+ * message names step and rate), ECANCELLED (whet_cancel: saved, the message says how to go on), EIO, and what data set and
+ * model file give. *out is also set beside an error once epochs have been done, and NULL otherwise; the caller frees it.
+ * The document: docs/result-format.md, kind "train". */
+whet_status whet_train(whet_result **out, const whet_train_options *opt);
+
+typedef struct whet_train_bench_options {
+    size_t size;
+    const char *model;
+    int batch;     /* 0: the model's own */
+    int warmup;    /* steps; default 2 */
+    int steps;     /* measured; default 10 */
+    int threads;   /* 0: all */
+    int profile;   /* time per operator as well */
+    const char *isa;
+} whet_train_bench_options;
+void whet_train_bench_options_init(whet_train_bench_options *opt);
+/* Time of the training step alone (forward, backward, optimiser) on random pictures. */
+whet_status whet_train_bench(whet_result **out, const whet_train_bench_options *opt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
