@@ -16,6 +16,7 @@
 
 #include "exec/exec.h"
 #include "formats/onnx/onnx.h"
+#include "passes/passes.h"
 
 #define MAX_ARGS 64
 #define SECONDS 20
@@ -91,11 +92,20 @@ static whet_status specialise(whet_graph *g, const tensors *in)
     return whet_graph_infer(g);
 }
 
+/* Concrete shapes make more of a graph constant (shapes computed from shapes). */
+static whet_status fold(whet_graph *g, const whet_exec_options *opt)
+{
+    whet_pass_context c = {.g = g};
+    (void)opt;
+    return whet_pass_fold_constants(&c);
+}
+
 static whet_status run_graph(const whet_graph *g, const tensors *in, tensors *out)
 {
     whet_exec *e = NULL;
     whet_exec_options opt;
     whet_exec_options_init(&opt);
+    opt.lower = fold;
     whet_status status = whet_exec_create(&e, g, &opt);
     out->n = g->n_outputs;
     for (int i = 0; i < out->n; i++) whet_tensor_init(&out->t[i]);

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-if(TARGET whet_exec AND TARGET whet_formats)
-  whet_test(nodes test_onnx_nodes ${CMAKE_SOURCE_DIR}/tests/ops/test_onnx_nodes.c whet_formats whet_exec whet_ir)
+if(TARGET whet_passes AND TARGET whet_formats)
+  whet_test(nodes test_onnx_nodes ${CMAKE_SOURCE_DIR}/tests/ops/test_onnx_nodes.c whet_formats whet_passes whet_exec whet_ir)
 endif()
