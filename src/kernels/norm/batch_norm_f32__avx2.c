@@ -6,5 +6,6 @@
 #include "kernels/norm/batch_norm.h"
 
 #define T float
+#define MASK_OF_T int32_t
 #define FN(x) whet_bn_##x##_f32_avx2
 #include "kernels/norm/batch_norm_tmpl.h"

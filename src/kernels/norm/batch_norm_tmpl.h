@@ -27,9 +27,31 @@
 #define AT(p, o) ((p) != 0 ? (p) + (o) : 0)
 #endif
 
+/* A full block as one value: the compiler keeps it in registers, which it does not do with every array. */
+typedef T FN(vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+typedef MASK_OF_T FN(mask) __attribute__((vector_size(LANES * sizeof(T)), may_alias));
+#define VEC(p) (*(const FN(vec) *)(p))
+
+INLINE void FN(sums_full)(int64_t rows, int64_t step, const T *x, const T *shift, double *sum, double *more)
+{
+    const FN(vec) sh = VEC(shift);
+    FN(vec) s = {0}, m = {0};
+    for (int64_t r = 0; r < rows; r++) {
+        const FN(vec) d = VEC(x + r * step) - sh;
+        s += d;
+        m += d * d;
+    }
+    for (int j = 0; j < LANES; j++) sum[j] += (double)s[j];
+    for (int j = 0; j < LANES; j++) more[j] += (double)m[j];
+}
+
 INLINE void FN(sums_block)(int64_t rows, int64_t step, const T *x, const T *shift, double *sum, double *more, int lanes)
 {
     T s[LANES] = {0}, m[LANES] = {0};
+    if (lanes == LANES) {
+        FN(sums_full)(rows, step, x, shift, sum, more);
+        return;
+    }
     for (int64_t r = 0; r < rows; r++)
         for (int j = 0; j < lanes; j++) {
             const T d = x[r * step + j] - shift[j];
@@ -48,6 +70,16 @@ void FN(sums_rows)(int64_t rows, int64_t channels, const T *x, const T *shift, d
 INLINE void FN(apply_block)(int64_t rows, int64_t step, const T *x, const T *mean, const T *a, const T *b, const T *res,
                             bool relu, T *y, int lanes)
 {
+    if (lanes == LANES) {
+        const FN(vec) vm = VEC(mean), va = VEC(a), vb = VEC(b);
+        for (int64_t r = 0; r < rows; r++) {
+            FN(vec) z = (VEC(x + r * step) - vm) * va + vb;
+            if (res != 0) z += VEC(res + r * step);
+            if (relu) z = (FN(vec))((FN(mask))z & ~(FN(mask))(z < 0));
+            *(FN(vec) *)(y + r * step) = z;
+        }
+        return;
+    }
     for (int64_t r = 0; r < rows; r++) {
         T z[LANES];
         for (int j = 0; j < lanes; j++) z[j] = (x[r * step + j] - mean[j]) * a[j] + b[j];
@@ -200,5 +232,7 @@ void FN(grad_apply_plane)(int64_t n, const T *dy, const T *x, const T *mean, con
 }
 
 #undef PLANE_BLOCKS
+#undef VEC
+#undef MASK_OF_T
 #undef T
 #undef FN
