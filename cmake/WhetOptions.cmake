@@ -14,9 +14,13 @@ target_compile_definitions(whet_flags INTERFACE _GNU_SOURCE WHET_VERSION="${PROJ
 target_include_directories(whet_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 # Contraction would make results depend on the compiler; kernels say fma where they mean it.
 target_compile_options(whet_flags INTERFACE -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wvla
-  -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off -fno-math-errno)
+  -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off -fno-math-errno
+  -fno-trapping-math) # nobody reads exception flags; without it gcc makes no vectors of selects
 if(WHET_WERROR)
   target_compile_options(whet_flags INTERFACE -Werror)
+endif()
+if(WHET_FUZZ AND NOT WHET_SANITIZE)
+  set(WHET_SANITIZE "fuzzer-no-link,address,undefined")
 endif()
 if(WHET_SANITIZE)
   add_compile_options(-fsanitize=${WHET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -10,7 +10,7 @@
 #include "formats/onnx/onnx.h"
 #include "passes/lower.h"
 
-static const char *const nets[] = {"resnet", "mobilenetv2", "unet"};
+static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext"};
 static const char *const kinds[] = {"legacy", "dynamo"};
 
 typedef struct mode { const char *name, *isa; uint32_t providers; int threads; bool optimise; } mode;
