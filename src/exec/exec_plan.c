@@ -89,6 +89,7 @@ static whet_status prepare_graph(whet_plan *p, int n)
     WHET_TRY(whet_graph_clone(&p->g, p->e->g));
     WHET_TRY(whet_graph_bind_shapes(p->g, n, p->shapes));
     WHET_TRY(freeze_known(p->g));
+    WHET_TRY(whet_graph_infer(p->g)); /* more sizes follow from what is constant now */
     WHET_TRY(whet_graph_prune(p->g));
     if (opt->lower != NULL) {
         WHET_TRY(opt->lower(p->g, opt));
@@ -112,8 +113,11 @@ static whet_status make_tensors(whet_plan *p)
         const whet_value *v = &p->g->values[p->g->outputs[i]];
         p->output_copy[i] = -1;
         p->outputs[i].dtype = v->dtype;
-        if (!whet_dims_concrete(&v->dims, &p->outputs[i].shape))
-            return WHET_FAIL(WHET_EUNSUPPORTED, "the shape of output '%s' depends on data", v->name);
+        if (!whet_dims_concrete(&v->dims, &p->outputs[i].shape)) {
+            WHET_FAIL(WHET_EUNSUPPORTED, "the shape of output '%s' depends on data", v->name);
+            whet_error_at_node(v->producer >= 0 ? p->g->nodes[v->producer].name : v->name);
+            return WHET_EUNSUPPORTED;
+        }
     }
     return WHET_OK;
 }

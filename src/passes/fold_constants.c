@@ -134,6 +134,7 @@ static whet_status fold_known(whet_pass_context *c, whet_vid v)
 
 whet_status whet_pass_fold_constants(whet_pass_context *c)
 {
+    WHET_TRY(whet_graph_infer(c->g));
     for (int wave = 0; wave < MAX_WAVES; wave++) {
         const int before = c->changes, n_values = c->g->n_values, n_nodes = c->g->n_nodes;
         for (whet_vid v = 0; v < n_values; v++) WHET_TRY(fold_known(c, v));
