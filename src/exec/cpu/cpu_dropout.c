@@ -76,6 +76,12 @@ static whet_status run(const whet_cpu_node *k)
     if (ratio != NULL) job.ratio = ratio->dtype == WHET_F64 ? *(const double *)ratio->data : (double)*(const float *)ratio->data;
     if (!(job.ratio >= 0 && job.ratio <= 1)) return WHET_FAIL(WHET_EINVAL, "dropout ratio %g is not between 0 and 1", job.ratio);
     if (training == NULL || *(const uint8_t *)training->data == 0) job.ratio = 0;
+    if (job.ratio > 0 && k->impl->op[0] == 'D' && whet_node_attr(k->n, "seed") != NULL) {
+        const whet_status status = WHET_FAIL(WHET_EUNSUPPORTED, "operator 'Dropout' with a seed of its own: ONNX does not say which "
+                                             "generator it is for; drop the attribute to use the program's");
+        whet_error_at_node(k->n->name);
+        return status;
+    }
     whet_parallel(k->team, s->chunks, chunk_elements, &job);
     return WHET_OK;
 }
