@@ -12,7 +12,7 @@
 
 enum { DEFAULT_BATCH = 64, ONNX_F32 = 1 };
 
-struct whet_model {
+struct whet_runner {
     const whet_backend *b;
     whet_backend_model *model;
     whet_backend_stream *stream;
@@ -20,18 +20,18 @@ struct whet_model {
     char runtime[64];
 };
 
-void whet_model_options_init(whet_model_options *o)
+void whet_runner_options_init(whet_runner_options *o)
 {
     memset(o, 0, sizeof *o);
     o->size = sizeof *o;
 }
 
-static whet_status call(const whet_model *m, int code, const char *what) { return whet_backend_status(m->b, code, what); }
+static whet_status call(const whet_runner *m, int code, const char *what) { return whet_backend_status(m->b, code, what); }
 
 static bool is_picture(int64_t channels) { return channels == 1 || channels == 3; }
 
 /* Axis order and sizes of the input; free sizes come from the contract. */
-static whet_status read_input(whet_model *m, const whet_backend_io *io, const whet_model_options *o, int64_t dims[4])
+static whet_status read_input(whet_runner *m, const whet_backend_io *io, const whet_runner_options *o, int64_t dims[4])
 {
     whet_predictor *p = &m->p;
     int h = 2, w = 3, c = 1;
@@ -64,7 +64,7 @@ static whet_status read_input(whet_model *m, const whet_backend_io *io, const wh
 
 static whet_status predict(void *arg, const float *x, int n, float *y)
 {
-    whet_model *m = arg;
+    whet_runner *m = arg;
     const whet_predictor *p = &m->p;
     whet_backend_io io;
     void *data = NULL;
@@ -84,7 +84,7 @@ static whet_status predict(void *arg, const float *x, int n, float *y)
 }
 
 /* The first run, on zeros, tells how many scores there are. */
-static whet_status probe_output(whet_model *m)
+static whet_status probe_output(whet_runner *m)
 {
     whet_backend_io io;
     void *data = NULL;
@@ -104,9 +104,9 @@ static whet_status probe_output(whet_model *m)
     return call(m, m->b->io_unmap(m->stream, 1, 0), "reading the output");
 }
 
-whet_status whet_model_open(whet_model **out, const whet_backends *b, const char *path, const whet_model_options *opt)
+whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const char *path, const whet_runner_options *opt)
 {
-    whet_model *m = NULL;
+    whet_runner *m = NULL;
     whet_backend_setting settings[2];
     whet_backend_io io;
     char threads[16], version[40] = "";
@@ -134,11 +134,11 @@ whet_status whet_model_open(whet_model **out, const whet_backends *b, const char
     *out = m;
     m = NULL;
 done:
-    whet_model_close(m);
+    whet_runner_close(m);
     return status;
 }
 
-void whet_model_close(whet_model *m)
+void whet_runner_close(whet_runner *m)
 {
     if (!m) return;
     if (m->stream) m->b->stream_free(m->stream);
@@ -146,5 +146,5 @@ void whet_model_close(whet_model *m)
     whet_free(m);
 }
 
-const whet_predictor *whet_model_predictor(const whet_model *m) { return &m->p; }
-const char *whet_model_runtime(const whet_model *m) { return m->runtime; }
+const whet_predictor *whet_runner_predictor(const whet_runner *m) { return &m->p; }
+const char *whet_runner_runtime(const whet_runner *m) { return m->runtime; }

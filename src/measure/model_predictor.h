@@ -7,21 +7,21 @@
 #include "data/contract.h"
 #include "eval/predictor.h"
 
-typedef struct whet_model_options {
+typedef struct whet_runner_options {
     size_t size;
     const char *runtime;           /* NULL: "native" */
     int threads;                   /* 0: all that may be used */
     const char *optimisation;      /* NULL: the runtime's default; "off", "basic", "all" */
     int batch;                     /* pictures a call; a fixed batch in the file overrules it; 0: 64 */
     const whet_contract *contract; /* size for inputs whose height and width are free; may be NULL */
-} whet_model_options;
-void whet_model_options_init(whet_model_options *o);
+} whet_runner_options;
+void whet_runner_options_init(whet_runner_options *o);
 
-typedef struct whet_model whet_model;
+typedef struct whet_runner whet_runner;
 /* EUNAVAILABLE for a missing runtime, ESHAPE if the input is no picture (rank 4 with 1 or 3 channels, f32). */
-whet_status whet_model_open(whet_model **out, const whet_backends *b, const char *path, const whet_model_options *opt);
-void whet_model_close(whet_model *m); /* accepts NULL */
-const whet_predictor *whet_model_predictor(const whet_model *m);
-const char *whet_model_runtime(const whet_model *m); /* "native 0.1.0" */
+whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const char *path, const whet_runner_options *opt);
+void whet_runner_close(whet_runner *m); /* accepts NULL */
+const whet_predictor *whet_runner_predictor(const whet_runner *m);
+const char *whet_runner_runtime(const whet_runner *m); /* "native 0.1.0" */
 
 #endif
