@@ -8,6 +8,8 @@
 
 /* Conv + residual + activation -> whet.FusedConv, Gemm + activation -> whet.FusedGemm. Any graph, symbolic shapes too. */
 whet_status whet_pass_fuse(whet_graph *g);
+/* whet.BatchNormTrain + residual + Relu -> one node; before the gradients are made. */
+whet_status whet_pass_fuse_batchnorm(whet_graph *g);
 /* NHWC for rank-4 f32 values around convolutions; concrete shapes only. */
 whet_status whet_pass_layout(whet_graph *g);
 /* For whet_exec_options.lower. */

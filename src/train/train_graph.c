@@ -2,6 +2,8 @@
 /* From a model's forward graph to the graphs that training runs: the step and the scoring. */
 #include "base/mem.h"
 #include "ir/autodiff.h"
+#include "passes/lower.h"
+#include "passes/lower.h"
 #include "train/optimizer.h"
 
 static whet_status check_model(const whet_graph *g)
@@ -107,6 +109,8 @@ whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, c
     WHET_TRY(check_model(model));
     WHET_TRY(whet_graph_clone(&g, model));
     WHET_GOTO(train_batch_norms(g));
+    WHET_GOTO(whet_pass_fuse_batchnorm(g));
+    WHET_GOTO(whet_pass_fuse_batchnorm(g));
     WHET_GOTO(add_loss(g, (float)s->label_smoothing, &loss, &correct));
     WHET_GOTO(add_training(g, s, loss));
     WHET_GOTO(whet_graph_verify(g));

@@ -6,6 +6,7 @@
 #include "kernels/pool/pool.h"
 
 #define T float
+#define MASK_OF_T int32_t
 #define ACC float
 #define FN(x) whet_pool_##x##_f32_avx2
 #include "kernels/pool/pool_tmpl.h"

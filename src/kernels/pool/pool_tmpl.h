@@ -11,6 +11,12 @@
 INLINE void pool_taps(const whet_pool_geom *g, int i, int64_t o, int64_t *at, int64_t *lo, int64_t *hi)
 {
     *at = o * g->stride[i] - g->pad[i];
+    if (g->dil[i] == 1) { /* nearly always: no divisions for every window */
+        *lo = *at < 0 ? -*at : 0;
+        *hi = *at >= g->in[i] ? 0 : g->in[i] - *at;
+        if (*hi > g->k[i]) *hi = g->k[i];
+        return;
+    }
     *lo = *at < 0 ? (-*at + g->dil[i] - 1) / g->dil[i] : 0;
     *hi = *at >= g->in[i] ? 0 : (g->in[i] - 1 - *at) / g->dil[i] + 1;
     if (*hi > g->k[i]) *hi = g->k[i];
@@ -77,6 +83,48 @@ INLINE int64_t pool_first(const whet_pool_geom *g, const pool_window *w, const i
     }
 #endif
 
+#ifdef MASK_OF_T /* floats: a full block of channels as one value, which stays in registers */
+typedef MASK_OF_T FN(mask) __attribute__((vector_size(LANES * sizeof(T))));
+typedef T FN(vec) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+#define VEC(p) (*(const FN(vec) *)(p))
+#define MORE(v, best) ((FN(mask))((v) > (best)) | (FN(mask))((v) != (v)))
+#define SELECT(m, a, b) ((FN(vec))(((m) & (FN(mask))(a)) | (~(m) & (FN(mask))(b))))
+
+INLINE void FN(max_full)(const whet_pool_geom *g, const pool_window *w, const T *s, T *d)
+{
+    FN(vec) best = VEC(s + pool_first(g, w, g->ss));
+    POOL_FOR_TAPS(g, *w, off, pos) {
+        const FN(vec) v = VEC(s + off);
+        (void)pos;
+        best = SELECT(MORE(v, best), v, best);
+    }
+    *(FN(vec) *)d = best;
+}
+
+INLINE void FN(max_grad_full)(const whet_pool_geom *g, const pool_window *w, const T *s, const T *dd, T *ds)
+{
+    FN(vec) best = VEC(s + pool_first(g, w, g->ss));
+    const FN(vec) grad = VEC(dd), none = {0};
+    FN(mask) where = {0}, tap = {0};
+    POOL_FOR_TAPS(g, *w, off, pos) {
+        const FN(vec) v = VEC(s + off);
+        const FN(mask) more = MORE(v, best);
+        (void)pos;
+        best = SELECT(more, v, best);
+        where = (more & tap) | (~more & where);
+        tap += 1;
+    }
+    tap -= tap;
+    POOL_FOR_TAPS(g, *w, off2, pos2) {
+        FN(vec) *out = (FN(vec) *)(ds + off2);
+        (void)pos2;
+        *out += SELECT((FN(mask))(where == tap), grad, none);
+        tap += 1;
+    }
+}
+
+#endif
+
 INLINE void FN(max_at)(const whet_pool_geom *g, const pool_window *w, const T *s, T *d, int64_t *index, int64_t base,
                        int64_t step, int lanes)
 {
@@ -84,6 +132,12 @@ INLINE void FN(max_at)(const whet_pool_geom *g, const pool_window *w, const T *s
     const int64_t where0 = pool_first(g, w, g->is);
     T best[LANES];
     int64_t where[LANES];
+#ifdef MASK_OF_T
+    if (lanes == LANES && index == 0) {
+        FN(max_full)(g, w, s, d);
+        return;
+    }
+#endif
     for (int j = 0; j < LANES; j++) best[j] = s0[j < lanes ? j : 0];
     for (int j = 0; j < LANES; j++) where[j] = where0;
     POOL_FOR_TAPS(g, *w, off, pos) {
@@ -95,7 +149,7 @@ INLINE void FN(max_at)(const whet_pool_geom *g, const pool_window *w, const T *s
                     where[j] = pos;
                 }
         } else {
-            for (int j = 0; j < lanes; j++) best[j] = (v[j] > best[j]) | (v[j] != v[j]) ? v[j] : best[j];
+            for (int j = 0; j < lanes; j++) best[j] = ((v[j] > best[j]) | (v[j] != v[j])) ? v[j] : best[j];
         }
     }
     for (int j = 0; j < lanes; j++) d[j] = best[j];
@@ -121,6 +175,12 @@ INLINE void FN(max_grad_at)(const whet_pool_geom *g, const pool_window *w, const
     const T *s0 = s + pool_first(g, w, g->ss);
     T best[LANES];
     int32_t where[LANES] = {0}, tap = 0;
+#ifdef MASK_OF_T
+    if (lanes == LANES) {
+        FN(max_grad_full)(g, w, s, dd, ds);
+        return;
+    }
+#endif
     for (int j = 0; j < LANES; j++) best[j] = s0[j < lanes ? j : 0];
     POOL_FOR_TAPS(g, *w, off, pos) {
         const T *v = s + off;
@@ -207,6 +267,10 @@ void FN(average_grad_image)(const whet_pool_geom *g, int64_t n, const T *diff_ds
             }
 }
 
+#undef VEC
+#undef MORE
+#undef SELECT
+#undef MASK_OF_T
 #undef T
 #undef ACC
 #undef FN
