@@ -7,6 +7,7 @@
  *     scalar:T:[0.5]                         float constant of the type under test; perm=0,2,1 are ints; mode=edge a string
  *     out=2 grad=0 tol=1e-3 fd=1e-4          outputs; no gradient check; tolerances against f64 and of differences
  *     to=T                                   Cast to the type under test
+ *     loss=1                                 only the first output enters the sum (others carry no gradient)
  *
  * For each line the operator runs in f64 by the reference rows; the gradient of a random weighted sum of its outputs is
  * compared with central differences; then outputs and gradients in f32 are compared with f64 for every provider of kernels
@@ -43,7 +44,7 @@ typedef struct problem_input {
 typedef struct problem {
     char op[80], text[400];
     int line;
-    int n_in, n_out, n_attr;
+    int n_in, n_out, n_loss, n_attr;
     problem_input in[MAX_IN];
     whet_attr attr[MAX_ATTRS];
     char names[MAX_ATTRS][40], strings[MAX_ATTRS][40];
@@ -151,6 +152,7 @@ static bool parse_setting(problem *p, const whet_op *op, const char *name, const
 {
     const int a = p->n_attr;
     if (strcmp(name, "out") == 0) { p->n_out = atoi(value); return p->n_out > 0 && p->n_out <= MAX_OUT; }
+    if (strcmp(name, "loss") == 0) { p->n_loss = atoi(value); return p->n_loss > 0; }
     if (strcmp(name, "grad") == 0) { p->grad = atoi(value) != 0; return true; }
     if (strcmp(name, "tol") == 0) { p->tol = strtod(value, NULL); return true; }
     if (strcmp(name, "fd") == 0) { p->fd = strtod(value, NULL); return true; }
@@ -173,6 +175,7 @@ static bool parse_line(problem *p, const whet_op *op, const char *text)
     char copy[400], *save = NULL;
     snprintf(copy, sizeof copy, "%s", text);
     p->n_out = op->min_out;
+    p->n_loss = MAX_OUT;
     p->grad = op->grad != NULL;
     p->tol = 1e-5;
     p->fd = 1e-5;
@@ -276,7 +279,7 @@ static whet_status build(const problem *p, whet_dtype type, built *b)
         if (strcmp(attr[i].name, "to") == 0 && strcmp(attr[i].s, "T") == 0) attr[i].i = whet_dtype_to_onnx(type);
     WHET_TRY(whet_graph_node(b->g, p->op, "op", p->n_in, in, p->n_attr, attr, p->n_out, NULL, out));
     if (p->grad) {
-        WHET_TRY(add_loss(b, p->n_out, out, type, &r));
+        WHET_TRY(add_loss(b, WHET_MIN(p->n_out, p->n_loss), out, type, &r));
         WHET_TRY(whet_graph_output(b->g, b->loss));
         for (int i = 0; i < b->n_inputs; i++)
             if (b->data[i].dtype == type) b->grad_of[n_wrt] = i, wrt[n_wrt++] = b->g->inputs[i];
