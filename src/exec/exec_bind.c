@@ -114,7 +114,9 @@ static whet_status fill_step(whet_plan *p, plan_step *s, whet_nid id)
     k->priv = &s->priv;
     k->step = &p->e->step;
     k->seed = p->e->opt.seed;
-    for (const char *c = n->name; *c != '\0'; c++) k->seed = whet_rng_mix(k->seed, (uint64_t)(unsigned char)*c);
+    /* A gradient draws the numbers of its forward node, which it names. */
+    const char *of = (n->op->flags & WHET_OP_RANDOM) != 0 ? whet_node_string(n, "of", "") : "";
+    for (const char *c = of[0] != '\0' ? of : n->name; *c != '\0'; c++) k->seed = whet_rng_mix(k->seed, (uint64_t)(unsigned char)*c);
     k->in = whet_calloc((size_t)n->n_in, sizeof *k->in);
     k->out = whet_calloc((size_t)n->n_out, sizeof *k->out);
     if (k->in == NULL || k->out == NULL) return WHET_ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dropout and its gradient. Element i of the forward node named f keeps its value when the number that Philox gives for
- * (seed; step, f; i) is at least `ratio`; the gradient node draws the same numbers, its attribute `of` being f. */
+/* Dropout and its gradient. Element i keeps its value when the number that Philox gives for (seed; step; i) is at least
+ * `ratio`. The executor's key of a node holds its name, and for a gradient node the forward node's (attribute `of`), so
+ * both draw the same numbers. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "exec/cpu/cpu_geom.h"
@@ -9,7 +10,6 @@
 #define BLOCK 4096 /* elements a chunk; a multiple of four */
 
 typedef struct dropout_state {
-    uint64_t stream; /* of the forward node */
     uint64_t seed;
     int chunks;
 } dropout_state;
@@ -17,15 +17,7 @@ typedef struct dropout_state {
 typedef struct dropout_job {
     const whet_cpu_node *k;
     double ratio;
-    uint64_t stream;
 } dropout_job;
-
-static uint64_t name_key(const char *s)
-{
-    uint64_t key = 0xcbf29ce484222325u; /* FNV-1a */
-    for (; *s != '\0'; s++) key = (key ^ (unsigned char)*s) * 0x100000001b3u;
-    return key;
-}
 
 static whet_status create(whet_cpu_node *k)
 {
@@ -39,8 +31,6 @@ static whet_status reshape(whet_cpu_node *k)
 {
     dropout_state *s = whet_cpu_state(k, sizeof *s);
     if (s == NULL) return WHET_ENOMEM;
-    const char *of = whet_node_string(k->n, "of", "");
-    s->stream = name_key(of[0] != '\0' ? of : k->n->name);
     s->seed = whet_rng_mix(k->seed, (uint64_t)whet_node_int(k->n, "seed", 0));
     s->chunks = (int)WHET_MIN((k->in[0].numel + BLOCK - 1) / BLOCK, (int64_t)INT32_MAX);
     return WHET_OK;
@@ -57,7 +47,7 @@ static void chunk_elements(void *arg, int chunk, int worker)
     whet_philox block = {{0}};
     (void)worker;
     for (int64_t i = lo; i < hi; i++) {
-        if (job->ratio > 0 && i % 4 == 0) block = whet_rng_block(s->seed, job->stream, (uint64_t)(i / 4));
+        if (job->ratio > 0 && i % 4 == 0) block = whet_rng_block(s->seed, *k->step, (uint64_t)(i / 4));
         const bool keep = job->ratio <= 0 || (double)block.v[i % 4] * 0x1p-32 >= job->ratio;
         if (k->in[0].dtype == WHET_F64)
             ((double *)k->out[0].data)[i] = keep ? ((const double *)k->in[0].data)[i] * scale : 0;
@@ -70,7 +60,7 @@ static void chunk_elements(void *arg, int chunk, int worker)
 static whet_status run(const whet_cpu_node *k)
 {
     const dropout_state *s = k->state;
-    dropout_job job = {k, 0.5, whet_rng_mix(*k->step, s->stream)};
+    dropout_job job = {k, 0.5};
     const whet_cpu_arg *ratio = k->n_in > 1 && k->in[1].dtype != WHET_DTYPE_NONE ? &k->in[1] : NULL;
     const whet_cpu_arg *training = k->n_in > 2 && k->in[2].dtype != WHET_DTYPE_NONE ? &k->in[2] : NULL;
     if (ratio != NULL) job.ratio = ratio->dtype == WHET_F64 ? *(const double *)ratio->data : (double)*(const float *)ratio->data;
