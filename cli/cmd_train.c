@@ -20,8 +20,8 @@ typedef struct train_args {
 
 #define AT(member) offsetof(train_args, member)
 static const opt opts[] = {
-    {"model", 'm', OPT_STRING, "NAME|FILE", "model of the zoo (lenet, cifar-convnet, resnet20, ...) or an ONNX file", AT(model)},
-    {"data", 'd', OPT_PATH, "SET|DIR", "mnist, cifar10, digits, or a folder", AT(data)},
+    {"model", 'm', OPT_STRING, "MODEL", "model of the zoo (lenet, cifar-convnet, resnet20, ...) or an ONNX file", AT(model)},
+    {"data", 'd', OPT_PATH, "DATA", "mnist, cifar10, digits, or a folder", AT(data)},
     {"out", 'o', OPT_PATH, "DIR", "folder for model.onnx, checkpoints and curves (default MODEL-DATA)", AT(out)},
     {"epochs", 'e', OPT_INT, "N", "passes over the training pictures (default: the model's)", AT(epochs)},
     {"batch", 'b', OPT_INT, "N", "pictures a step (default: the model's)", AT(batch)},
@@ -47,10 +47,10 @@ static const opt opts[] = {
     {"hflip", 0, OPT_FLAG, NULL, "mirror half of the pictures", AT(hflip)},
     {"rotate", 0, OPT_REAL, "DEGREES", "turn by up to so many degrees", AT(rotate)},
     {"shift", 0, OPT_REAL, "SHARE", "shift by up to this share of the size", AT(shift)},
-    {"val", 0, OPT_STRING, "none|SHARE", "validation split (default: the set's own, else 0.1 of train)", AT(val)},
+    {"val", 0, OPT_STRING, "SHARE", "validation split: none or a share (default: the set's own, else 0.1 of train)", AT(val)},
     {"early-stop", 0, OPT_INT, "EPOCHS", "stop after so many epochs without a better validation accuracy", AT(early_stop)},
     {"drop-last", 0, OPT_FLAG, NULL, "leave out the epoch's short last batch (default on)", AT(drop_last)},
-    {"contract", 0, OPT_PATH, "FILE|NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (default by data)", AT(contract)},
+    {"contract", 0, OPT_PATH, "NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (default by data)", AT(contract)},
     {"size", 0, OPT_STRING, "HxW", "size of the network's input", AT(size)},
     {"crop", 0, OPT_STRING, "X", "share of the picture that is kept", AT(crop)},
     {"filter", 0, OPT_STRING, "NAME", "resize filter", AT(filter)},
@@ -63,7 +63,7 @@ static const opt opts[] = {
     {"overwrite", 0, OPT_FLAG, NULL, "start anew although --out holds a run", AT(overwrite)},
     {"threads", 't', OPT_INT, "N", "compute threads (default: all)", AT(threads)},
     {"load-threads", 0, OPT_INT, "N", "threads that load data (default 1)", AT(workers)},
-    {"isa", 0, OPT_STRING, "ref|avx2|avx512|...", "highest instruction set used (default: the machine's)", AT(isa)},
+    {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (default: the machine's)", AT(isa)},
     {"save-seconds", 0, OPT_REAL, "S", "checkpoint at least that often (default 60; 0: at the epochs' ends)", AT(save_seconds)},
     {"save-steps", 0, OPT_INT, "N", "checkpoint after so many steps", AT(save_steps)},
     {"no-test", 0, OPT_FLAG, NULL, "leave the test split alone", AT(no_test)},

@@ -105,8 +105,9 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
                            json_string_value(json_object_get(kept, "chosen_by")));
     if (test != NULL) {
         char line[160];
-        snprintf(line, sizeof line, "test accuracy %.2f %% (95 %% interval %.2f to %.2f, n = %lld)", 100 * real(test, "accuracy"),
-                 100 * real(test, "low"), 100 * real(test, "high"), (long long)json_integer_value(json_object_get(test, "n")));
+        const json_t *top = json_object_get(test, "top1");
+        snprintf(line, sizeof line, "test accuracy %.2f %% (95 %% interval %.2f to %.2f, n = %lld)", 100 * real(top, "value"),
+                 100 * real(top, "low"), 100 * real(top, "high"), (long long)json_integer_value(json_object_get(test, "n")));
         whet_render_bold(out, color, line);
         whet_strbuf_puts(out, "\n");
     }

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "formats/onnx/onnx.h"
 #include "passes/lower.h"
-#include "stats/stats.h"
 #include "train/trainer.h"
 #include "wire/json.h"
 
@@ -248,26 +247,6 @@ static whet_status write_model(trainer *t)
     return whet_onnx_write(t->model, t->model_path, NULL);
 }
 
-static whet_status score_test(trainer *t, json_t *doc)
-{
-    whet_loader *loader = NULL;
-    whet_status status = WHET_OK;
-    double loss = NAN, accuracy = NAN;
-    int64_t n = 0;
-    if (t->s.no_test || whet_dataset_count(t->data, WHET_SPLIT_TEST) == 0) return WHET_OK;
-    WHET_GOTO(make_loader(t, WHET_SPLIT_TEST, &loader));
-    whet_dataset_count_test_read(t->data);
-    WHET_GOTO(trainer_score(t, loader, "test", &loss, &accuracy, &n));
-    const whet_interval wilson = whet_wilson(llround(accuracy * (double)n), n, 0.95);
-    json_object_set_new(doc, "test", json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f}", "split",
-                                               whet_dataset_split_text(t->data, WHET_SPLIT_TEST), "n", (json_int_t)n, "correct",
-                                               (json_int_t)llround(accuracy * (double)n), "accuracy", accuracy, "low", wilson.low,
-                                               "high", wilson.high, "loss", loss));
-done:
-    whet_loader_free(loader);
-    return status;
-}
-
 static void describe_data(const trainer *t, json_t *doc)
 {
     const char *first = NULL;
@@ -316,7 +295,7 @@ static whet_status finish(trainer *t, json_t *doc)
                                                   t->state.best_epoch > 0 ? "best validation accuracy" : "last epoch", "epoch",
                                                   (json_int_t)kept));
     WHET_TRY(write_model(t));
-    WHET_TRY(score_test(t, doc));
+    WHET_TRY(trainer_test(t, doc));
     if (t->s.out == NULL) return WHET_OK;
     json_object_set_new(doc, "file", json_string(t->model_path));
     return whet_json_write(t->result_path, doc);

@@ -43,6 +43,8 @@ whet_status trainer_save(trainer *t);
 /* Mean loss and accuracy of a split by the present weights. */
 whet_status trainer_score(trainer *t, whet_loader *loader, const char *stage, double *loss, double *accuracy, int64_t *n);
 whet_status trainer_plan(whet_exec *e, int64_t n, const trainer *t, whet_plan **out);
+/* train_test.c: "test" of the document */
+whet_status trainer_test(trainer *t, json_t *doc);
 /* train_dump.c */
 whet_status trainer_dump_start(trainer *t);
 whet_status trainer_dump_batch(trainer *t, const whet_batch *b);
