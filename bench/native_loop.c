@@ -14,11 +14,20 @@
 #include "formats/onnx/onnx.h"
 #include "ir/op.h"
 #include "passes/lower.h"
+#include "passes/passes.h"
 
 static int fail(void)
 {
     fprintf(stderr, "native_loop: %s\n", whet_error_message());
     return 3;
+}
+
+static whet_status optimize(whet_graph *g)
+{
+    whet_pass_options o;
+    whet_pass_options_init(&o);
+    o.freeze = true;
+    return whet_passes_run(g, &o, NULL);
 }
 
 static int by_time(const void *a, const void *b)
@@ -87,7 +96,7 @@ int main(int argc, char **argv)
             opt.isa &= mask;
         }
     }
-    if (argc < 2 || whet_onnx_read(&g, argv[1], NULL) != WHET_OK || whet_pass_fuse(g) != WHET_OK ||
+    if (argc < 2 || whet_onnx_read(&g, argv[1], NULL) != WHET_OK || optimize(g) != WHET_OK ||
         whet_team_create(&team, threads) != WHET_OK)
         return fail();
     opt.team = team;

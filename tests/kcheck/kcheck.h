@@ -39,7 +39,7 @@ typedef struct kc_family {
     bool (*check)(kc_case *c, int row); /* false: failed and reported */
     int cases;                          /* per row in an ordinary run */
 } kc_family;
-extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_norm, kc_pool;
+extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_norm, kc_pool;
 
 int kc_bench(int n_files, char **files); /* exit status */
 
