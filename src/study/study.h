@@ -29,7 +29,7 @@ void whet_study_free(whet_study *s); /* accepts NULL */
 whet_status whet_study_set(whet_study *s, const char *assignment);
 /* One value from the program itself; `value` is stolen. */
 whet_status whet_study_put(whet_study *s, const char *path, json_t *value);
-/* The small form: bench.iterations 20, min_time 1 s, rounds 3, then the study's own `quick:`. */
+/* The small form: the bench's own quick sizes, then the study's own `quick:`. */
 whet_status whet_study_apply_quick(whet_study *s);
 /* What must hold between keys (a model is named, ...); EINVAL. */
 whet_status whet_study_check(const whet_study *s);
@@ -51,5 +51,24 @@ json_t *whet_study_axes(const whet_study *s);
 whet_status whet_study_schema(json_t **out);    /* JSON schema, draft 2020-12 */
 whet_status whet_study_manual(char **markdown); /* the table in docs/study.md */
 whet_status whet_study_template(char **yaml, const char *model); /* commented file for `study init`; model NULL: lenet */
+
+/* --- running */
+typedef struct whet_study_options {
+    size_t size;
+    bool dry_run;            /* plan only: which steps, which of them are done, estimated time and disk */
+    const char *mode;        /* "default", "quick" or "publish": named in every row */
+    const char *command;     /* as typed, for the report; may be NULL */
+    const char *store_path;  /* the user's store that gets the finished run; NULL: the default; "" none */
+    whet_progress_fn progress;
+    void *progress_arg;
+} whet_study_options;
+void whet_study_options_init(whet_study_options *o);
+
+/* Runs what is not done yet. The document (kind "study") is given beside an error too where there is something to tell; the
+ * caller owns it. A failed row is a status in the document, not an error. ERUNTIME if no row could be run at all,
+ * ECANCELLED if interrupted (finished steps stay), EINVAL for a study that cannot start, EIO if the folder cannot be written. */
+whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_options *opt);
+/* Settings for one model file (`whet study MODEL [--data DIR]`): ENOTFOUND if it is not there. data may be NULL. */
+whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract);
 
 #endif

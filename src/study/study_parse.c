@@ -232,14 +232,12 @@ whet_status whet_study_apply_quick(whet_study *s)
 {
     const char *path = NULL;
     json_t *v = NULL;
-    static const struct { const char *path; double value; } sizes[] = {
-        {"bench.iterations", 20}, {"bench.min_time", 1}, {"bench.rounds", 3}};
+    // What the file says of the measuring time is its full size; --quick has the mode's own unless `quick:` says otherwise.
+    static const char *const sizes[] = {"bench.iterations", "bench.min_time"};
     for (size_t i = 0; i < WHET_COUNT(sizes); i++) {
-        const json_t *line = json_object_get(s->lines, sizes[i].path);
-        if (line != NULL && json_integer_value(line) == 0) continue; // --set
-        if (json_object_set_new(s->set, sizes[i].path,
-                                i == 1 ? json_real(sizes[i].value) : json_integer((json_int_t)sizes[i].value)) != 0)
-            return no_memory();
+        const json_t *line = json_object_get(s->lines, sizes[i]);
+        if (line == NULL || json_integer_value(line) == 0) continue; // not given, or by --set
+        if (json_object_set_new(s->set, sizes[i], json_null()) != 0) return no_memory();
     }
     json_object_foreach(s->quick, path, v)
     {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `whet results`. */
+#include <stddef.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "whet/results.h"
+
+struct args {
+    const char *store, *kind, *study, *tag, *output;
+    int64_t limit;
+    int remove;
+};
+
+static const opt opts[] = {
+    {"store", 0, OPT_PATH, "FILE", "the store (the user's; its path is printed by list)", offsetof(struct args, store)},
+    {"kind", 0, OPT_STRING, "KIND", "list: only runs of this kind, such as study or bench", offsetof(struct args, kind)},
+    {"study", 0, OPT_STRING, "NAME", "list: only runs of this study", offsetof(struct args, study)},
+    {"tag", 0, OPT_STRING, "TAG", "list: only runs with this tag", offsetof(struct args, tag)},
+    {"limit", 0, OPT_INT, "N", "list: the newest N", offsetof(struct args, limit)},
+    {"remove", 0, OPT_FLAG, NULL, "tag: take the tag away", offsetof(struct args, remove)},
+    {"output", 'o', OPT_PATH, "FILE", "export: the file to write (results.json)", offsetof(struct args, output)},
+    OPT_END};
+
+static int run(cli *c, void *args, int argc, char **argv)
+{
+    const struct args *a = args;
+    const char *verb = argc > 1 ? argv[1] : "list";
+    whet_results_options o;
+    whet_result *r = NULL;
+    whet_status status = WHET_OK;
+
+    if (a->limit < 0 || a->limit > 1000000000) return cli_usage(c, "results", "--limit is out of range");
+    whet_results_options_init(&o);
+    o.store = a->store;
+    o.kind = a->kind;
+    o.study = a->study;
+    o.tag = a->tag;
+    o.limit = (int)a->limit;
+    if (strcmp(verb, "list") == 0 && argc <= 2) status = whet_results_list(&r, &o);
+    else if (strcmp(verb, "show") == 0 && argc == 3) status = whet_results_show(&r, argv[2], &o);
+    else if (strcmp(verb, "tag") == 0 && argc == 4) status = whet_results_tag(&r, argv[2], argv[3], a->remove, &o);
+    else if (strcmp(verb, "rm") == 0 && argc == 3) status = whet_results_remove(&r, argv[2], &o);
+    else if (strcmp(verb, "export") == 0)
+        status = whet_results_export(&r, a->output ? a->output : "results.json", (const char *const *)&argv[2], argc - 2, &o);
+    else if (strcmp(verb, "import") == 0 && argc == 3) status = whet_results_import(&r, argv[2], &o);
+    else if (strcmp(verb, "check") == 0 && argc == 2) status = whet_results_check(&r, &o);
+    else return cli_usage(c, "results", "say list, show RUN, tag RUN TAG, rm RUN, export [RUN ...], import FILE or check");
+    return cli_finish(c, status, r);
+}
+
+const cmd cmd_results = {
+    .name = "results",
+    .summary = "stored runs: list, show, tag, remove, move",
+    .usage = "[list | show RUN | tag RUN TAG | rm RUN | export [RUN ...] | import FILE | check]",
+    .details = "RUN is a number of the list, latest, or latest:STUDY. The store is one SQLite file in the user's data\n"
+               "folder ($WHET_HOME, else ~/.local/share/whet).",
+    .examples = "  $ whet results\n"
+                "  $ whet results show latest:demo --json\n"
+                "  $ whet results tag 12 baseline\n"
+                "  $ whet results export 12 13 -o two.json\n",
+    .opts = opts,
+    .args_size = sizeof(struct args),
+    .run = run,
+};

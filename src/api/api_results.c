@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Body of whet/results.h: the store opened, one thing done, told. */
+#include "whet/results.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api_rows.h"
+#include "api/result.h"
+#include "base/mem.h"
+#include "store/store.h"
+#include "wire/json.h"
+
+void whet_results_options_init(whet_results_options *o)
+{
+    memset(o, 0, sizeof *o);
+    o->size = sizeof *o;
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+
+static void render_list(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    enum { COLUMNS = 7 };
+    static const char *const titles[COLUMNS] = {"run", "time", "kind", "study", "rows ok", "tags", "summary"};
+    const json_t *runs = json_object_get(doc, "runs"), *tags = NULL, *tag = NULL;
+    size_t n = json_array_size(runs), k = 0;
+    char(*numbers)[2][24] = whet_calloc(n, sizeof *numbers);
+    char(*joined)[64] = whet_calloc(n, sizeof *joined);
+    const char **cells = whet_calloc(n * COLUMNS, sizeof *cells);
+    for (size_t i = 0; numbers != NULL && joined != NULL && cells != NULL && i < n; i++) {
+        const json_t *r = json_array_get(runs, i);
+        snprintf(numbers[i][0], sizeof numbers[i][0], "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(r, "id")));
+        snprintf(numbers[i][1], sizeof numbers[i][1], "%d of %d", (int)json_integer_value(json_object_get(r, "n_ok")),
+                 (int)json_integer_value(json_object_get(r, "n_rows")));
+        tags = json_object_get(r, "tags");
+        json_array_foreach(tags, k, tag)
+        {
+            size_t used = strlen(joined[i]);
+            snprintf(joined[i] + used, sizeof joined[i] - used, "%s%s", k > 0 ? "," : "", json_string_value(tag));
+        }
+        const char *row[COLUMNS] = {numbers[i][0], text_of(r, "time"), text_of(r, "kind"), text_of(r, "study"), numbers[i][1], joined[i], text_of(r, "summary")};
+        memcpy(&cells[i * COLUMNS], row, sizeof row);
+    }
+    if (n > 0 && cells != NULL && numbers != NULL && joined != NULL) whet_render_table(out, width, color, COLUMNS, titles, "rllllll", (int)n, cells);
+    if (n == 0) whet_strbuf_puts(out, "no stored runs\n");
+    whet_strbuf_printf(out, "store: %s\n", text_of(doc, "store"));
+    whet_free(numbers);
+    whet_free(joined);
+    whet_free(cells);
+}
+
+whet_status whet_results_list(whet_result **out, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    json_t *runs = NULL, *doc = NULL;
+    whet_store_filter f = {opt->kind, opt->study, opt->tag, opt->limit};
+    char *fallback = NULL;
+    *out = NULL;
+    whet_status status = whet_store_open(&s, opt->store, true);
+    if (status == WHET_OK) status = whet_store_list(s, &runs, &f);
+    if (status == WHET_ENOTFOUND && s == NULL) {
+        whet_error_clear();
+        runs = json_array();
+        fallback = opt->store != NULL ? whet_strdup(opt->store) : whet_store_default_path();
+        status = WHET_OK;
+    }
+    if (status == WHET_OK) {
+        doc = json_object();
+        json_object_set_new(doc, "store", json_string(s != NULL ? whet_store_path(s) : fallback != NULL ? fallback : ""));
+        json_object_set(doc, "runs", runs);
+        status = whet_result_make(out, "results", doc, 0, render_list);
+    }
+    json_decref(runs);
+    whet_store_close(s);
+    whet_free(fallback);
+    return status;
+}
+
+static whet_status find(whet_store **s, const char *run, bool read_only, const whet_results_options *opt, int64_t *id)
+{
+    *s = NULL;
+    WHET_TRY(whet_store_open(s, opt->store, read_only));
+    whet_status status = whet_store_find_run(*s, run, id);
+    if (status == WHET_OK) return WHET_OK;
+    whet_store_close(*s);
+    *s = NULL;
+    return status;
+}
+
+whet_status whet_results_show(whet_result **out, const char *run, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    int64_t id = 0;
+    json_t *doc = NULL;
+    *out = NULL;
+    WHET_TRY(find(&s, run, true, opt, &id));
+    whet_status status = whet_store_get_run(s, &doc, id, NULL);
+    char *text = status == WHET_OK ? whet_json_text(doc, 0) : NULL;
+    if (status == WHET_OK && text == NULL) status = WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_result_from_json(out, text, whet_render_rows);
+    whet_free(text);
+    json_decref(doc);
+    whet_store_close(s);
+    return status;
+}
+
+static void render_done(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    (void)width;
+    (void)color;
+    whet_strbuf_printf(out, "%s\n", text_of(doc, "done"));
+}
+
+// Steals `text`.
+static whet_status done(whet_result **out, whet_store *s, whet_status status, char *text)
+{
+    if (status == WHET_OK && text == NULL) status = WHET_ENOMEM;
+    if (status == WHET_OK)
+        status = whet_result_make(out, "results-change", json_pack("{s:s, s:s}", "store", whet_store_path(s), "done", text), 0, render_done);
+    whet_free(text);
+    whet_store_close(s);
+    return status;
+}
+
+whet_status whet_results_tag(whet_result **out, const char *run, const char *tag, int remove, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    int64_t id = 0;
+    *out = NULL;
+    WHET_TRY(find(&s, run, false, opt, &id));
+    whet_status status = whet_store_tag(s, id, tag, remove != 0);
+    return done(out, s, status, status == WHET_OK ? whet_format("run %lld: tag '%s' %s", (long long)id, tag, remove ? "removed" : "set") : NULL);
+}
+
+whet_status whet_results_remove(whet_result **out, const char *run, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    int64_t id = 0;
+    *out = NULL;
+    WHET_TRY(find(&s, run, false, opt, &id));
+    whet_status status = whet_store_remove(s, id);
+    return done(out, s, status, status == WHET_OK ? whet_format("run %lld removed", (long long)id) : NULL);
+}
+
+whet_status whet_results_export(whet_result **out, const char *file, const char *const *runs, int n, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    json_t *doc = NULL;
+    int64_t *ids = n > 0 ? whet_calloc((size_t)n, sizeof *ids) : NULL;
+    size_t count = 0;
+    *out = NULL;
+    whet_status status = n > 0 && ids == NULL ? WHET_ENOMEM : whet_store_open(&s, opt->store, true);
+    for (int i = 0; i < n && status == WHET_OK; i++) status = whet_store_find_run(s, runs[i], &ids[i]);
+    if (status == WHET_OK) status = whet_store_export(s, &doc, ids, n);
+    if (status == WHET_OK) status = whet_json_write(file, doc);
+    count = json_array_size(json_object_get(doc, "runs"));
+    json_decref(doc);
+    whet_free(ids);
+    return done(out, s, status, status == WHET_OK ? whet_format("%zu runs written to %s", count, file) : NULL);
+}
+
+whet_status whet_results_import(whet_result **out, const char *file, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    json_t *doc = NULL;
+    int added = 0, skipped = 0;
+    *out = NULL;
+    WHET_TRY(whet_json_read(&doc, file));
+    whet_status status = whet_store_open(&s, opt->store, false);
+    if (status == WHET_OK) status = whet_store_import(s, doc, &added, &skipped);
+    if (status == WHET_EFORMAT) whet_error_at_file(file);
+    json_decref(doc);
+    return done(out, s, status, status == WHET_OK ? whet_format("%d runs added, %d were there already", added, skipped) : NULL);
+}
+
+whet_status whet_results_check(whet_result **out, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    *out = NULL;
+    WHET_TRY(whet_store_open(&s, opt->store, true));
+    whet_status status = whet_store_check(s);
+    return done(out, s, status, status == WHET_OK ? whet_format("%s is sound", whet_store_path(s)) : NULL);
+}

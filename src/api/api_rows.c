@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The short table of results, within the width of a terminal, with the reasons of what did not go well beneath it. */
+#include "api/api_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/report.h"
+#include "wire/json.h"
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+
+/* Breaks at blanks; lines after the first begin with `indent` blanks. */
+static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
+{
+    int col = 0;
+    for (const char *p = text; *p != '\0';) {
+        int n = (int)strcspn(p, " \n");
+        if (col > 0 && col + 1 + n > width) {
+            whet_strbuf_printf(out, "\n%*s", indent, "");
+            col = indent;
+        } else if (col > 0 && p != text) {
+            whet_strbuf_puts(out, " ");
+            col++;
+        }
+        whet_strbuf_add(out, p, (size_t)n);
+        col += n;
+        p += n;
+        while (*p == ' ' || *p == '\n') p++;
+    }
+    whet_strbuf_puts(out, "\n");
+}
+
+static void remark(whet_strbuf *out, const json_t *row, const char *text, int width)
+{
+    char *line = whet_format("  %s on %s: %s", text_of(row, "model"), text_of(row, "runtime"), text);
+    if (line != NULL) wrapped(out, line + 2, width, 4);
+    out->failed = out->failed || line == NULL;
+    whet_free(line);
+}
+
+static void table(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    json_t *cells = whet_report_brief(doc);
+    size_t n = json_array_size(cells);
+    const char **texts = whet_calloc(n > 0 ? n : 1, sizeof *texts);
+    for (size_t i = 0; texts != NULL && i < n; i++) texts[i] = json_string_value(json_array_get(cells, i));
+    if (texts != NULL && n > 0)
+        whet_render_table(out, width, color, WHET_REPORT_BRIEF, whet_report_brief_titles, whet_report_brief_align, (int)n / WHET_REPORT_BRIEF, texts);
+    whet_free(texts);
+    json_decref(cells);
+}
+
+static void remarks(const json_t *doc, int width, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *list = NULL, *item = NULL;
+    size_t i = 0, k = 0;
+    whet_strbuf_puts(out, "\n");
+    json_array_foreach(rows, i, row)
+    {
+        if (strcmp(text_of(row, "status"), "ok") != 0) remark(out, row, text_of(row, "status"), width);
+        list = json_object_get(row, "verdict_reasons");
+        json_array_foreach(list, k, item) remark(out, row, json_string_value(item), width);
+        if (json_is_null(json_object_get(row, "accuracy")) && strcmp(text_of(row, "status"), "ok") == 0 && text_of(row, "accuracy_na")[0] != '\0') {
+            char *text = whet_format("accuracy n/a: %s", text_of(row, "accuracy_na"));
+            if (text != NULL) remark(out, row, text, width);
+            whet_free(text);
+        }
+    }
+}
+
+static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    enum { COLUMNS = 4 };
+    static const char *const titles[COLUMNS] = {"step", "of", "state", "seconds"};
+    const json_t *steps = json_object_get(doc, "steps"), *estimate = json_object_get(doc, "estimate");
+    size_t n = json_array_size(steps);
+    char(*numbers)[24] = whet_calloc(n > 0 ? n : 1, sizeof *numbers);
+    const char **cells = whet_calloc(n > 0 ? n * COLUMNS : 1, sizeof *cells);
+    for (size_t i = 0; numbers != NULL && cells != NULL && i < n; i++) {
+        const json_t *s = json_array_get(steps, i);
+        snprintf(numbers[i], sizeof numbers[i], "%.1f", json_number_value(json_object_get(s, "seconds")));
+        const char *row[COLUMNS] = {text_of(s, "name"), text_of(s, "label"), text_of(s, "state"), numbers[i]};
+        memcpy(&cells[i * COLUMNS], row, sizeof row);
+    }
+    if (n > 0 && numbers != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "lllr", (int)n, cells);
+    char bytes[40];
+    whet_strbuf_printf(out, "\n%zu rows", json_array_size(json_object_get(doc, "rows")));
+    if (json_integer_value(json_object_get(doc, "excluded")) > 0) whet_strbuf_printf(out, " (%d excluded)", (int)json_integer_value(json_object_get(doc, "excluded")));
+    whet_strbuf_printf(out, ", about %.1f minutes and %s of disk still to do; folder %s\n", json_number_value(json_object_get(estimate, "seconds")) / 60,
+                       whet_render_bytes(bytes, sizeof bytes, json_number_value(json_object_get(estimate, "bytes"))), text_of(doc, "out"));
+    whet_free(numbers);
+    whet_free(cells);
+}
+
+static void study_end(const json_t *doc, int width, whet_strbuf *out)
+{
+    const json_t *files = json_object_get(doc, "files"), *f = NULL;
+    size_t i = 0;
+    char line[400];
+    int reads = (int)json_integer_value(json_object_get(json_object_get(doc, "data"), "test_reads"));
+    snprintf(line, sizeof line, "%d steps done, %d taken from before; the test split was read %d time%s, by the final evaluation alone",
+             (int)json_integer_value(json_object_get(doc, "steps_done")), (int)json_integer_value(json_object_get(doc, "steps_reused")), reads,
+             reads == 1 ? "" : "s");
+    wrapped(out, line, width, 0);
+    json_array_foreach(files, i, f)
+    {
+        if (strstr(json_string_value(f), ".html") != NULL) whet_strbuf_printf(out, "report: %s\n", json_string_value(f));
+    }
+}
+
+void whet_render_rows(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    if (json_is_true(json_object_get(doc, "dry_run"))) {
+        plan(doc, width, color, out);
+        return;
+    }
+    if (!json_is_array(json_object_get(doc, "rows"))) {
+        char *text = whet_json_text(doc, 2);
+        whet_strbuf_printf(out, "%s\n", text != NULL ? text : "");
+        whet_free(text);
+        return;
+    }
+    table(doc, width, color, out);
+    remarks(doc, width, out);
+    char *summary = whet_report_summary(doc);
+    if (summary != NULL) wrapped(out, summary, width, 0);
+    whet_free(summary);
+    if (strcmp(text_of(doc, "kind"), "study") == 0) study_end(doc, width, out);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data of a study: each set is opened (or fetched) once, and described with the hashes that step keys need.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "data/fetch.h"
+#include "study/study_run.h"
+
+void study_data_free(study_data *d)
+{
+    if (d == NULL) return;
+    whet_dataset_close(d->set);
+    json_decref(d->info);
+    whet_free(d->spec);
+    whet_free(d->error);
+    whet_free(d);
+}
+
+static json_t *describe(study_data *d)
+{
+    json_t *o = json_object(), *splits = json_array();
+    char sha256[65];
+    json_object_set_new(o, "name", json_string(whet_dataset_name(d->set)));
+    json_object_set_new(o, "source", json_string(whet_dataset_source(d->set)));
+    json_object_set_new(o, "classes", json_integer(whet_dataset_classes(d->set)));
+    for (int s = 0; s < WHET_SPLIT_COUNT; s++) {
+        int n = whet_dataset_count(d->set, (whet_split)s);
+        const char *text = whet_dataset_split_text(d->set, (whet_split)s);
+        if (n == 0 || whet_dataset_hash(d->set, (whet_split)s, sha256) != WHET_OK) continue;
+        json_array_append_new(splits, json_pack("{s:s, s:i, s:s, s:s}", "name", whet_split_name((whet_split)s), "count", n, "text",
+                                                text != NULL ? text : "", "sha256", sha256));
+    }
+    json_object_set_new(o, "splits", splits);
+    return o;
+}
+
+static whet_status open_set(study_run *r, study_data *d, const json_t *cell)
+{
+    whet_dataset_options opt;
+    whet_dataset_options_init(&opt);
+    opt.own_model = d->own_model;
+    opt.val = whet_study_text(cell, "data.val");
+    opt.seed = d->seed;
+    if (r->o.dry_run || !whet_study_flag(cell, "data.download")) {
+        whet_status status = whet_dataset_open(&d->set, d->spec, &opt);
+        if (status != WHET_EUNAVAILABLE || !whet_study_flag(cell, "data.fallback") || r->o.dry_run) return status;
+    }
+    return whet_dataset_obtain(&d->set, d->spec, &opt, whet_study_flag(cell, "data.fallback"), study_progress, r);
+}
+
+study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model)
+{
+    for (study_data *d = r->datas; d != NULL; d = d->next)
+        if (strcmp(d->spec, spec) == 0 && d->seed == seed && d->own_model == own_model) return d;
+    return NULL;
+}
+
+whet_status study_open_data(study_run *r, study_cell *c)
+{
+    const char *spec = whet_study_text(c->set, "data.name"), *model = whet_study_text(c->set, "model");
+    uint64_t seed = (uint64_t)whet_study_number(c->set, "seed");
+    whet_status status = WHET_OK;
+    if (spec == NULL) return WHET_OK;
+    c->data = study_find_data(r, spec, seed, study_is_file(model));
+    if (c->data != NULL) return WHET_OK;
+    study_data *d = whet_calloc(1, sizeof *d);
+    if (d == NULL) return WHET_ENOMEM;
+    d->spec = whet_strdup(spec);
+    d->seed = seed;
+    d->own_model = study_is_file(model);
+    if (d->spec == NULL) status = WHET_ENOMEM;
+    if (status == WHET_OK) status = open_set(r, d, c->set);
+    if (status == WHET_ENOMEM || status == WHET_ECANCELLED) {
+        study_data_free(d);
+        return status;
+    }
+    if (status == WHET_OK) {
+        d->info = describe(d);
+        whet_log(WHET_LOG_INFO, "data %s: %s", whet_dataset_name(d->set), whet_dataset_source(d->set));
+    } else {
+        d->error = whet_strdup(whet_error_message());
+    }
+    d->next = r->datas;
+    r->datas = c->data = d;
+    return WHET_OK;
+}

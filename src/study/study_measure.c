@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+// The measured steps: which runtimes are there, the bench of a comparison set (its parity gate included), the final
+// evaluation, and the search for a contract. Their keys hold the machine as well.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/cancel.h"
+#include "base/cpu.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/threads.h"
+#include "eval/find.h"
+#include "eval/scores.h"
+#include "measure/bench.h"
+#include "measure/launch.h"
+#include "measure/model_predictor.h"
+#include "study/study_run.h"
+#include "wire/json.h"
+
+static json_t *machine(void)
+{
+    char cpu[200] = "";
+    whet_cpu_model(cpu, sizeof cpu);
+    return json_pack("{s:s, s:i, s:s}", "cpu", cpu, "cpus", whet_cpu_count(), "isa", whet_isa_name(whet_isa()));
+}
+
+// --- runtimes
+
+// Asked in a process of its own: probing loads the vendor's library.
+static json_t *probe(const char *runtime)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_worker_options_init(&opt);
+    whet_status status = whet_worker_start(&w, &opt);
+    if (status == WHET_OK) status = whet_worker_call(w, json_pack("{s:s, s:s}", "do", "probe", "runtime", runtime), 60, &reply);
+    whet_worker_free(w);
+    if (status == WHET_OK) return reply;
+    json_decref(reply);
+    return json_pack("{s:b, s:s}", "available", 0, "reason", whet_error_message());
+}
+
+whet_status study_find_runtimes(study_run *r)
+{
+    for (int i = 0; i < r->n_cells; i++) {
+        const char *name = whet_study_text(r->c[i].set, "runtime");
+        if (json_object_get(r->runtimes, name) == NULL) json_object_set_new(r->runtimes, name, probe(name));
+        if (whet_cancelled()) return WHET_FAIL(WHET_ECANCELLED, "interrupted while asking for runtimes");
+    }
+    return WHET_OK;
+}
+
+static const json_t *runtime_of(const study_run *r, const study_cell *c)
+{
+    return json_object_get(r->runtimes, whet_study_text(c->set, "runtime"));
+}
+
+static int threads_of(const study_cell *c)
+{
+    int n = (int)whet_study_number(c->set, "threads");
+    return n > 0 ? n : whet_cpu_count();
+}
+
+// --- bench
+
+static json_t *split_of(const study_cell *c, whet_split split)
+{
+    char sha256[65];
+    if (c->data == NULL || c->data->set == NULL || whet_dataset_count(c->data->set, split) == 0) return json_null();
+    if (whet_dataset_hash(c->data->set, split, sha256) != WHET_OK) return json_null();
+    return json_string(sha256);
+}
+
+// Pictures for timing and parity come from val, or from train where there is none; never from test while another is there.
+static whet_split input_split(const study_cell *c)
+{
+    if (whet_dataset_count(c->data->set, WHET_SPLIT_VAL) > 0) return WHET_SPLIT_VAL;
+    return whet_dataset_count(c->data->set, WHET_SPLIT_TRAIN) > 0 ? WHET_SPLIT_TRAIN : WHET_SPLIT_TEST;
+}
+
+static bool has_pictures(const study_cell *c)
+{
+    return c->data != NULL && c->data->set != NULL && json_object_get(c->model, "contract") != NULL;
+}
+
+// Rows that are timed in turns: the same file at the same batch, threads and inputs.
+static bool same_set(const study_cell *a, const study_cell *b)
+{
+    static const char *const keys[] = {"batch", "threads", "seed", "verify.accept", "precision"};
+    for (size_t i = 0; i < WHET_COUNT(keys); i++)
+        if (!json_equal(json_object_get(a->set, keys[i]), json_object_get(b->set, keys[i]))) return false;
+    return a->data == b->data && json_equal(json_object_get(a->model, "sha256"), json_object_get(b->model, "sha256")) &&
+           json_equal(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
+}
+
+static json_t *bench_job(study_run *r, study_cell *const *set, int n)
+{
+    const study_cell *c = set[0];
+    json_t *rows = json_array(), *contract = json_object_get(c->model, "contract");
+    for (int i = 0; i < n; i++) {
+        json_t *row = json_object();
+        json_object_set_new(row, "runtime", json_string(whet_study_text(set[i]->set, "runtime")));
+        json_object_set(row, "version", json_object_get(runtime_of(r, set[i]), "version"));
+        json_object_set_new(row, "optimisation", json_string(whet_study_text(set[i]->set, "optimisation")));
+        json_array_append_new(rows, row);
+    }
+    json_t *job = json_pack("{s:O, s:O, s:o, s:i, s:i, s:s?, s:O, s:O, s:O, s:I, s:s, s:o, s:s}", "label", json_object_get(c->model, "label"),
+                            "sha256", json_object_get(c->model, "sha256"), "rows", rows, "batch", (int)whet_study_number(c->set, "batch"),
+                            "threads", threads_of(c), "accept", whet_study_text(c->set, "verify.accept"), "min_runs",
+                            json_object_get(c->set, "bench.iterations"), "min_seconds", json_object_get(c->set, "bench.min_time"),
+                            "warmup_seconds", json_object_get(c->set, "bench.warmup"), "seed", (json_int_t)whet_study_number(c->set, "seed"),
+                            "mode", r->o.mode, "machine", machine(), "program", WHET_VERSION);
+    if (job == NULL) return NULL;
+    json_object_set_new(job, "inputs", has_pictures(c) ? split_of(c, input_split(c)) : json_null());
+    if (has_pictures(c)) {
+        json_object_set_new(job, "data", json_string(c->data->spec));
+        json_object_set_new(job, "split", json_integer(input_split(c)));
+        json_object_set(job, "contract", contract);
+    }
+    return job;
+}
+
+// The path is left out of the job so that a study's folder can be moved; the hash names the file.
+static const char *path_by_hash(const study_run *r, const json_t *sha256)
+{
+    for (int i = 0; i < r->n_cells; i++)
+        if (r->c[i].model != NULL && json_equal(json_object_get(r->c[i].model, "sha256"), sha256))
+            return json_string_value(json_object_get(r->c[i].model, "path"));
+    return NULL;
+}
+
+// A contract as a file, for calls that take one by name.
+static whet_status contract_file(const study_run *r, const json_t *contract, const char *key, char **out)
+{
+    char *dir = study_path(r, "contracts"), *name = whet_format("%.12s.json", key);
+    whet_status status = dir != NULL && name != NULL ? whet_mkdirs(dir) : WHET_ENOMEM;
+    *out = NULL;
+    if (status == WHET_OK) *out = whet_path_join(dir, name);
+    if (status == WHET_OK && *out == NULL) status = WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_json_write(*out, contract);
+    if (status != WHET_OK) {
+        whet_free(*out);
+        *out = NULL;
+    }
+    whet_free(dir);
+    whet_free(name);
+    return status;
+}
+
+static whet_bench_mode bench_mode(const char *mode)
+{
+    return strcmp(mode, "quick") == 0 ? WHET_BENCH_QUICK : strcmp(mode, "publish") == 0 ? WHET_BENCH_PUBLISH : WHET_BENCH_DEFAULT;
+}
+
+static whet_status run_bench(study_run *r, const char *key, const json_t *job, json_t **outputs)
+{
+    const json_t *rows = json_object_get(job, "rows"), *row = NULL, *contract = json_object_get(job, "contract");
+    whet_bench_cell *cells = whet_calloc(json_array_size(rows), sizeof *cells);
+    whet_bench_spec spec;
+    char *contract_path = NULL;
+    json_t *doc = NULL;
+    size_t i = 0;
+    whet_status status = cells != NULL ? WHET_OK : WHET_ENOMEM;
+    if (status == WHET_OK && contract != NULL) status = contract_file(r, contract, key, &contract_path);
+    if (status != WHET_OK) goto done;
+    json_array_foreach(rows, i, row)
+    {
+        cells[i] = (whet_bench_cell){.model = path_by_hash(r, json_object_get(job, "sha256")),
+                                     .label = json_string_value(json_object_get(job, "label")),
+                                     .runtime = json_string_value(json_object_get(row, "runtime")),
+                                     .batch = (int)json_integer_value(json_object_get(job, "batch")),
+                                     .threads = (int)json_integer_value(json_object_get(job, "threads")),
+                                     .optimisation = json_string_value(json_object_get(row, "optimisation"))};
+    }
+    whet_bench_spec_init(&spec);
+    spec.n_cells = (int)json_array_size(rows);
+    spec.cells = cells;
+    spec.mode = bench_mode(json_string_value(json_object_get(job, "mode")));
+    spec.data = json_string_value(json_object_get(job, "data"));
+    spec.split = (whet_split)json_integer_value(json_object_get(job, "split"));
+    spec.contract = contract_path;
+    spec.accept = json_string_value(json_object_get(job, "accept"));
+    spec.seed = (uint64_t)json_integer_value(json_object_get(job, "seed"));
+    spec.min_runs = (int)json_integer_value(json_object_get(job, "min_runs"));
+    spec.min_seconds = json_number_value(json_object_get(job, "min_seconds"));
+    spec.warmup_seconds = json_number_value(json_object_get(job, "warmup_seconds"));
+    spec.command = r->o.command;
+    spec.progress = study_progress;
+    spec.progress_arg = r;
+    status = whet_bench_run(&doc, &spec);
+    if (status == WHET_OK) *outputs = json_pack("{s:[], s:O}", "files", "bench", doc);
+done:
+    json_decref(doc);
+    whet_free(contract_path);
+    whet_free(cells);
+    return status;
+}
+const study_step_kind study_bench_step = {"bench", 1, run_bench};
+
+// The bench's rows become the study's, under the study's ids; comparisons follow them.
+static void take_rows(study_run *r, study_cell *const *set, int n, const json_t *bench)
+{
+    const json_t *rows = json_object_get(bench, "rows"), *list = json_object_get(bench, "comparisons"), *c = NULL;
+    const char *key = NULL;
+    json_t *v = NULL;
+    size_t i = 0;
+    for (int k = 0; k < n; k++) {
+        const json_t *row = json_array_get(rows, (size_t)k);
+        json_object_foreach((json_t *)row, key, v)
+        {
+            if (strcmp(key, "id") != 0) json_object_set(set[k]->row, key, v);
+        }
+        const char *status = json_string_value(json_object_get(row, "status"));
+        set[k]->failed = status == NULL || strcmp(status, "ok") != 0;
+    }
+    json_array_foreach(list, i, c)
+    {
+        json_t *copy = json_deep_copy(c);
+        static const char *const ends[] = {"a", "b"};
+        bool known = true;
+        for (int e = 0; e < 2; e++) {
+            const json_t *id = json_object_get(c, ends[e]);
+            bool hit = false;
+            for (int k = 0; k < n && !hit; k++) {
+                if (!json_equal(json_object_get(json_array_get(rows, (size_t)k), "id"), id)) continue;
+                json_object_set(copy, ends[e], json_object_get(set[k]->row, "id"));
+                hit = true;
+            }
+            known = known && hit;
+        }
+        if (known) json_array_append(r->comparisons, copy);
+        json_decref(copy);
+    }
+    if (r->bench_head == NULL) r->bench_head = json_pack("{s:O?, s:O?, s:O?}", "settings", json_object_get(bench, "settings"), "inputs",
+                                                         json_object_get(bench, "inputs"), "context", json_object_get(bench, "context"));
+    const json_t *warnings = json_object_get(json_object_get(bench, "context"), "warnings"), *w = NULL, *have = NULL;
+    size_t k = 0, m = 0;
+    json_t *all = json_object_get(json_object_get(r->bench_head, "context"), "warnings");
+    json_array_foreach(warnings, k, w)
+    {
+        bool there = false;
+        json_array_foreach(all, m, have) there = there || json_equal(have, w);
+        if (!there && json_is_array(all)) json_array_append(all, (json_t *)w);
+    }
+}
+
+static whet_status bench_set(study_run *r, study_cell *const *set, int n)
+{
+    const study_cell *c = set[0];
+    json_t *job = bench_job(r, set, n), *outputs = NULL;
+    char label[300];
+    double seconds = json_number_value(json_object_get(c->set, "bench.min_time"));
+    if (seconds <= 0) seconds = strcmp(r->o.mode, "quick") == 0 ? 1 : strcmp(r->o.mode, "publish") == 0 ? 60 : 5;
+    snprintf(label, sizeof label, "%s, %d row%s", json_string_value(json_object_get(c->model, "label")), n, n == 1 ? "" : "s");
+    whet_status status = study_step(r, &study_bench_step, label, job, n * (seconds * 1.6 + 8), 1e5 * n, &outputs);
+    if (status == WHET_OK && outputs != NULL) take_rows(r, set, n, json_object_get(outputs, "bench"));
+    if (status != WHET_OK && status != WHET_ECANCELLED && status != WHET_ENOMEM) {
+        for (int i = 0; i < n; i++) study_row_fail(set[i], "runtime failed", whet_error_message());
+        status = WHET_OK;
+    }
+    if (status == WHET_OK && outputs == NULL)
+        for (int i = 0; i < n; i++) set[i]->unknown = true;
+    json_decref(job);
+    json_decref(outputs);
+    return status;
+}
+
+whet_status study_bench(study_run *r)
+{
+    whet_status status = WHET_OK;
+    study_cell **set = whet_calloc((size_t)r->n_cells, sizeof(study_cell *));
+    bool *taken = whet_calloc((size_t)r->n_cells, sizeof *taken);
+    if (set == NULL || taken == NULL) status = WHET_ENOMEM;
+    for (int i = 0; i < r->n_cells && status == WHET_OK; i++) {
+        int n = 0;
+        if (taken[i] || r->c[i].failed || r->c[i].unknown || !whet_study_flag(r->c[i].set, "bench.enabled")) continue;
+        for (int k = i; k < r->n_cells; k++) {
+            if (taken[k] || r->c[k].failed || r->c[k].unknown || !same_set(&r->c[i], &r->c[k])) continue;
+            taken[k] = true;
+            set[n++] = &r->c[k];
+        }
+        status = bench_set(r, set, n);
+    }
+    whet_free(set);
+    whet_free(taken);
+    return status;
+}
+
+// --- models as predictors, for eval and find
+
+typedef struct opened {
+    whet_backends *backends;
+    whet_runner *model;
+    whet_contract contract;
+} opened;
+
+static void opened_dispose(opened *o)
+{
+    whet_runner_close(o->model);
+    whet_backends_free(o->backends);
+    whet_contract_dispose(&o->contract);
+}
+
+static whet_status open_model(opened *o, const char *path, const json_t *job)
+{
+    whet_runner_options opt;
+    char *text = NULL;
+    const json_t *contract = json_object_get(job, "contract");
+    memset(o, 0, sizeof *o);
+    whet_contract_init(&o->contract);
+    if (contract != NULL) {
+        text = whet_json_text(contract, 0);
+        whet_status status = text != NULL ? whet_contract_from_json(&o->contract, text) : WHET_ENOMEM;
+        whet_free(text);
+        WHET_TRY(status);
+    }
+    WHET_TRY(whet_backends_create(&o->backends));
+    whet_runner_options_init(&opt);
+    opt.runtime = json_string_value(json_object_get(job, "runtime"));
+    opt.threads = (int)json_integer_value(json_object_get(job, "threads"));
+    opt.optimisation = json_string_value(json_object_get(job, "optimisation"));
+    opt.batch = (int)json_integer_value(json_object_get(job, "batch"));
+    opt.contract = contract != NULL ? &o->contract : NULL;
+    return whet_runner_open(&o->model, o->backends, path, &opt);
+}
+
+static study_data *data_of(study_run *r, const json_t *job)
+{
+    return study_find_data(r, json_string_value(json_object_get(job, "data")), (uint64_t)json_integer_value(json_object_get(job, "seed")),
+                           json_is_true(json_object_get(job, "own_model")));
+}
+
+// --- eval
+
+static whet_status run_eval(study_run *r, const char *key, const json_t *job, json_t **outputs)
+{
+    opened o;
+    study_data *d = data_of(r, job);
+    whet_scores *scores = NULL;
+    whet_evaluate_options opt;
+    json_t *doc = NULL;
+    (void)key;
+    whet_status status = open_model(&o, path_by_hash(r, json_object_get(job, "sha256")), job);
+    if (status != WHET_OK) goto done;
+    whet_evaluate_options_init(&opt);
+    opt.contract = &o.contract;
+    opt.split = WHET_SPLIT_TEST;
+    opt.limit = (int)json_integer_value(json_object_get(job, "limit"));
+    opt.seed = d->seed;
+    opt.progress = study_progress;
+    opt.progress_arg = r;
+    WHET_GOTO(whet_evaluate(&scores, d->set, whet_runner_predictor(o.model), &opt));
+    WHET_GOTO(whet_scores_json(scores, d->set, &doc));
+    *outputs = json_pack("{s:[], s:O}", "files", "eval", doc);
+done:
+    json_decref(doc);
+    whet_scores_free(scores);
+    opened_dispose(&o);
+    return status;
+}
+const study_step_kind study_eval_step = {"eval", 1, run_eval};
+
+static void take_accuracy(study_run *r, study_cell *c, const json_t *eval)
+{
+    const json_t *top1 = json_object_get(eval, "top1");
+    json_t *a = json_pack("{s:s, s:O?, s:O?, s:O?, s:O?, s:s, s:O?, s:n, s:i}", "metric", "top-1", "value", json_object_get(top1, "value"), "low",
+                          json_object_get(top1, "low"), "high", json_object_get(top1, "high"), "count", json_object_get(eval, "n"), "split",
+                          "test", "data", json_object_get(c->data->info, "name"), "delta", "seeds", 1);
+    json_object_set_new(c->row, "accuracy", a);
+    json_object_del(c->row, "accuracy_na");
+    json_object_set(c->row, "eval", (json_t *)eval);
+    r->test_reads++;
+}
+
+static const char *no_accuracy(const study_cell *c)
+{
+    if (c->data == NULL) return "no data";
+    if (c->data->set == NULL) return "the data could not be opened";
+    if (whet_dataset_classes(c->data->set) == 0) return "no labelled data";
+    if (whet_dataset_count(c->data->set, WHET_SPLIT_TEST) == 0) return "the set has no test split";
+    if (!whet_study_flag(c->set, "eval.enabled")) return "switched off in the study";
+    return NULL;
+}
+
+whet_status study_eval(study_run *r, study_cell *c)
+{
+    const char *why = no_accuracy(c);
+    char label[400];
+    json_t *job = NULL, *outputs = NULL;
+    if (why != NULL) {
+        json_object_set_new(c->row, "accuracy", json_null());
+        json_object_set_new(c->row, "accuracy_na", json_string(why));
+        return WHET_OK;
+    }
+    if (c->failed || c->unknown) return WHET_OK;
+    snprintf(label, sizeof label, "%s on %s", json_string_value(json_object_get(c->model, "label")), whet_study_text(c->set, "runtime"));
+    job = json_pack("{s:O, s:s, s:O?, s:s, s:i, s:O?, s:s, s:b, s:I, s:o, s:i, s:i, s:s}", "sha256", json_object_get(c->model, "sha256"), "runtime",
+                    whet_study_text(c->set, "runtime"), "version", json_object_get(runtime_of(r, c), "version"), "optimisation",
+                    whet_study_text(c->set, "optimisation"), "threads", threads_of(c), "contract", json_object_get(c->model, "contract"),
+                    "data", c->data->spec, "own_model", c->data->own_model, "seed", (json_int_t)c->data->seed, "test_sha256",
+                    split_of(c, WHET_SPLIT_TEST), "limit", (int)whet_study_number(c->set, "data.limit"), "batch",
+                    (int)whet_study_number(c->set, "eval.batch"), "program", WHET_VERSION);
+    double n = whet_dataset_count(c->data->set, WHET_SPLIT_TEST);
+    whet_status status = study_step(r, &study_eval_step, label, job, n / 3000 + 0.5, 0, &outputs);
+    if (status == WHET_OK && outputs != NULL) take_accuracy(r, c, json_object_get(outputs, "eval"));
+    if (status != WHET_OK && status != WHET_ECANCELLED && status != WHET_ENOMEM) {
+        study_row_fail(c, "runtime failed", whet_error_message());
+        status = WHET_OK;
+    }
+    json_decref(job);
+    json_decref(outputs);
+    return status;
+}
+
+// --- contract find
+
+static whet_status run_find(study_run *r, const char *key, const json_t *job, json_t **outputs)
+{
+    opened o;
+    study_data *d = data_of(r, job);
+    whet_findings *f = whet_calloc(1, sizeof *f);
+    whet_find_options opt;
+    json_t *contract = NULL, *candidates = json_array();
+    char *text = NULL, told[300];
+    (void)key;
+    whet_status status = open_model(&o, json_string_value(json_object_get(job, "path")), job);
+    if (status == WHET_OK && f == NULL) status = WHET_ENOMEM;
+    if (status != WHET_OK) goto done;
+    whet_find_options_init(&opt);
+    opt.progress = study_progress;
+    opt.progress_arg = r;
+    opt.seed = d->seed;
+    WHET_GOTO(whet_contract_find(f, d->set, whet_runner_predictor(o.model), &opt));
+    if (f->n_candidates < 1 || f->chance) {
+        status = WHET_FAIL(WHET_EINVAL, "no usual preprocessing contract makes the model better than guessing on these pictures: say it with --contract");
+        goto done;
+    }
+    for (int i = 0; i < f->n_candidates; i++)
+        json_array_append_new(candidates, json_pack("{s:s, s:s, s:f, s:f, s:b}", "name", f->c[i].name, "formula", f->c[i].formula, "accuracy",
+                                                    f->c[i].accuracy.value, "loss", f->c[i].loss, "tie", f->c[i].tie));
+    WHET_GOTO(whet_contract_to_json(&f->c[0].contract, &text));
+    WHET_GOTO(whet_json_parse(&contract, text, strlen(text), "contract"));
+    snprintf(told, sizeof told, "%s, %.2f %% of %d pictures right", f->c[0].formula, 100 * f->c[0].accuracy.value, f->n_pictures);
+    if (f->n_candidates > 1) {
+        size_t n = strlen(told);
+        snprintf(told + n, sizeof told - n, " (%s would lose %.2f)", f->c[1].formula, 100 * f->c[1].loss);
+    }
+    *outputs = json_pack("{s:[], s:O, s:s, s:O}", "files", "contract", contract, "text", told, "candidates", candidates);
+done:
+    if (f != NULL) whet_findings_dispose(f);
+    whet_free(f);
+    whet_free(text);
+    json_decref(contract);
+    json_decref(candidates);
+    opened_dispose(&o);
+    return status;
+}
+const study_step_kind study_find_step = {"contract find", 1, run_find};

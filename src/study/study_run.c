@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of a study: data, models, comparison sets, final evaluations, report. What goes wrong with a row becomes the
+// row's status; only an interruption, a full disk or a study that makes no sense ends the run.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "study/study_run.h"
+
+void whet_study_options_init(whet_study_options *o)
+{
+    memset(o, 0, sizeof *o);
+    o->size = sizeof *o;
+    o->mode = "default";
+}
+
+void study_progress(void *run, const char *stage, double done, double total, const char *unit, const char *text)
+{
+    const study_run *r = run;
+    if (r->o.progress != NULL) r->o.progress(r->o.progress_arg, stage, done, total, unit, text);
+}
+
+void study_row_fail(study_cell *c, const char *word, const char *reason)
+{
+    char status[700];
+    snprintf(status, sizeof status, "%s: %s", word, reason);
+    c->failed = true;
+    json_object_set_new(c->row, "status", json_string(status));
+    json_object_set_new(c->row, "reason", json_string(reason));
+}
+
+// The study's short name: its own, else the file's without folder and ending.
+static char *short_name(const whet_study *s)
+{
+    const char *given = whet_study_text(s->set, "name"), *base = whet_path_base(s->file);
+    if (given != NULL) return whet_strdup(given);
+    size_t n = strlen(base) - strlen(whet_path_ext(base));
+    return n > 0 ? whet_strndup(base, n) : whet_strdup("study");
+}
+
+static json_t *new_row(const study_run *r, const json_t *cell, int i)
+{
+    const json_t *axis = NULL;
+    json_t *axes = json_object();
+    char id[20];
+    size_t k = 0;
+    snprintf(id, sizeof id, "r%d", i);
+    json_array_foreach(r->axes, k, axis) json_object_set(axes, json_string_value(axis), json_object_get(cell, json_string_value(axis)));
+    if (json_object_get(axes, "seed") == NULL) json_object_set(axes, "seed", json_object_get(cell, "seed"));
+    return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:o}", "id", id, "model", whet_path_base(whet_study_text(cell, "model")), "runtime",
+                     json_object_get(cell, "runtime"), "precision", json_object_get(cell, "precision"), "batch", json_object_get(cell, "batch"),
+                     "threads", json_object_get(cell, "threads"), "mode", r->o.mode, "status", "ok", "reason", "", "axes", axes);
+}
+
+static whet_status begin(study_run *r)
+{
+    const char *out = whet_study_text(r->s->set, "out");
+    WHET_TRY(whet_study_check(r->s));
+    whet_utc_now(r->started);
+    r->t0 = whet_now_ns();
+    r->name = short_name(r->s);
+    r->out = r->name == NULL ? NULL : out != NULL ? whet_strdup(out) : whet_format("runs/%s", r->name);
+    if (r->out == NULL) return WHET_ENOMEM;
+    size_t n = strlen(r->out);
+    while (n > 1 && r->out[n - 1] == '/') r->out[--n] = '\0';
+    r->axes = whet_study_axes(r->s);
+    r->rows = json_array();
+    r->steps = json_array();
+    r->trainings = json_array();
+    r->choices = json_array();
+    r->comparisons = json_array();
+    r->runtimes = json_object();
+    WHET_TRY(whet_study_cells(r->s, &r->cells, &r->n_excluded));
+    r->n_cells = (int)json_array_size(r->cells);
+    r->c = whet_calloc((size_t)r->n_cells, sizeof *r->c);
+    if (r->c == NULL) return WHET_ENOMEM;
+    for (int i = 0; i < r->n_cells; i++) {
+        r->c[i].set = json_array_get(r->cells, (size_t)i);
+        r->c[i].row = new_row(r, r->c[i].set, i);
+        if (r->c[i].row == NULL || json_array_append_new(r->rows, r->c[i].row) != 0) return WHET_FAIL(WHET_ENOMEM, "out of memory for the rows");
+    }
+    return WHET_OK;
+}
+
+// The folder, what was run in it, and the record of finished steps. A dry run touches nothing.
+static whet_status open_folder(study_run *r)
+{
+    char *path = study_path(r, "study.sqlite"), *yaml = NULL, *file = study_path(r, "study.yaml");
+    whet_status status = path != NULL && file != NULL ? WHET_OK : WHET_ENOMEM;
+    if (status == WHET_OK && r->o.dry_run) {
+        if (whet_file_exists(path)) status = whet_store_open(&r->store, path, true);
+        goto done;
+    }
+    if (status == WHET_OK) status = whet_mkdirs(r->out);
+    if (status == WHET_OK) status = whet_store_open(&r->store, path, false);
+    if (status == WHET_OK) status = whet_study_write(r->s, &yaml);
+    if (status == WHET_OK) status = whet_file_write(file, yaml, strlen(yaml));
+done:
+    whet_free(path);
+    whet_free(file);
+    whet_free(yaml);
+    return status;
+}
+
+// True for what must end the whole run instead of one row.
+static bool ends_run(whet_status status)
+{
+    return status == WHET_ECANCELLED || status == WHET_ENOMEM || status == WHET_EIO;
+}
+
+static whet_status prepare_cell(study_run *r, study_cell *c)
+{
+    const json_t *runtime = json_object_get(r->runtimes, whet_study_text(c->set, "runtime"));
+    const char *title = json_string_value(json_object_get(runtime, "title"));
+    WHET_TRY(study_open_data(r, c));
+    whet_status status = study_make_model(r, c);
+    if (status != WHET_OK) {
+        // A model without contract and labels is the user's to answer, not a row's misfortune.
+        if (ends_run(status) || (status == WHET_EINVAL && r->n_cells > 0 && c->model != NULL && json_object_get(c->model, "contract") == NULL)) return status;
+        study_row_fail(c, c->model == NULL && !study_is_file(whet_study_text(c->set, "model")) ? "export failed" : "unsupported", whet_error_message());
+        return WHET_OK;
+    }
+    if (c->model != NULL) json_object_set(c->row, "model", json_object_get(c->model, "label"));
+    if (c->model != NULL) json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+    json_object_set_new(c->row, "runtime_title", json_string(title != NULL ? title : whet_study_text(c->set, "runtime")));
+    if (!json_is_true(json_object_get(runtime, "available"))) {
+        const char *reason = json_string_value(json_object_get(runtime, "reason"));
+        study_row_fail(c, "runtime missing", reason != NULL && reason[0] != '\0' ? reason : "no such runtime: 'whet runtimes' lists those that there are");
+    }
+    return WHET_OK;
+}
+
+static whet_status run_rows(study_run *r)
+{
+    WHET_TRY(study_find_runtimes(r));
+    for (int i = 0; i < r->n_cells; i++) WHET_TRY(prepare_cell(r, &r->c[i]));
+    WHET_TRY(study_bench(r));
+    for (int i = 0; i < r->n_cells; i++) WHET_TRY(study_eval(r, &r->c[i]));
+    return WHET_OK;
+}
+
+static void dispose(study_run *r)
+{
+    for (int i = 0; r->c != NULL && i < r->n_cells; i++) json_decref(r->c[i].model);
+    for (study_data *d = r->datas, *next = NULL; d != NULL; d = next) {
+        next = d->next;
+        study_data_free(d);
+    }
+    json_t *const parts[] = {r->cells, r->rows, r->steps, r->trainings, r->choices, r->comparisons, r->axes, r->runtimes, r->bench_head};
+    for (size_t i = 0; i < WHET_COUNT(parts); i++) json_decref(parts[i]);
+    whet_store_close(r->store);
+    whet_free(r->c);
+    whet_free(r->out);
+    whet_free(r->name);
+}
+
+static int rows_ok(const study_run *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_cells; i++) n += !r->c[i].failed;
+    return n;
+}
+
+static whet_status conclude(study_run *r, json_t **doc, whet_status status)
+{
+    if (status == WHET_ECANCELLED)
+        return WHET_FAIL(WHET_ECANCELLED, "interrupted: finished steps are kept in '%s', the same command goes on from there", r->out);
+    WHET_TRY(status);
+    *doc = study_document(r);
+    if (*doc == NULL) return WHET_FAIL(WHET_ENOMEM, "out of memory for the result");
+    if (r->o.dry_run) return WHET_OK;
+    if (r->done == 0 && r->reused > 0) whet_log(WHET_LOG_INFO, "nothing to do: all %d steps were done before; the report is written anew from them", r->reused);
+    WHET_TRY(study_publish(r, *doc));
+    if (rows_ok(r) > 0) return WHET_OK;
+    const char *first = json_string_value(json_object_get(r->c[0].row, "status"));
+    return WHET_FAIL(WHET_ERUNTIME, "no row could be run; the first: %s", first != NULL ? first : "?");
+}
+
+whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_options *opt)
+{
+    study_run r;
+    *doc = NULL;
+    memset(&r, 0, sizeof r);
+    r.s = s;
+    r.o = *opt;
+    if (r.o.mode == NULL) r.o.mode = "default";
+    whet_status status = begin(&r);
+    if (status == WHET_OK) status = open_folder(&r);
+    if (status == WHET_OK) status = run_rows(&r);
+    status = conclude(&r, doc, status);
+    dispose(&r);
+    return status;
+}
+
+whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract)
+{
+    whet_study *s = NULL;
+    whet_status status = WHET_OK;
+    const char *base = whet_path_base(model);
+    char *name = whet_strndup(base, strlen(base) - strlen(whet_path_ext(base)));
+    *out = NULL;
+    if (name == NULL) return WHET_ENOMEM;
+    if (!whet_file_exists(model)) {
+        status = WHET_FAIL(WHET_ENOTFOUND, "no such file");
+        whet_error_at_file(model);
+        goto done;
+    }
+    WHET_GOTO(whet_study_create(&s, model));
+    WHET_GOTO(whet_study_put(s, "name", json_string(name)));
+    WHET_GOTO(whet_study_put(s, "model", json_string(model)));
+    if (data != NULL) WHET_GOTO(whet_study_put(s, "data.name", json_string(data)));
+    if (contract != NULL) WHET_GOTO(whet_study_put(s, "contract.preset", json_string(contract)));
+    *out = s;
+    s = NULL;
+done:
+    whet_study_free(s);
+    whet_free(name);
+    return status;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A study at work: what its steps share. A step is a function from a job (JSON that holds everything it depends on:
+ * settings, hashes of inputs, versions) to outputs (JSON, with the files it made). Its key is the hash of the job, the step's
+ * name and the version of its code; it is found done under that key or done now. */
+#ifndef WHET_STUDY_RUN_H
+#define WHET_STUDY_RUN_H
+
+#include "data/dataset.h"
+#include "store/store.h"
+#include "study/study.h"
+
+typedef struct study_run study_run;
+typedef whet_status (*study_step_fn)(study_run *r, const char *key, const json_t *job, json_t **outputs);
+
+typedef struct study_step_kind {
+    const char *name;
+    int version;       /* of the step's code: raised when its outputs would differ */
+    study_step_fn fn;
+} study_step_kind;
+extern const study_step_kind study_train_step, study_export_step, study_find_step, study_bench_step, study_eval_step;
+
+typedef struct study_data { /* an open set */
+    char *spec;          /* data.name */
+    uint64_t seed;
+    bool own_model;
+    whet_dataset *set;   /* NULL: none, or it could not be opened */
+    char *error;         /* then why */
+    json_t *info;        /* name, source, classes, splits, hashes */
+    struct study_data *next;
+} study_data;
+
+typedef struct study_cell {
+    const json_t *set;   /* borrowed from run->cells */
+    study_data *data;    /* NULL: the study has no data */
+    json_t *row;         /* borrowed from run->rows */
+    json_t *model;       /* {path, sha256, label, contract, contract_source}; NULL: not made */
+    bool failed;         /* the row's status says why; no further step */
+    bool unknown;        /* dry run: an earlier step is still to be done */
+} study_cell;
+
+struct study_run {
+    const whet_study *s;
+    whet_study_options o;
+    char *out, *name;
+    whet_store *store;
+    json_t *cells, *rows, *steps, *trainings, *choices, *comparisons, *axes, *runtimes;
+    json_t *context;     /* of the bench documents */
+    json_t *bench_head;  /* settings and inputs of the first bench */
+    study_data *datas;
+    study_cell *c;
+    int n_cells, n_excluded;
+    int test_reads;      /* R31 */
+    int done, reused, failed;
+    double todo_seconds, todo_bytes;
+    char started[21];
+    uint64_t t0;
+};
+
+/* --- study_step.c */
+/* *outputs NULL in a dry run where the step is not done. On failure the step is recorded as failed. `seconds` and `bytes`
+ * are what it would take, for the plan. */
+whet_status study_step(study_run *r, const study_step_kind *kind, const char *label, json_t *job, double seconds, double bytes,
+                       json_t **outputs);
+/* {"path": relative to out, "sha256", "bytes"} of a file that a step made. */
+whet_status study_file(const study_run *r, const char *path, json_t **out);
+/* out/rel as a heap string. */
+char *study_path(const study_run *r, const char *rel);
+/* A file of a step's outputs by its place in "files". */
+char *study_output_path(const study_run *r, const json_t *outputs, int i);
+
+/* --- study_data.c */
+whet_status study_open_data(study_run *r, study_cell *c);
+void study_data_free(study_data *d);
+/* The set of these outputs' job, for steps that read pictures. */
+study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model);
+/* --- study_model.c: training, export, contract */
+whet_status study_make_model(study_run *r, study_cell *c);
+bool study_is_file(const char *model);
+/* --- study_measure.c */
+whet_status study_bench(study_run *r);
+whet_status study_eval(study_run *r, study_cell *c);
+whet_status study_find_runtimes(study_run *r);
+/* --- study_document.c */
+/* The whole document; NULL with ENOMEM set. */
+json_t *study_document(study_run *r);
+/* result.json, report.html, .csv, .md in out; and both stores. */
+whet_status study_publish(study_run *r, json_t *doc);
+
+/* Marks the row: status words of measuring.md, and the reason. */
+void study_row_fail(study_cell *c, const char *word, const char *reason);
+/* Progress with the study's own stage in front. */
+void study_progress(void *run, const char *stage, double done, double total, const char *unit, const char *text);
+
+#endif
