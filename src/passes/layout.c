@@ -34,12 +34,14 @@ typedef struct pass {
     whet_vid *other;     /* per value: its Reorder's result, or WHET_NO_VALUE */
 } pass;
 
-/* Rank-4 f32 whose layouts differ in memory. */
-static bool is_image(const whet_value *v)
+/* Only such values are ever tagged NHWC: kernels for NCHW take the others as they are. */
+static bool layouts_differ(const whet_value *v)
 {
     const whet_dim *d = v->dims.dims;
-    return v->dtype == WHET_F32 && v->dims.rank == 4 && d[1] > 1 && d[2] * d[3] > 1;
+    return v->dims.rank == 4 && d[1] > 1 && d[2] * d[3] > 1;
 }
+
+static bool is_image(const whet_value *v) { return v->dtype == WHET_F32 && layouts_differ(v); }
 
 static bool same_shape(const whet_value *a, const whet_value *b)
 {
@@ -102,9 +104,7 @@ static whet_status reordered(pass *p, whet_vid v, whet_layout to, whet_vid *out)
 
 static bool wrong(const whet_graph *g, whet_vid v, whet_layout want)
 {
-    if (v == WHET_NO_VALUE || g->values[v].layout == want) return false;
-    if (g->values[v].dims.rank != 4) return false;
-    return g->values[v].dims.dims[1] > 1 && g->values[v].dims.dims[2] * g->values[v].dims.dims[3] > 1;
+    return v != WHET_NO_VALUE && g->values[v].layout != want && layouts_differ(&g->values[v]);
 }
 
 static whet_status place(pass *p, whet_nid id)
@@ -127,7 +127,7 @@ static whet_status place(pass *p, whet_nid id)
     }
     for (int o = 0; o < g->nodes[id].n_out; o++) {
         const whet_vid v = g->nodes[id].out[o];
-        if (v != WHET_NO_VALUE && o < 32 && (out >> o & 1) && g->values[v].dims.rank == 4) g->values[v].layout = WHET_NHWC;
+        if (v != WHET_NO_VALUE && o < 32 && (out >> o & 1) && layouts_differ(&g->values[v])) g->values[v].layout = WHET_NHWC;
     }
     return WHET_OK;
 }
@@ -135,10 +135,8 @@ static whet_status place(pass *p, whet_nid id)
 static whet_status fix_borders(pass *p)
 {
     whet_graph *g = p->g;
-    for (int i = 0; i < g->n_outputs; i++) {
+    for (int i = 0; i < g->n_outputs; i++)
         if (wrong(g, g->outputs[i], WHET_NCHW)) WHET_TRY(reordered(p, g->outputs[i], WHET_NCHW, &g->outputs[i]));
-        else if (g->values[g->outputs[i]].kind == WHET_VALUE_RESULT) g->values[g->outputs[i]].layout = WHET_NCHW;
-    }
     for (int i = 0; i < g->n_commits; i++)
         if (wrong(g, g->commits[i].src, WHET_NCHW)) WHET_TRY(reordered(p, g->commits[i].src, WHET_NCHW, &g->commits[i].src));
     return WHET_OK;

@@ -100,6 +100,42 @@ static void training_net(net *t)
     assert_ok(whet_graph_sort(t->g));
 }
 
+static whet_vid batch_norm(net *t, whet_vid x, int c)
+{
+    const whet_shape s = WHET_SHAPE(c);
+    whet_vid out[5];
+    const whet_vid scale = param(t, "scale", &s, 1.0), bias = param(t, "bias", &s, 0.3);
+    const whet_vid mean = constant(t, &s, 0.1), var = constant(t, &s, 0.1);
+    assert_ok(whet_graph_node(t->g, "whet.BatchNormTrain", NULL, WHET_IN(x, scale, bias, mean, var), WHET_NO_ATTRS, 5, NULL, out));
+    assert_ok(whet_graph_output(t->g, out[1]));
+    return out[0];
+}
+
+/* A residual block with batch normalisation; fused or not before the gradients are made. */
+static void batch_norm_net(net *t, bool fused)
+{
+    whet_vid grads[MAX_OUT], y, z, loss;
+    begin(t, "bn", 4, 3, 9);
+    y = conv(t, t->x, 3, 20, 3, 1, 1, false, true, 1);
+    y = op(t, "Relu", WHET_IN(batch_norm(t, y, 20)), WHET_NO_ATTRS);
+    z = batch_norm(t, conv(t, y, 20, 20, 3, 1, 1, false, true, 1), 20);
+    y = op(t, "Relu", WHET_IN(op(t, "Add", WHET_IN(z, y), WHET_NO_ATTRS)), WHET_NO_ATTRS);
+    y = op(t, "GlobalAveragePool", WHET_IN(y), WHET_NO_ATTRS);
+    loss = op(t, "ReduceMean", WHET_IN(op(t, "Mul", WHET_IN(y, y), WHET_NO_ATTRS)), WHET_ATTRS(whet_attr_int("keepdims", 0)));
+    assert_ok(whet_graph_output(t->g, loss));
+    if (fused) {
+        char names[MAX_OUT][64];
+        for (int i = 0; i < t->n_params; i++) snprintf(names[i], sizeof names[i], "%s", t->g->values[t->params[i]].name);
+        assert_ok(whet_pass_fuse_batchnorm(t->g)); /* ids change */
+        for (int i = 0; i < t->n_params; i++) t->params[i] = whet_graph_find(t->g, names[i]);
+        loss = t->g->outputs[t->g->n_outputs - 1];
+        t->x = t->g->inputs[0];
+    }
+    assert_ok(whet_graph_gradients(t->g, loss, t->n_params, t->params, grads));
+    for (int i = 0; i < t->n_params; i++) assert_ok(whet_graph_output(t->g, grads[i]));
+    assert_ok(whet_graph_sort(t->g));
+}
+
 static void inference_net(net *t)
 {
     whet_vid y, z;
@@ -246,6 +282,26 @@ static void test_fused(void **state)
     whet_graph_free(t.g);
 }
 
+static void test_fused_batchnorm(void **state)
+{
+    net plain, fused;
+    result want, got;
+    (void)state;
+    batch_norm_net(&plain, false);
+    batch_norm_net(&fused, true);
+    assert_int_equal(count_ops(plain.g, "Relu"), 2);
+    assert_int_equal(count_ops(fused.g, "Relu"), 0);
+    assert_int_equal(count_ops(fused.g, "whet.UnaryGrad"), 0);
+    run(&plain, WHET_PROVIDER_REF, 0, 1, &want);
+    run(&fused, WHET_PROVIDER_REF, 0, 1, &got);
+    compare(&fused, &got, &want, "fused batch normalisation", false);
+    dispose(&want);
+    dispose(&got);
+    check_net(&fused);
+    whet_graph_free(plain.g);
+    whet_graph_free(fused.g);
+}
+
 /* As few reorders as possible: one at the way in, one for the output in the middle. */
 static void test_reorders(void **state)
 {
@@ -265,7 +321,7 @@ static void test_reorders(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reorders), cmocka_unit_test(test_fused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reorders), cmocka_unit_test(test_fused), cmocka_unit_test(test_fused_batchnorm),
                                        cmocka_unit_test(test_inference), cmocka_unit_test(test_training)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
