@@ -41,8 +41,12 @@ endif()
 whet_module(exec DEPS ir tensor kernels base LIBS ${exec_libs} PkgConfig::JANSSON EXCLUDE ${exec_exclude}) # L4
 whet_module(passes DEPS exec ir tensor base)                                     # L5
 whet_module(eval DEPS data ir stats tensor base LIBS PkgConfig::JANSSON)         # L5
-whet_module(train DEPS eval passes exec models formats data ir wire tensor base LIBS PkgConfig::JANSSON) # L6
-whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS PkgConfig::JANSSON)  # L6
+whet_module(train DEPS eval passes exec models formats data ir stats wire tensor base LIBS PkgConfig::JANSSON) # L6
+set(backend_libs PkgConfig::JANSSON)
+if(NOT WHET_MINIMAL)
+  list(APPEND backend_libs PkgConfig::ARCHIVE)
+endif()
+whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS ${backend_libs})  # L6
 whet_module(measure DEPS backend eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
 whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
 whet_module(study DEPS report measure train formats data store wire base LIBS PkgConfig::JANSSON) # L9

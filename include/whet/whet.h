@@ -3,9 +3,15 @@
 #ifndef WHET_WHET_H
 #define WHET_WHET_H
 
+#include "whet/contract.h"
+#include "whet/data.h"
+#include "whet/eval.h"
+#include "whet/bench.h"
 #include "whet/progress.h"
 #include "whet/result.h"
 #include "whet/status.h"
+#include "whet/verify.h"
+#include "whet/runtime.h"
 #include "whet/train.h"
 
 #ifdef __cplusplus

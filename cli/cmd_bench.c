@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `whet bench`. */
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "base/mem.h"
+#include "cmd.h"
+#include "whet/bench.h"
+
+struct args {
+    const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline;
+    int64_t iterations, warmup, seed;
+    double min_time;
+    int quick, publish, force;
+};
+
+static const opt opts[] = {
+    {"runtime", 0, OPT_STRING, "LIST", "runtimes, e.g. native,ort (all that are there)", offsetof(struct args, runtime)},
+    {"data", 0, OPT_PATH, "SET", "run on real pictures (seeded images)", offsetof(struct args, data)},
+    {"split", 0, OPT_STRING, "train|val|test", "which split of them (val)", offsetof(struct args, split)},
+    {"contract", 0, OPT_PATH, "NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (the model's own)", offsetof(struct args, contract)},
+    {"size", 0, OPT_STRING, "HxW", "input size where the file leaves it free", offsetof(struct args, size)},
+    {"batch", 0, OPT_STRING, "LIST", "pictures a run, e.g. 1,8 (1)", offsetof(struct args, batch)},
+    {"threads", 0, OPT_STRING, "LIST", "threads of every runtime, e.g. 1,2 (the usable CPUs)", offsetof(struct args, threads)},
+    {"optimisation", 0, OPT_STRING, "off|basic|all", "graph optimisation of every runtime (all)", offsetof(struct args, optimisation)},
+    {"accept", 0, OPT_STRING, "BOUNDS", "parity bound max=,atol=,rtol=,cosine=,lsb= (by precision)", offsetof(struct args, accept)},
+    {"iterations", 0, OPT_INT, "N", "timed runs of a row, at least (100; --quick 20)", offsetof(struct args, iterations)},
+    {"min-time", 0, OPT_REAL, "SECONDS", "timed seconds of a row, at least (5; --quick 1)", offsetof(struct args, min_time)},
+    {"warmup", 0, OPT_INT, "N", "runs of each process before the clock starts, at least (10)", offsetof(struct args, warmup)},
+    {"quick", 0, OPT_FLAG, NULL, "20 runs and 1 s a row in 3 rounds", offsetof(struct args, quick)},
+    {"publish", 0, OPT_FLAG, NULL, "662 runs and 60 s a row in 10 rounds", offsetof(struct args, publish)},
+    {"force", 0, OPT_FLAG, NULL, "time a model that fails the parity gate, labelled", offsetof(struct args, force)},
+    {"baseline", 0, OPT_PATH, "FILE", "compare with a stored result; a worse row gives exit code 1", offsetof(struct args, baseline)},
+    {"seed", 0, OPT_INT, "N", "seed of images, order and bootstrap (0)", offsetof(struct args, seed)},
+    OPT_END};
+
+/* What was asked for, for the result's record. */
+static char *command_line(const struct args *a, int argc, char **argv)
+{
+    const struct { const char *name, *value; } given[] = {{"runtime", a->runtime},   {"data", a->data},       {"split", a->split},
+                                                          {"contract", a->contract}, {"size", a->size},       {"batch", a->batch},
+                                                          {"threads", a->threads},   {"accept", a->accept},   {"optimisation", a->optimisation},
+                                                          {"quick", a->quick ? "" : NULL}, {"publish", a->publish ? "" : NULL}};
+    whet_strbuf s;
+    whet_strbuf_init(&s);
+    whet_strbuf_puts(&s, "whet bench");
+    for (int i = 1; i < argc; i++) whet_strbuf_printf(&s, " %s", argv[i]);
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+        if (given[i].value != NULL) whet_strbuf_printf(&s, " --%s%s%s", given[i].name, given[i].value[0] != '\0' ? " " : "", given[i].value);
+    return whet_strbuf_take(&s);
+}
+
+static int run(cli *c, void *args, int argc, char **argv)
+{
+    struct args *a = args;
+    whet_bench_options o;
+    whet_result *r = NULL;
+    if (argc < 2) return cli_usage(c, "bench", "name at least one model file");
+    if (a->quick && a->publish) return cli_usage(c, "bench", "--quick and --publish exclude each other");
+    if (a->seed < 0) return cli_usage(c, "bench", "--seed must not be negative");
+    whet_bench_options_init(&o);
+    o.runtimes = a->runtime;
+    o.data = a->data;
+    o.split = a->split;
+    o.contract = a->contract;
+    o.picture_size = a->size;
+    o.batch = a->batch;
+    o.threads = a->threads;
+    o.optimisation = a->optimisation;
+    o.accept = a->accept;
+    o.iterations = a->iterations;
+    o.min_time = a->min_time;
+    o.warmup = a->warmup;
+    o.seed = (uint64_t)a->seed;
+    o.quick = a->quick;
+    o.publish = a->publish;
+    o.force = a->force;
+    o.baseline = a->baseline;
+    o.progress = cli_progress;
+    o.progress_arg = c;
+    char *command = command_line(a, argc, argv);
+    o.command = command;
+    const whet_status status = whet_bench(&r, argc - 1, (const char *const *)(argv + 1), &o);
+    const int code = cli_finish(c, status, r);
+    whet_free(command);
+    return code;
+}
+
+const cmd cmd_bench = {
+    .name = "bench",
+    .summary = "size, load, latency, throughput and memory on every runtime",
+    .usage = "MODEL... [--runtime LIST] [--data SET] [--quick|--publish]",
+    .details = "Outputs are compared with a reference before anything is timed. Every runtime gets the same inputs and\n"
+               "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.",
+    .examples = "  $ whet bench model.onnx --quick\n"
+                "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=result.json\n"
+                "  $ whet bench model.onnx --baseline result.json\n",
+    .opts = opts,
+    .args_size = sizeof(struct args),
+    .run = run,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measuring models on runtimes. */
+#ifndef WHET_BENCH_H
+#define WHET_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "whet/progress.h"
+#include "whet/result.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct whet_bench_options {
+    size_t size;              /* sizeof(whet_bench_options) */
+    const char *runtimes;     /* "native,ort"; NULL: all that are there */
+    const char *data;         /* pictures to run on; NULL: seeded images */
+    const char *split;        /* NULL: val */
+    const char *contract;     /* preset or file; NULL: what the model says */
+    const char *batch;        /* "1,8"; NULL: 1 */
+    const char *threads;      /* "1,2"; NULL: the usable CPUs */
+    const char *optimisation; /* off, basic, all; NULL: all */
+    const char *accept;       /* parity bound "max=1e-4,..."; NULL: by precision */
+    const char *picture_size; /* "224x224" where the file leaves it free; NULL: none */
+    uint64_t seed;
+    int quick, publish;       /* fewer or more runs; both set: EINVAL */
+    int64_t iterations;       /* runs per row; 0: 100, quick 20, publish 662 */
+    double min_time;          /* seconds per row; 0: 5, quick 1, publish 60 */
+    int64_t warmup;           /* runs before the clock starts; 0: 10 */
+    int force;                /* time models that fail the parity gate, labelled */
+    const char *baseline;     /* stored result to compare with; a row that is worse fails the gate. NULL: none */
+    const char *command;      /* stored in the result; NULL: "" */
+    const char *program;      /* as in whet_runtimes_options */
+    whet_progress_fn progress;
+    void *progress_arg;
+} whet_bench_options;
+void whet_bench_options_init(whet_bench_options *o);
+
+/* Size, load, first inference, latency, throughput, memory and parity of every model on every runtime, each with its
+ * uncertainty and verdict. Kind "bench"; see docs/result-format.md. What fails is a row with a reason; the gate is 1 if a
+ * row failed its parity gate. Errors: a missing file, wrong options. */
+whet_status whet_bench(whet_result **out, int n_models, const char *const *models, const whet_bench_options *opt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

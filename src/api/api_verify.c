@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Body of include/whet/verify.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/result.h"
+#include "backend/backend.h"
+#include "measure/runtimes.h"
+#include "measure/verify.h"
+#include "whet/verify.h"
+
+void whet_verify_options_init(whet_verify_options *o) { *o = (whet_verify_options){.size = sizeof *o}; }
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+
+static const char *figure(const json_t *o, const char *key, const char *format, char *buf, size_t size)
+{
+    const json_t *v = json_object_get(o, key);
+    if (json_is_number(v))
+        snprintf(buf, size, format, json_number_value(v));
+    else
+        snprintf(buf, size, "-");
+    return buf;
+}
+
+static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    static const char *const titles[] = {"output", "max", "cosine", "SNR dB", "top-1", "agrees"};
+    enum { COLUMNS = 6, MAX_ROWS = 64 };
+    const json_t *list = json_object_get(doc, "outputs"), *a = json_object_get(doc, "a");
+    const char *cells[MAX_ROWS * COLUMNS];
+    char text[MAX_ROWS][4][32];
+    const size_t n = json_array_size(list) < MAX_ROWS ? json_array_size(list) : MAX_ROWS;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *o = json_array_get(list, i);
+        const char *row[] = {text_of(o, "name"),
+                             figure(o, "max", "%.3g", text[i][0], 32),
+                             figure(o, "cosine", "%.7f", text[i][1], 32),
+                             figure(o, "snr_db", "%.1f", text[i][2], 32),
+                             figure(o, "top1", "%.4f", text[i][3], 32),
+                             json_is_true(json_object_get(o, "ok")) ? "yes" : "NO"};
+        memcpy(&cells[i * COLUMNS], row, sizeof row);
+    }
+    whet_strbuf_printf(out, "%s on %s %s\nreference: %s\naccepted: %s\n\n", text_of(a, "model"), text_of(a, "title"), text_of(a, "version"),
+                       text_of(doc, "reference"), text_of(doc, "accept"));
+    whet_render_table(out, width, color, COLUMNS, titles, "lrrrrl", (int)n, cells);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *o = json_array_get(list, i);
+        if (text_of(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", text_of(o, "name"), text_of(o, "why"));
+    }
+    whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");
+}
+
+static whet_status parse_size(const char *text, int sizes[2])
+{
+    char rest = 0;
+    if (text == NULL) return WHET_OK;
+    const int n = sscanf(text, "%dx%d%c", &sizes[0], &sizes[1], &rest);
+    if (n == 1 && strchr(text, 'x') == NULL) sizes[1] = sizes[0];
+    if ((n != 2 && !(n == 1 && strchr(text, 'x') == NULL)) || sizes[0] < 1 || sizes[1] < 1 || sizes[0] > 32768 || sizes[1] > 32768)
+        return WHET_FAIL(WHET_EINVAL, "size '%s' is not of the form HxW", text);
+    return WHET_OK;
+}
+
+static whet_status parse_split(const char *text, whet_split *out)
+{
+    for (int s = 0; text != NULL && s < WHET_SPLIT_COUNT; s++)
+        if (strcmp(text, whet_split_name((whet_split)s)) == 0) {
+            *out = (whet_split)s;
+            return WHET_OK;
+        }
+    if (text == NULL) return WHET_OK;
+    return WHET_FAIL(WHET_EINVAL, "'%s' is no split; they are train, val, test", text);
+}
+
+whet_status whet_verify(whet_result **out, const char *model, const char *other, const whet_verify_options *opt)
+{
+    whet_verify_options o;
+    bool ok = false;
+    json_t *doc = NULL;
+    whet_verify_options_init(&o);
+    if (opt != NULL) o = *opt;
+    *out = NULL;
+    if (model == NULL) return WHET_FAIL(WHET_EINVAL, "no model is given");
+    const char *runtime = o.runtime != NULL ? o.runtime : "native";
+    whet_verify_spec s = {.a = {model, runtime, "all"}, .accept = o.accept, .n_inputs = o.n_inputs, .n_expected = o.n_expected,
+                          .inputs = o.inputs, .expected = o.expected, .data = o.data, .contract = o.contract, .split = WHET_SPLIT_VAL,
+                          .samples = (int)o.samples, .seed = o.seed, .program = o.program, .progress = o.progress,
+                          .progress_arg = o.progress_arg};
+    WHET_TRY(parse_size(o.picture_size, s.sizes));
+    WHET_TRY(parse_split(o.split, &s.split));
+    if (other != NULL)
+        s.b = (whet_verify_side){other, o.reference_runtime != NULL ? o.reference_runtime : runtime, "off"};
+    else if (o.n_expected == 0)
+        s.b = (whet_verify_side){model, o.reference_runtime != NULL ? o.reference_runtime : strcmp(runtime, "ort") == 0 ? "native" : "ort", "off"};
+    WHET_TRY(whet_verify_run(&doc, &ok, &s));
+    return whet_result_make(out, "verify", doc, !ok, render);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The course of a bench. First each row by itself: file, memory, parity. Then rounds: in each, fresh processes of all rows are
+ * loaded and stopped, and blocks are timed in an order that is shuffled anew each time, so that drift and neighbours hit all
+ * rows alike. Rounds are added, up to three times as many, while a row's absolute figure is not steady. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "measure/bench_private.h"
+#include "measure/machine.h"
+
+typedef struct mode { int rounds, blocks, runs; double seconds; } mode;
+static const mode modes[] = {[WHET_BENCH_DEFAULT] = {5, 5, 100, 5}, [WHET_BENCH_QUICK] = {3, 4, 20, 1}, [WHET_BENCH_PUBLISH] = {10, 6, 662, 60}};
+
+void whet_bench_spec_init(whet_bench_spec *s)
+{
+    memset(s, 0, sizeof *s);
+    s->split = WHET_SPLIT_VAL;
+    s->warmup_seconds = -1;
+}
+
+static void tell(const whet_bench *b, const char *what, const char *name, double done, double total)
+{
+    char stage[200];
+    if (b->spec->progress == NULL) return;
+    snprintf(stage, sizeof stage, "%s%s%s", what, name[0] != '\0' ? " " : "", name);
+    b->spec->progress(b->spec->progress_arg, stage, done, total, "blocks", NULL);
+}
+
+/* --- setting up */
+static whet_status init_rows(whet_bench *b)
+{
+    const whet_bench_spec *s = b->spec;
+    const size_t n = (size_t)s->n_cells;
+    if (s->n_cells < 1) return WHET_FAIL(WHET_EINVAL, "nothing to measure: give a model");
+    b->rows = whet_calloc(n, sizeof *b->rows);
+    b->facts = whet_calloc(n, sizeof *b->facts);
+    b->samples = whet_calloc(n, sizeof *b->samples);
+    b->references = whet_calloc(n, sizeof *b->references);
+    b->warnings = json_array();
+    b->machine = whet_machine_record();
+    if (b->rows == NULL || b->facts == NULL || b->samples == NULL || b->references == NULL || b->warnings == NULL) return WHET_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        whet_bench_row *r = &b->rows[i];
+        whet_samples_init(&b->samples[i]);
+        r->cell = &s->cells[i];
+        r->threads = r->cell->threads > 0 ? r->cell->threads : whet_cpu_count();
+        r->batch = r->cell->batch > 0 ? r->cell->batch : 1;
+        r->notes = json_array();
+        r->t = (whet_bench_timing){-1, -1, -1, -1, -1};
+        for (size_t j = 0; j < i && r->facts == NULL; j++)
+            if (strcmp(b->rows[j].cell->model, r->cell->model) == 0) r->facts = b->rows[j].facts;
+        if (r->facts == NULL) {
+            WHET_TRY(whet_facts_read(&b->facts[i], r->cell->model));
+            r->facts = &b->facts[i];
+        }
+        b->n_rows++;
+    }
+    return WHET_OK;
+}
+
+static whet_status prepare(whet_bench *b)
+{
+    const json_int_t all = (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
+    json_int_t need = 0;
+    for (int i = 0; i < b->n_rows; i++) {
+        tell(b, "prepare", b->rows[i].facts->name, i, b->n_rows);
+        WHET_TRY(whet_bench_prepare_row(b, &b->rows[i]));
+        need += json_integer_value(json_object_get(b->rows[i].memory, "peak_bytes"));
+    }
+    b->together = all <= 0 || (double)need <= 0.6 * (double)all;
+    for (int i = 0; i < b->n_rows && !b->together; i++)
+        whet_bench_note(&b->rows[i], "the set would take over 60 %% of the memory: one process per block");
+    return WHET_OK;
+}
+
+/* --- rounds */
+static int alive(const whet_bench *b)
+{
+    int n = 0;
+    for (int i = 0; i < b->n_rows; i++) n += !b->rows[i].dead;
+    return n;
+}
+
+static void shuffled(const whet_bench *b, int block, uint32_t *order)
+{
+    for (int i = 0; i < b->n_rows; i++) order[i] = (uint32_t)i;
+    whet_rng_shuffle(b->spec->seed, 1000 + (uint64_t)(b->round * 64 + block), order, (uint32_t)b->n_rows);
+}
+
+static whet_status run_blocks(whet_bench *b, uint32_t *order, int planned)
+{
+    for (int k = 0; k < b->blocks; k++) {
+        shuffled(b, k + 1, order);
+        tell(b, "measure", b->n_rows == 1 ? b->rows[0].facts->name : "", b->round * b->blocks + k, planned * b->blocks);
+        for (int i = 0; i < b->n_rows; i++) {
+            whet_bench_row *r = &b->rows[order[i]];
+            if (r->dead) continue;
+            if (!b->together) WHET_TRY(whet_bench_open_row(b, r));
+            if (!r->dead) WHET_TRY(whet_bench_time_block(b, r, k));
+            if (!b->together) whet_bench_close_row(r);
+        }
+    }
+    return WHET_OK;
+}
+
+static whet_status run_round(whet_bench *b, int planned)
+{
+    whet_status status = WHET_OK;
+    uint32_t *order = whet_calloc((size_t)b->n_rows, sizeof *order);
+    if (order == NULL) return WHET_ENOMEM;
+    shuffled(b, 0, order);
+    for (int i = 0; i < b->n_rows && b->together && status == WHET_OK; i++)
+        if (!b->rows[order[i]].dead) status = whet_bench_open_row(b, &b->rows[order[i]]);
+    if (status == WHET_OK) status = run_blocks(b, order, planned);
+    for (int i = 0; i < b->n_rows && b->together && status == WHET_OK && b->round < b->rounds; i++)
+        if (!b->rows[order[i]].dead) status = whet_bench_time_e2e(b, &b->rows[order[i]]);
+    for (int i = 0; i < b->n_rows; i++) whet_bench_close_row(&b->rows[i]);
+    whet_free(order);
+    return status;
+}
+
+static whet_status any_unstable(const whet_bench *b, bool *out)
+{
+    *out = false;
+    for (int i = 0; i < b->n_rows && !*out; i++) {
+        whet_stability s;
+        if (b->rows[i].dead || b->rows[i].n_blocks == 0) continue;
+        WHET_TRY(whet_bench_row_stability(&b->rows[i], b->spec->seed, &s));
+        *out = s.wide || s.drifting;
+    }
+    return WHET_OK;
+}
+
+static whet_status run_rounds(whet_bench *b)
+{
+    for (b->round = 0; b->round < b->max_rounds && alive(b) > 0; b->round++) {
+        bool more = b->round < b->rounds;
+        if (!more) WHET_TRY(any_unstable(b, &more));
+        if (!more) break;
+        WHET_TRY(run_round(b, b->round < b->rounds ? b->rounds : b->max_rounds));
+    }
+    return WHET_OK;
+}
+
+static void dispose_blocks(whet_bench_block *blocks, int n)
+{
+    for (int i = 0; i < n; i++) whet_free(blocks[i].ms);
+    whet_free(blocks);
+}
+
+static void dispose(whet_bench *b)
+{
+    for (int i = 0; i < b->n_rows; i++) {
+        whet_bench_row *r = &b->rows[i];
+        whet_bench_close_row(r);
+        dispose_blocks(r->blocks, r->n_blocks);
+        dispose_blocks(r->e2e, r->n_e2e);
+        whet_free(r->parity);
+        json_decref(r->memory);
+        json_decref(r->notes);
+    }
+    for (int i = 0; b->facts != NULL && i < b->spec->n_cells; i++) whet_facts_dispose(&b->facts[i]);
+    for (int i = 0; b->samples != NULL && i < b->spec->n_cells; i++) whet_samples_dispose(&b->samples[i]);
+    for (int i = 0; i < b->n_references; i++) whet_bench_reference_dispose(&b->references[i]);
+    whet_free(b->rows);
+    whet_free(b->facts);
+    whet_free(b->samples);
+    whet_free(b->references);
+    json_decref(b->warnings);
+    json_decref(b->machine);
+}
+
+whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
+{
+    const mode *m = &modes[spec->mode];
+    whet_bench b = {.spec = spec, .rounds = m->rounds, .max_rounds = m->rounds * 3, .blocks = m->blocks, .started_ns = whet_now_ns()};
+    whet_status status = WHET_OK;
+    *out = NULL;
+    b.min_runs = spec->min_runs > 0 ? spec->min_runs : m->runs;
+    b.min_seconds = spec->min_seconds > 0 ? spec->min_seconds : m->seconds;
+    whet_utc_now(b.started);
+    WHET_GOTO(init_rows(&b));
+    WHET_GOTO(prepare(&b));
+    WHET_GOTO(run_rounds(&b));
+    WHET_GOTO(whet_bench_document(&b, out));
+done:
+    dispose(&b);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The measurement of models on runtimes, by the rules of docs/MEASURING.md; its result is described in
+ * docs/result-format.md. */
+#ifndef WHET_MEASURE_BENCH_H
+#define WHET_MEASURE_BENCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/dataset.h"
+#include "whet/progress.h"
+
+typedef enum whet_bench_mode { WHET_BENCH_DEFAULT, WHET_BENCH_QUICK, WHET_BENCH_PUBLISH } whet_bench_mode;
+
+/* One row. */
+typedef struct whet_bench_cell {
+    const char *model;        /* path */
+    const char *label;        /* NULL: the file's name */
+    const char *runtime;      /* "ort" */
+    int batch, threads;       /* 0: 1, the usable CPUs */
+    const char *optimisation; /* NULL: "all" */
+    const char *original;     /* model whose outputs are the reference; NULL: this one */
+    const json_t *accuracy;   /* an ACCURACY object measured elsewhere, or NULL */
+} whet_bench_cell;
+
+typedef struct whet_bench_spec {
+    int n_cells;
+    const whet_bench_cell *cells;
+    whet_bench_mode mode;
+    const char *data;      /* NULL: seeded images */
+    whet_split split;
+    const char *contract;  /* NULL: the model's own */
+    const char *accept;    /* NULL: by precision */
+    int sizes[2];          /* height, width where the file leaves them free; 0: none */
+    uint64_t seed;
+    int min_runs;          /* 0: by mode */
+    double min_seconds;    /* 0: by mode */
+    int warmup_runs;       /* 0: 10 */
+    double warmup_seconds; /* < 0: 0.5 */
+    bool force;            /* time models that fail the parity gate, labelled */
+    const char *program;   /* worker program; NULL: this one */
+    const char *command;   /* as it stands in the result */
+    whet_progress_fn progress;
+    void *progress_arg;
+} whet_bench_spec;
+void whet_bench_spec_init(whet_bench_spec *s);
+
+/* Fails only for a wrong spec, a lack of memory or an interruption: what goes wrong with a model or a runtime is a row. */
+whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what was measured to the document of docs/result-format.md: figures, verdicts and their reasons. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "measure/bench_private.h"
+#include "measure/machine.h"
+
+enum { MAX_PAIRS = 512 };
+static const char *const mode_names[] = {"default", "quick", "publish"};
+
+whet_status whet_bench_blocks_of(const whet_bench_block *b, int n, whet_block **out)
+{
+    *out = whet_calloc((size_t)WHET_MAX(n, 1), sizeof **out);
+    if (*out == NULL) return WHET_ENOMEM;
+    for (int i = 0; i < n; i++) (*out)[i] = (whet_block){b[i].round, b[i].block, b[i].n, b[i].ms};
+    return WHET_OK;
+}
+
+whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s)
+{
+    whet_block *blocks = NULL;
+    WHET_TRY(whet_bench_blocks_of(r->blocks, r->n_blocks, &blocks));
+    const whet_status status = whet_stability_of(blocks, r->n_blocks, seed, s);
+    whet_free(blocks);
+    return status;
+}
+
+static void set_real(json_t *o, const char *key, double x)
+{
+    json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
+}
+
+/* --- latency */
+static void put_percentile(json_t *o, const double *sorted, size_t n, double p, const char *name)
+{
+    char key[32];
+    whet_interval w = {0, 0, 0};
+    const bool known = whet_percentile_interval(sorted, n, p, 0.99, &w);
+    static const char *const ends[] = {"", "_low", "_high"};
+    const double values[] = {w.value, w.low, w.high};
+    for (int i = 0; i < 3; i++) {
+        snprintf(key, sizeof key, "%s%s", name, ends[i]);
+        json_object_set_new(o, key, known ? json_real(values[i]) : json_null());
+    }
+    if (known) return;
+    char text[64];
+    snprintf(text, sizeof text, "n/a (n=%zu, %zu are needed)", n, whet_percentile_need(p));
+    snprintf(key, sizeof key, "%s_na", name);
+    json_object_set_new(o, key, json_string(text));
+}
+
+static whet_status latency(const whet_bench_block *blocks, int n_blocks, const char *region, uint64_t seed, json_t **out)
+{
+    whet_stability s;
+    whet_block *b = NULL;
+    size_t n = 0;
+    double total = 0;
+    whet_status status = whet_bench_blocks_of(blocks, n_blocks, &b);
+    for (int i = 0; i < n_blocks; i++) n += blocks[i].n;
+    double *x = whet_calloc(WHET_MAX(n, 1), sizeof *x);
+    if (status == WHET_OK && x == NULL) status = WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_stability_of(b, n_blocks, seed, &s);
+    whet_free(b);
+    if (status != WHET_OK) {
+        whet_free(x);
+        return status;
+    }
+    n = 0;
+    for (int i = 0; i < n_blocks; i++)
+        for (size_t k = 0; k < blocks[i].n; k++) {
+            x[n++] = blocks[i].ms[k];
+            total += blocks[i].ms[k] * blocks[i].runs_per_sample;
+        }
+    whet_sort_doubles(x, n);
+    const whet_summary m = whet_summarise(x, n);
+    *out = json_pack("{ss, sI, sf, sf, sf, sf, sf, sf, sf, sf, sf, sf}", "region", region, "n", (json_int_t)n, "p50", m.median, "p50_low",
+                     s.median.low, "p50_high", s.median.high, "min", m.min, "mean", m.mean, "stdev", m.stdev, "cv", m.cv, "mad", m.mad, "iqr",
+                     m.iqr, "max", m.max);
+    static const struct { double p; const char *name; } ps[] = {{0.9, "p90"}, {0.95, "p95"}, {0.99, "p99"}, {0.999, "p99_9"}};
+    for (size_t i = 0; i < WHET_COUNT(ps); i++) put_percentile(*out, x, n, ps[i].p, ps[i].name);
+    json_object_set_new(*out, "outliers_mild", json_integer((json_int_t)m.mild));
+    json_object_set_new(*out, "outliers_severe", json_integer((json_int_t)m.severe));
+    json_object_set_new(*out, "outliers_mad", json_integer((json_int_t)m.far));
+    json_object_set_new(*out, "seconds", json_real(total / 1e3));
+    whet_free(x);
+    return *out != NULL ? WHET_OK : WHET_ENOMEM;
+}
+
+/* --- verdict */
+static void reason(json_t *list, const char *fmt, ...) WHET_PRINTF(2, 3);
+static void reason(json_t *list, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    json_array_append_new(list, json_string(text));
+}
+
+static void judge_threads(const whet_bench_row *r, json_t *o, json_t *reasons)
+{
+    double wall = 0, cpu = 0;
+    int busy = 0;
+    for (int i = 0; i < r->n_blocks; i++) {
+        wall += r->blocks[i].wall_ns;
+        cpu += r->blocks[i].cpu_ns;
+        busy = WHET_MAX(busy, r->blocks[i].busy);
+    }
+    const double share = wall > 0 ? cpu / wall : 0;
+    const bool ok = busy <= r->threads && share <= r->threads + 0.1;
+    json_object_set_new(o, "thread_check", json_pack("{sb, si, sf, si}", "ok", ok, "busy", busy, "cpu_per_wall", share, "allowed", r->threads));
+    if (!ok) reason(reasons, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
+}
+
+static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o, json_t *notes)
+{
+    int repeated = 0, slow = 0;
+    for (int i = 0; i < r->n_blocks; i++) {
+        repeated += r->blocks[i].repeats;
+        slow += r->blocks[i].slow;
+    }
+    json_object_set_new(o, "probe", json_pack("{sf, si, si}", "best", b->best_probe, "repeated", repeated, "flagged", slow));
+    if (slow > 0) reason(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
+}
+
+static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o)
+{
+    whet_stability s;
+    json_t *reasons = json_array(), *lat = json_object_get(o, "latency");
+    const double n = json_number_value(json_object_get(lat, "n")), seconds = json_number_value(json_object_get(lat, "seconds"));
+    WHET_TRY(whet_bench_row_stability(r, b->spec->seed, &s));
+    const bool invalid = n < b->min_runs || seconds < 0.98 * b->min_seconds;
+    if (invalid) reason(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
+    if (s.wide) reason(reasons, "the interval of the median is +-%.1f %% wide, over 3 %%", s.half_width * 100);
+    if (s.drifting) reason(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
+    if (r->still_falling) reason(reasons, "the runs were still becoming faster after the warm-up");
+    judge_threads(r, o, reasons);
+    json_object_set_new(o, "verdict", json_string(invalid ? "INVALID" : json_array_size(reasons) > 0 ? "UNSTABLE" : "ok"));
+    json_object_set_new(o, "verdict_reasons", reasons);
+    const double cv = json_number_value(json_object_get(lat, "cv")), iqr = json_number_value(json_object_get(lat, "iqr"));
+    if (cv > 0.025) reason(r->notes, "coefficient of variation %.1f %%", cv * 100);
+    if (iqr > 0.1 * s.median.value) reason(r->notes, "interquartile range %.0f %% of the median", iqr / s.median.value * 100);
+    judge_probe(b, r, o, r->notes);
+    return WHET_OK;
+}
+
+/* --- rows */
+static json_t *sample_list(const whet_bench_row *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->n_blocks; i++) {
+        const whet_bench_block *k = &r->blocks[i];
+        json_t *ns = json_array();
+        for (size_t j = 0; j < k->n; j++) json_array_append_new(ns, json_integer((json_int_t)llround(k->ms[j] * 1e6)));
+        json_array_append_new(list, json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", k->probe, "slow", k->slow,
+                                              "runs_per_sample", k->runs_per_sample, "ns", ns));
+    }
+    return list;
+}
+
+static void put_parity(const whet_bench_row *r, json_t *o)
+{
+    char accept[128];
+    const whet_bench_reference *f = r->reference;
+    json_t *outputs = json_array();
+    bool ok = true;
+    if (r->parity == NULL) {
+        json_decref(outputs);
+        json_object_set_new(o, "parity", json_null());
+        json_object_set_new(o, "parity_na", json_string(f != NULL && !f->ready ? f->why : "the model did not run"));
+        return;
+    }
+    for (int i = 0; i < r->n_outputs; i++) {
+        ok &= r->parity[i].ok;
+        json_array_append_new(outputs, whet_parity_json(&r->parity[i], f->names[i]));
+    }
+    json_object_set_new(o, "parity", json_pack("{sb, ss, ss, si, si, so}", "ok", ok, "reference", f->name, "accept",
+                                               whet_accept_text(&r->accept, accept, sizeof accept), "samples", f->n_samples, "rechecked",
+                                               r->rechecked, "outputs", outputs));
+}
+
+static double median_ms(const double *x, int n)
+{
+    double sorted[64];
+    if (n <= 0) return NAN;
+    memcpy(sorted, x, (size_t)n * sizeof *x);
+    whet_sort_doubles(sorted, (size_t)n);
+    return whet_percentile(sorted, (size_t)n, 0.5);
+}
+
+static void put_phases(const whet_bench_row *r, json_t *o)
+{
+    set_real(o, "read_ms", r->facts->read_ms);
+    set_real(o, "load_ms", median_ms(r->build_ms, r->n_loads));
+    set_real(o, "first_ms", median_ms(r->first_ms, r->n_loads));
+    set_real(o, "load_cold_ms", r->t.build_cold >= 0 ? r->t.build_cold : NAN);
+    set_real(o, "first_cold_ms", r->t.first_cold >= 0 ? r->t.first_cold : NAN);
+}
+
+static json_t *count_or_null(int64_t n)
+{
+    return n >= 0 ? json_integer(n) : json_null();
+}
+
+static void put_identity(const whet_bench *b, const whet_bench_row *r, int number, json_t *o)
+{
+    char id[16], threads[16];
+    const whet_facts *f = r->facts;
+    snprintf(id, sizeof id, "r%d", number);
+    snprintf(threads, sizeof threads, "%d", r->threads);
+    json_object_set_new(o, "id", json_string(id));
+    json_object_set_new(o, "model", json_string(r->cell->label != NULL ? r->cell->label : f->name));
+    json_object_set_new(o, "path", json_string(f->path));
+    json_object_set_new(o, "sha256", json_string(f->sha256));
+    json_object_set_new(o, "format", json_string(f->format));
+    json_object_set_new(o, "runtime", json_string(r->cell->runtime));
+    json_object_set_new(o, "runtime_title", json_string(r->title[0] != '\0' ? r->title : r->cell->runtime));
+    json_object_set_new(o, "runtime_version", json_string(r->version));
+    json_object_set_new(o, "precision", json_string(f->precision[0] != '\0' ? f->precision : "as in the file"));
+    json_object_set_new(o, "batch", json_integer(r->batch));
+    json_object_set_new(o, "threads", json_integer(r->threads));
+    json_object_set_new(o, "mode", json_string(mode_names[b->spec->mode]));
+    json_object_set_new(o, "tuned", json_false());
+    json_object_set_new(o, "best_settings", json_false());
+    json_object_set_new(o, "settings", json_pack("{ss, ss, ss, ss}", "threads", threads, "optimisation",
+                                                 r->cell->optimisation != NULL ? r->cell->optimisation : "all", "denormals", "zero", "arena", "on"));
+    char status[480];
+    snprintf(status, sizeof status, "%s%s%s", r->status, r->why[0] != '\0' && strcmp(r->status, "parity failed") != 0 ? ": " : "",
+             strcmp(r->status, "parity failed") != 0 ? r->why : "");
+    json_object_set_new(o, "status", json_string(status));
+    json_object_set_new(o, "reason", json_string(r->why));
+    json_object_set_new(o, "size_bytes", json_integer(f->size));
+    json_object_set_new(o, "gzip_bytes", json_integer(f->gzip_size));
+    json_object_set(o, "files", f->files);
+    json_object_set_new(o, "params", count_or_null(f->params));
+    json_object_set_new(o, "macs", count_or_null(f->macs));
+}
+
+static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int number, json_t **out)
+{
+    json_t *o = json_object(), *lat = NULL, *e2e = NULL;
+    whet_status status = WHET_OK;
+    const bool shown = r->n_blocks > 0 && !r->dead;
+    put_identity(b, r, number, o);
+    json_object_set_new(o, "accuracy", r->cell->accuracy != NULL ? json_deep_copy(r->cell->accuracy) : json_null());
+    if (r->cell->accuracy == NULL) json_object_set_new(o, "accuracy_na", json_string("not measured by bench"));
+    put_parity(r, o);
+    put_phases(r, o);
+    if (shown) WHET_GOTO(latency(r->blocks, r->n_blocks, "infer", b->spec->seed, &lat));
+    if (shown && r->n_e2e > 0) WHET_GOTO(latency(r->e2e, r->n_e2e, "e2e", b->spec->seed, &e2e));
+    const double n = json_number_value(json_object_get(lat, "n")), seconds = json_number_value(json_object_get(lat, "seconds"));
+    set_real(o, "img_per_s", seconds > 0 ? n * r->group * r->batch / seconds : NAN);
+    json_object_set_new(o, "latency", lat != NULL ? json_incref(lat) : json_null());
+    json_object_set_new(o, "e2e", e2e != NULL ? json_incref(e2e) : json_null());
+    if (e2e == NULL) json_object_set_new(o, "e2e_na", json_string(r->e2e_why[0] != '\0' ? r->e2e_why : r->batch > 1 ? "batch over 1" : "no pictures given"));
+    json_object_set_new(o, "memory", r->memory != NULL ? json_incref(r->memory) : json_null());
+    json_object_set_new(o, "j_per_img", json_null());
+    json_object_set_new(o, "j_per_img_na", json_string("energy is not measured by this version"));
+    json_object_set_new(o, "verdict", json_string(""));
+    json_object_set_new(o, "verdict_reasons", json_array());
+    if (shown) WHET_GOTO(judge(b, r, o));
+    json_object_set_new(o, "notes", json_incref(r->notes));
+    json_object_set_new(o, "samples", sample_list(r));
+    *out = o;
+    o = NULL;
+done:
+    json_decref(o);
+    json_decref(lat);
+    json_decref(e2e);
+    return status;
+}
+
+/* --- comparisons */
+typedef struct pair { int a, b; } pair;
+
+/* Two runtimes on one file: native first. Two files on one runtime: the later against the earlier. */
+static int find_pairs(const whet_bench *b, pair *p)
+{
+    int n = 0;
+    for (int i = 0; i < b->n_rows; i++)
+        for (int j = i + 1; j < b->n_rows && n < MAX_PAIRS; j++) {
+            const whet_bench_row *x = &b->rows[i], *y = &b->rows[j];
+            const bool file = x->facts == y->facts, runtime = strcmp(x->cell->runtime, y->cell->runtime) == 0;
+            if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch || x->threads != y->threads) continue;
+            if (file == runtime) continue;
+            p[n++] = file && strcmp(y->cell->runtime, "native") != 0 ? (pair){i, j} : (pair){j, i};
+        }
+    return n;
+}
+
+static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, char *text, size_t size)
+{
+    const whet_bench_row *x = &b->rows[p->a], *y = &b->rows[p->b];
+    const bool file = x->facts == y->facts;
+    const char *a = file ? x->title : x->facts->name, *c = file ? y->title : y->facts->name, *on = file ? x->facts->name : x->title;
+    char where[200];
+    if (x->batch > 1)
+        snprintf(where, sizeof where, "on %s at batch %d", on, x->batch);
+    else
+        snprintf(where, sizeof where, "on %s", on);
+    switch (r->verdict) {
+    case WHET_BETTER:
+        snprintf(text, size, "%s is %.2fx as fast as %s %s (%.2f to %.2f): better", a, 1 / r->ratio, c, where, 1 / r->high, 1 / r->low);
+        break;
+    case WHET_WORSE:
+        snprintf(text, size, "%s takes %.2fx the time of %s %s (%.2f to %.2f): worse", a, r->ratio, c, where, r->low, r->high);
+        break;
+    case WHET_SAME:
+        snprintf(text, size, "%s and %s are equally fast %s (%.3f to %.3f): same", a, c, where, r->low, r->high);
+        break;
+    case WHET_CANNOT_TELL:
+        snprintf(text, size, "%s takes %.2fx the time of %s %s (%.2f to %.2f): cannot tell which is faster", a, r->ratio, c, where, r->low, r->high);
+        break;
+    }
+}
+
+static whet_status compare(const whet_bench *b, const pair *p, whet_ratio *r)
+{
+    whet_block *x = NULL, *y = NULL;
+    const whet_bench_row *ra = &b->rows[p->a], *rb = &b->rows[p->b];
+    whet_status status = whet_bench_blocks_of(ra->blocks, ra->n_blocks, &x);
+    if (status == WHET_OK) status = whet_bench_blocks_of(rb->blocks, rb->n_blocks, &y);
+    if (status == WHET_OK) status = whet_boot_ratio(x, ra->n_blocks, y, rb->n_blocks, b->spec->seed, r);
+    whet_free(x);
+    whet_free(y);
+    return status;
+}
+
+static json_t *pair_json(const whet_bench *b, const pair *p, const whet_ratio *r)
+{
+    char text[400] = "", ia[16], ib[16];
+    snprintf(ia, sizeof ia, "r%d", p->a);
+    snprintf(ib, sizeof ib, "r%d", p->b);
+    describe(b, p, r, text, sizeof text);
+    json_t *o = json_pack("{ss, ss, sf, sf, sf, sf, ss, sf, sf, sf, si}", "a", ia, "b", ib, "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm",
+                          r->p_holm, "verdict", whet_verdict_name(r->verdict), "speedup", 1 / r->ratio, "speedup_low", 1 / r->high, "speedup_high",
+                          1 / r->low, "blocks", b->rows[p->a].n_blocks);
+    json_object_set_new(o, "text", json_string(text));
+    return o;
+}
+
+static whet_status comparisons(const whet_bench *b, json_t *list)
+{
+    whet_status status = WHET_OK;
+    pair *p = whet_calloc(MAX_PAIRS, sizeof *p);
+    whet_ratio *r = whet_calloc(MAX_PAIRS, sizeof *r);
+    if (p == NULL || r == NULL) WHET_GOTO(WHET_ENOMEM);
+    const int n = find_pairs(b, p);
+    for (int i = 0; i < n; i++) WHET_GOTO(compare(b, &p[i], &r[i]));
+    whet_ratio_judge(r, n);
+    for (int i = 0; i < n; i++) json_array_append_new(list, pair_json(b, &p[i], &r[i]));
+done:
+    whet_free(p);
+    whet_free(r);
+    return status;
+}
+
+/* --- the whole */
+static json_t *summary(const whet_bench *b, const json_t *list)
+{
+    char text[512];
+    if (json_array_size(list) > 0) return json_incref(json_object_get(json_array_get(list, 0), "text"));
+    for (int i = 0; i < b->n_rows; i++) {
+        const whet_bench_row *r = &b->rows[i];
+        whet_stability s;
+        if (r->dead || r->n_blocks == 0 || whet_bench_row_stability(r, b->spec->seed, &s) != WHET_OK) continue;
+        snprintf(text, sizeof text, "%s on %s: %.3g ms (%.3g to %.3g)", r->facts->name, r->title, s.median.value, s.median.low, s.median.high);
+        return json_string(text);
+    }
+    snprintf(text, sizeof text, "nothing was measured: %s: %s", b->rows[0].status, b->rows[0].why);
+    return json_string(text);
+}
+
+static json_t *settings(const whet_bench *b)
+{
+    const whet_bench_spec *s = b->spec;
+    int cpus[WHET_MAX_CPUS];
+    json_t *list = json_array();
+    const int n = whet_machine_pick_cpus(b->rows[0].threads, cpus, WHET_MAX_CPUS);
+    for (int i = 0; i < n; i++) json_array_append_new(list, json_integer(cpus[i]));
+    json_t *o = json_pack("{si, si, so, si, si, si, si, sf, si, sf, sI, ss, ss, sb}", "batch", b->rows[0].batch, "threads", b->rows[0].threads, "cpus", list,
+                          "rounds", b->round, "base_rounds", b->rounds, "max_rounds", b->max_rounds, "min_runs", b->min_runs, "min_seconds",
+                          b->min_seconds, "warmup_runs", s->warmup_runs > 0 ? s->warmup_runs : 10, "warmup_seconds",
+                          s->warmup_seconds < 0 ? 0.5 : s->warmup_seconds, "seed", (json_int_t)s->seed, "denormals", "zero", "accept",
+                          s->accept != NULL ? s->accept : "by precision", "together", b->together);
+    json_object_set_new(o, "blocks", json_integer(b->blocks));
+    return o;
+}
+
+static json_t *inputs(const whet_bench *b)
+{
+    const whet_samples *s = b->n_samples > 0 ? &b->samples[0] : NULL;
+    char *contract = NULL;
+    if (s == NULL) return json_null();
+    json_t *o = json_pack("{ss, si, ss}", "source", s->source, "count", s->count, "sha256", s->sha256);
+    if (s->contract.given && whet_contract_to_json(&s->contract, &contract) == WHET_OK)
+        json_object_set_new(o, "contract", json_loads(contract, 0, NULL));
+    else
+        json_object_set_new(o, "contract", json_null());
+    whet_free(contract);
+    return o;
+}
+
+whet_status whet_bench_document(whet_bench *b, json_t **out)
+{
+    json_t *doc = json_object(), *rows = json_array(), *pairs = json_array();
+    whet_status status = WHET_OK;
+    whet_machine_finish(b->machine, b->warnings);
+    json_object_set_new(doc, "command", json_string(b->spec->command != NULL ? b->spec->command : ""));
+    json_object_set_new(doc, "started", json_string(b->started));
+    json_object_set_new(doc, "seconds", json_real((double)(whet_now_ns() - b->started_ns) / 1e9));
+    json_object_set_new(doc, "mode", json_string(mode_names[b->spec->mode]));
+    json_object_set_new(doc, "settings", settings(b));
+    json_object_set_new(doc, "inputs", inputs(b));
+    json_object_set_new(doc, "context", json_pack("{ss, sO, sO}", "program", "whet " WHET_VERSION, "machine", b->machine, "warnings",
+                                                  b->warnings));
+    for (int i = 0; i < b->n_rows; i++) {
+        json_t *row = NULL;
+        WHET_GOTO(make_row(b, &b->rows[i], i, &row));
+        json_array_append_new(rows, row);
+    }
+    WHET_GOTO(comparisons(b, pairs));
+    json_object_set(doc, "rows", rows);
+    json_object_set(doc, "comparisons", pairs);
+    json_object_set_new(doc, "summary", summary(b, pairs));
+    *out = json_incref(doc);
+done:
+    json_decref(doc);
+    json_decref(rows);
+    json_decref(pairs);
+    return status;
+}

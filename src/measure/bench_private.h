@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the bench share. */
+#ifndef WHET_MEASURE_BENCH_PRIVATE_H
+#define WHET_MEASURE_BENCH_PRIVATE_H
+
+#include "measure/bench.h"
+#include "measure/facts.h"
+#include "measure/launch.h"
+#include "measure/parity.h"
+#include "measure/samples.h"
+#include "stats/stats.h"
+
+enum { WHET_REFERENCE_SAMPLES = 16, WHET_BENCH_SAMPLES = 64, WHET_BENCH_MAX_OUTPUTS = 64 };
+
+typedef struct whet_bench_block {
+    int round, block, runs_per_sample, repeats;
+    bool slow;      /* the probe stayed under 90 % of the best */
+    double probe;
+    double wall_ns, cpu_ns;
+    int busy;       /* threads over 1 % */
+    size_t n;
+    double *ms;     /* owned */
+} whet_bench_block;
+
+typedef struct whet_bench_timing { double read, build_cold, build, first_cold, first; } whet_bench_timing; /* ms, < 0: none */
+
+/* The outputs of a file that is the reference for some rows, for the first samples. */
+typedef struct whet_bench_reference {
+    const char *path;   /* of the file */
+    int batch;
+    bool ready;
+    char name[160], why[300];
+    int n_outputs, n_samples;
+    char *names[WHET_BENCH_MAX_OUTPUTS];
+    whet_tensor *t;     /* [sample][output], owned */
+} whet_bench_reference;
+
+typedef struct whet_bench_row {
+    const whet_bench_cell *cell;
+    whet_facts *facts;
+    whet_samples *samples;       /* shared by rows that take the same input */
+    whet_bench_reference *reference;
+    whet_accept accept;
+    whet_worker *worker;
+    bool dead;                   /* no more measurements: status says why */
+    bool gate_failed, forced;
+    char status[24], why[400];   /* "ok" | "runtime missing" ... */
+    char version[64], title[64];
+    int threads, batch, n_outputs, rechecked;
+    whet_parity *parity;         /* per output */
+    int n_blocks, cap_blocks;
+    whet_bench_block *blocks;
+    whet_bench_timing t;
+    double build_ms[64], first_ms[64];
+    int n_loads, group;
+    bool still_falling;
+    double best_probe;
+    int n_e2e, cap_e2e;
+    whet_bench_block *e2e;
+    json_t *memory, *notes;
+    char e2e_why[300];
+} whet_bench_row;
+
+typedef struct whet_bench {
+    const whet_bench_spec *spec;
+    int n_rows, n_references, n_samples, rounds, max_rounds, blocks, round;
+    whet_bench_row *rows;
+    whet_facts *facts;           /* per row; shared ones are found by path */
+    whet_samples *samples;
+    whet_bench_reference *references;
+    int min_runs;
+    double min_seconds, best_probe;
+    bool together, cannot_together;
+    json_t *warnings, *machine;
+    uint64_t started_ns;
+    char started[21];
+} whet_bench;
+
+/* bench_row.c: loading, warming, timing of one row */
+whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r);       /* facts, samples, memory run, parity */
+whet_status whet_bench_open_row(whet_bench *b, whet_bench_row *r);         /* a fresh worker, loaded and warm */
+whet_status whet_bench_time_block(whet_bench *b, whet_bench_row *r, int block);
+whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r);
+void whet_bench_close_row(whet_bench_row *r);
+void whet_bench_fail_row(whet_bench_row *r, const char *what);             /* with the present error */
+void whet_bench_note(whet_bench_row *r, const char *fmt, ...) WHET_PRINTF(2, 3);
+/* bench_reference.c */
+whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r);
+void whet_bench_check_outputs(whet_bench_row *r, const json_t *reply, int sample);
+void whet_bench_reference_dispose(whet_bench_reference *f);
+whet_status whet_outputs_of(whet_worker *w, const json_t *reply, int i, whet_tensor *t); /* borrowed bytes */
+json_t *whet_bench_load_request(const char *runtime, const char *path, int threads, const char *optimisation, int batch, const int *sizes);
+/* bench_json.c */
+whet_status whet_bench_document(whet_bench *b, json_t **out);
+whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);
+/* The row's blocks in the form of the statistics; heap array. */
+whet_status whet_bench_blocks_of(const whet_bench_block *b, int n, whet_block **out);
+
+#endif

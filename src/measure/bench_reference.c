@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outputs that a row must match. For an ONNX file the reference is ONNX Runtime with its optimisation off; without it,
+ * whet's plain reference kernels (never the optimised engine, which is a competitor in the table). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "measure/bench_private.h"
+
+enum { LOAD_SECONDS = 300, RUN_SECONDS = 120 };
+
+json_t *whet_bench_load_request(const char *runtime, const char *path, int threads, const char *optimisation, int batch, const int *sizes)
+{
+    char n[16];
+    snprintf(n, sizeof n, "%d", threads);
+    json_t *q = json_pack("{ss, ss, ss, si, s{ss, ss, ss, ss}}", "do", "load", "runtime", runtime, "path", path, "batch", batch, "settings",
+                          "threads", n, "optimisation", optimisation, "denormals", "zero", "arena", "on");
+    if (q != NULL && sizes != NULL && sizes[0] > 0) json_object_set_new(q, "sizes", json_pack("[i, i]", sizes[0], sizes[1]));
+    return q;
+}
+
+whet_status whet_outputs_of(whet_worker *w, const json_t *reply, int i, whet_tensor *t)
+{
+    const json_t *o = json_array_get(json_object_get(reply, "outputs"), (size_t)i), *dims = json_object_get(o, "dims");
+    const json_int_t offset = json_integer_value(json_object_get(o, "offset")), bytes = json_integer_value(json_object_get(o, "bytes"));
+    size_t need = 0;
+    whet_tensor_init(t);
+    t->dtype = whet_dtype_from_onnx((int)json_integer_value(json_object_get(o, "dtype")));
+    if (o == NULL || t->dtype == WHET_DTYPE_NONE || json_array_size(dims) > WHET_MAX_RANK)
+        return WHET_FAIL(WHET_ERUNTIME, "output %d has a type or rank that cannot be compared", i);
+    t->shape.rank = (int)json_array_size(dims);
+    for (int d = 0; d < t->shape.rank; d++) t->shape.dims[d] = json_integer_value(json_array_get(dims, (size_t)d));
+    WHET_TRY(whet_shape_bytes(&t->shape, t->dtype, &need));
+    t->data = (void *)whet_worker_results(w, (uint64_t)offset, (uint64_t)bytes);
+    if (t->data == NULL || need != (size_t)bytes) return WHET_FAIL(WHET_ERUNTIME, "output %d is not where the worker said", i);
+    return WHET_OK;
+}
+
+static whet_status keep(whet_bench_reference *f, whet_worker *w, const json_t *reply, int sample)
+{
+    const json_t *list = json_object_get(reply, "outputs");
+    if (f->t == NULL) {
+        f->n_outputs = (int)json_array_size(list);
+        if (f->n_outputs < 1 || f->n_outputs > WHET_BENCH_MAX_OUTPUTS) return WHET_FAIL(WHET_EUNSUPPORTED, "the model has %d outputs", f->n_outputs);
+        f->t = whet_calloc((size_t)(f->n_samples * f->n_outputs), sizeof *f->t);
+        if (f->t == NULL) return WHET_ENOMEM;
+    }
+    for (int i = 0; i < f->n_outputs; i++) {
+        whet_tensor t;
+        WHET_TRY(whet_outputs_of(w, reply, i, &t));
+        WHET_TRY(whet_tensor_copy(&f->t[sample * f->n_outputs + i], &t));
+        if (f->names[i] == NULL) f->names[i] = whet_strdup(json_string_value(json_object_get(json_array_get(list, (size_t)i), "name")));
+        if (f->names[i] == NULL) return WHET_ENOMEM;
+    }
+    return WHET_OK;
+}
+
+static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_status status = WHET_OK;
+    whet_worker_options_init(&opt);
+    opt.program = b->spec->program;
+    opt.inputs_fd = r->samples->memory.fd;
+    opt.threads = r->threads;
+    WHET_GOTO(whet_worker_start(&w, &opt));
+    WHET_GOTO(whet_worker_call(w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), LOAD_SECONDS, &reply));
+    snprintf(f->name, sizeof f->name, "%s %s, %s", json_string_value(json_object_get(reply, "title")),
+             json_string_value(json_object_get(reply, "version")), strcmp(runtime, "native") == 0 ? "plain reference kernels" : "optimisation off");
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
+    for (int i = 0; i < f->n_samples; i++) {
+        json_decref(reply);
+        reply = NULL;
+        WHET_GOTO(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", i), RUN_SECONDS, &reply));
+        WHET_GOTO(keep(f, w, reply, i));
+    }
+    f->ready = true;
+done:
+    json_decref(reply);
+    whet_worker_free(w);
+    return status;
+}
+
+static void clear(whet_bench_reference *f)
+{
+    for (int i = 0; f->t != NULL && i < f->n_outputs * f->n_samples; i++) whet_tensor_dispose(&f->t[i]);
+    whet_free(f->t);
+    f->t = NULL;
+    for (int i = 0; i < WHET_BENCH_MAX_OUTPUTS; i++) {
+        whet_free(f->names[i]);
+        f->names[i] = NULL;
+    }
+    f->n_outputs = 0;
+}
+
+void whet_bench_reference_dispose(whet_bench_reference *f)
+{
+    clear(f);
+}
+
+/* Finds or makes the reference of a row. Having none is no failure: the row says so. */
+whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
+{
+    static const char *const order[] = {"ort", "native"};
+    const char *path = r->cell->original != NULL ? r->cell->original : r->cell->model;
+    for (int i = 0; i < b->n_references && r->reference == NULL; i++)
+        if (strcmp(b->references[i].path, path) == 0 && b->references[i].batch == r->batch) r->reference = &b->references[i];
+    if (r->reference != NULL) return WHET_OK;
+    whet_bench_reference *f = r->reference = &b->references[b->n_references++];
+    f->path = path;
+    f->batch = r->batch;
+    for (size_t i = 0; i < WHET_COUNT(order) && !f->ready; i++) {
+        /* plain kernels are slow: four samples prove as much per second as sixteen by a fast runtime */
+        f->n_samples = WHET_MIN(i == 0 ? WHET_REFERENCE_SAMPLES : 4, r->samples->count);
+        const whet_status status = compute(b, f, r, order[i]);
+        if (status == WHET_OK) break;
+        if (status == WHET_ENOMEM || status == WHET_ECANCELLED) return status;
+        const size_t used = strlen(f->why);
+        snprintf(f->why + used, sizeof f->why - used, "%s%s: %s", used > 0 ? "; " : "", order[i], whet_error_last()->text);
+        clear(f);
+    }
+    return WHET_OK;
+}
+
+void whet_bench_check_outputs(whet_bench_row *r, const json_t *reply, int sample)
+{
+    const whet_bench_reference *f = r->reference;
+    if (f == NULL || !f->ready || sample < 0 || sample >= f->n_samples) return;
+    const int n = (int)json_array_size(json_object_get(reply, "outputs"));
+    if (r->parity == NULL) {
+        r->parity = whet_calloc((size_t)f->n_outputs, sizeof *r->parity);
+        if (r->parity == NULL) return;
+        r->n_outputs = f->n_outputs;
+        for (int i = 0; i < r->n_outputs; i++) whet_parity_init(&r->parity[i]);
+    }
+    for (int i = 0; i < r->n_outputs; i++) {
+        whet_tensor got;
+        if (n != r->n_outputs || whet_outputs_of(r->worker, reply, i, &got) != WHET_OK) {
+            r->parity[i].ok = false;
+            snprintf(r->parity[i].why, sizeof r->parity[i].why, "the runtime gives %d outputs, the reference %d", n, r->n_outputs);
+            continue;
+        }
+        whet_parity_add(&r->parity[i], &r->accept, &f->t[sample * f->n_outputs + i], &got);
+    }
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row: what its file is, its memory and parity in a process of their own, then fresh pinned processes that are loaded,
+ * warmed and timed in blocks. */
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "measure/bench_private.h"
+#include "measure/machine.h"
+
+enum { LOAD_SECONDS = 300, RUN_SECONDS = 300, MEMORY_RUNS = 10, MAX_REPEATS = 3, MAX_LOADS = 64, MAX_GROUP = 10000 };
+
+void whet_bench_note(whet_bench_row *r, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    for (size_t i = 0; i < json_array_size(r->notes); i++)
+        if (strcmp(json_string_value(json_array_get(r->notes, i)), text) == 0) return;
+    json_array_append_new(r->notes, json_string(text));
+}
+
+void whet_bench_fail_row(whet_bench_row *r, const char *what)
+{
+    const whet_error *e = whet_error_last();
+    const char *status = e->status == WHET_EUNAVAILABLE ? "runtime missing" : e->status == WHET_EUNSUPPORTED ? "unsupported" : "runtime failed";
+    snprintf(r->status, sizeof r->status, "%s", status);
+    snprintf(r->why, sizeof r->why, "%s%s%s", what, what[0] != '\0' ? ": " : "", whet_error_message());
+    r->dead = true;
+    whet_bench_close_row(r);
+}
+
+void whet_bench_close_row(whet_bench_row *r)
+{
+    whet_worker_free(r->worker);
+    r->worker = NULL;
+}
+
+static whet_status start(const whet_bench *b, whet_bench_row *r)
+{
+    whet_worker_options opt;
+    whet_worker_options_init(&opt);
+    opt.program = b->spec->program;
+    opt.threads = r->threads;
+    opt.n_cpus = whet_machine_pick_cpus(r->threads, opt.cpus, WHET_MAX_CPUS);
+    opt.inputs_fd = r->samples != NULL ? r->samples->memory.fd : -1;
+    return whet_worker_start(&r->worker, &opt);
+}
+
+static whet_status load(const whet_bench *b, whet_bench_row *r, json_t **reply)
+{
+    const char *optimisation = r->cell->optimisation != NULL ? r->cell->optimisation : "all";
+    return whet_worker_call(r->worker, whet_bench_load_request(r->cell->runtime, r->cell->model, r->threads, optimisation, r->batch, b->spec->sizes),
+                            LOAD_SECONDS, reply);
+}
+
+static double ms_of(const json_t *reply, const char *key)
+{
+    return json_number_value(json_object_get(reply, key)) / 1e6;
+}
+
+/* --- preparing */
+/* A first load tells the inputs, from which the samples are made; other rows of the same file share them. */
+static whet_status find_samples(whet_bench *b, whet_bench_row *r)
+{
+    json_t *reply = NULL;
+    const char *path = r->cell->original != NULL ? r->cell->original : r->cell->model;
+    for (int i = 0; i < b->n_rows; i++) {
+        const whet_bench_row *o = &b->rows[i];
+        const char *other = o->cell->original != NULL ? o->cell->original : o->cell->model;
+        if (o->samples != NULL && strcmp(other, path) == 0 && o->batch == r->batch) {
+            r->samples = o->samples;
+            return WHET_OK;
+        }
+    }
+    whet_samples *s = &b->samples[b->n_samples];
+    const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .contract = b->spec->contract, .own = r->facts->contract,
+                                      .seed = b->spec->seed, .count = WHET_BENCH_SAMPLES};
+    whet_status status = start(b, r);
+    if (status == WHET_OK) status = load(b, r, &reply);
+    if (status == WHET_OK) {
+        snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(reply, "version")));
+        status = whet_samples_make(s, json_object_get(reply, "inputs"), &opt);
+    }
+    json_decref(reply);
+    whet_bench_close_row(r);
+    if (status != WHET_OK) {
+        whet_samples_dispose(s);
+        return status;
+    }
+    b->n_samples++;
+    r->samples = s;
+    return WHET_OK;
+}
+
+/* Drops the file from the page cache, as far as the kernel lets us: the cold load. */
+static void evict(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
+static json_t *copy_of(const json_t *o, const char *key)
+{
+    json_t *v = json_object_get(o, key);
+    return v != NULL ? json_incref(v) : json_null();
+}
+
+static void store_memory(whet_bench_row *r, const json_t *loaded, const json_t *first, const json_t *end)
+{
+    const json_int_t base = json_integer_value(json_object_get(loaded, "base_hwm")), peak = json_integer_value(json_object_get(end, "hwm"));
+    if (peak <= 0) return;
+    r->memory = json_pack("{sI, sI, sI, so, so, so}", "peak_bytes", peak, "base_bytes", base, "delta_bytes", peak - base, "after_load_bytes",
+                          copy_of(loaded, "rss"), "after_first_bytes", copy_of(first, "rss"), "pss_bytes", copy_of(end, "pss"));
+}
+
+static bool all_ok(const whet_bench_row *r)
+{
+    for (int i = 0; i < r->n_outputs; i++)
+        if (!r->parity[i].ok) return false;
+    return true;
+}
+
+static const char *why_not(const whet_bench_row *r)
+{
+    for (int i = 0; i < r->n_outputs; i++)
+        if (!r->parity[i].ok) return r->parity[i].why;
+    return "";
+}
+
+/* Cold load, first inference, parity on the reference's samples, peak memory: apart from all timing of the steady state. */
+static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
+{
+    json_t *loaded = NULL, *first = NULL, *end = NULL, *reply = NULL;
+    whet_status status = WHET_OK;
+    evict(r->cell->model);
+    WHET_GOTO(start(b, r));
+    WHET_GOTO(load(b, r, &loaded));
+    snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(loaded, "version")));
+    snprintf(r->title, sizeof r->title, "%s", json_string_value(json_object_get(loaded, "title")));
+    r->t.build_cold = ms_of(loaded, "build_ns");
+    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
+    const int n = r->reference != NULL && r->reference->ready ? r->reference->n_samples : 1;
+    for (int i = 0; i < WHET_MAX(n, MEMORY_RUNS); i++) {
+        json_decref(reply);
+        reply = NULL;
+        WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", i % r->samples->count), RUN_SECONDS, &reply));
+        if (i < n) whet_bench_check_outputs(r, reply, i);
+        if (i == 0) r->t.first_cold = ms_of(reply, "ns");
+        if (i == 0) WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), RUN_SECONDS, &first));
+    }
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), RUN_SECONDS, &end));
+    store_memory(r, loaded, first, end);
+done:
+    json_decref(loaded);
+    json_decref(first);
+    json_decref(end);
+    json_decref(reply);
+    if (status == WHET_OK) whet_bench_close_row(r);
+    return status;
+}
+
+/* ECANCELLED and ENOMEM end the bench; anything else ends the row. */
+static bool ends_all(whet_status status)
+{
+    return status == WHET_ENOMEM || status == WHET_ECANCELLED;
+}
+
+whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
+{
+    whet_status status = WHET_OK;
+    if (b->spec->accept != NULL)
+        WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
+    else
+        whet_accept_default(&r->accept, r->facts->precision);
+    status = find_samples(b, r);
+    if (status == WHET_OK) status = whet_bench_make_reference(b, r);
+    if (status == WHET_OK) status = memory_and_parity(b, r);
+    if (status != WHET_OK) {
+        whet_bench_fail_row(r, "");
+        return ends_all(status) ? status : WHET_OK;
+    }
+    snprintf(r->status, sizeof r->status, "ok");
+    if (all_ok(r)) return WHET_OK;
+    r->gate_failed = true;
+    snprintf(r->status, sizeof r->status, "parity failed");
+    snprintf(r->why, sizeof r->why, "%s", why_not(r));
+    r->forced = b->spec->force;
+    r->dead = !r->forced;
+    if (r->forced) whet_bench_note(r, "timed although its outputs differ from the reference (--force)");
+    return WHET_OK;
+}
+
+/* --- a fresh process, loaded and warm */
+static void choose_group(whet_bench_row *r, const json_t *warm)
+{
+    const double median = json_number_value(json_object_get(warm, "median_ns")), clock = json_number_value(json_object_get(warm, "clock_ns"));
+    if (r->group > 0) return; /* the same in all rounds */
+    const double need = median > 0 ? ceil(clock * 1000 / median) : 1; /* looking at the clock costs at most 0.1 % */
+    r->group = need < 1 ? 1 : need > MAX_GROUP ? MAX_GROUP : (int)need;
+    if (r->group > 1) whet_bench_note(r, "a run is too short for the clock: each sample is the mean of %d runs", r->group);
+}
+
+static whet_status open_and_warm(whet_bench *b, whet_bench_row *r)
+{
+    json_t *loaded = NULL, *first = NULL, *warm = NULL;
+    whet_status status = WHET_OK;
+    const double seconds = b->spec->warmup_seconds < 0 ? 0.5 : b->spec->warmup_seconds;
+    const int runs = b->spec->warmup_runs > 0 ? b->spec->warmup_runs : 10;
+    WHET_GOTO(start(b, r));
+    WHET_GOTO(load(b, r, &loaded));
+    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", 0), RUN_SECONDS, &first));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si, sI}", "do", "warm", "runs", runs, "ns", (json_int_t)(seconds * 1e9)),
+                               RUN_SECONDS, &warm));
+    if (r->n_loads < MAX_LOADS) {
+        r->build_ms[r->n_loads] = ms_of(loaded, "build_ns");
+        r->first_ms[r->n_loads++] = ms_of(first, "ns");
+    }
+    r->still_falling |= json_is_true(json_object_get(warm, "falling"));
+    choose_group(r, warm);
+    whet_worker_pause(r->worker);
+done:
+    json_decref(loaded);
+    json_decref(first);
+    json_decref(warm);
+    return status;
+}
+
+whet_status whet_bench_open_row(whet_bench *b, whet_bench_row *r)
+{
+    const whet_status status = open_and_warm(b, r);
+    if (status == WHET_OK) return WHET_OK;
+    whet_bench_fail_row(r, "");
+    return ends_all(status) ? status : WHET_OK;
+}
+
+/* --- a block */
+static whet_status grow(whet_bench_block **items, int n, int *cap)
+{
+    size_t room = (size_t)*cap;
+    if (!WHET_GROW(items, (size_t)n, &room)) return WHET_ENOMEM;
+    *cap = (int)room;
+    return WHET_OK;
+}
+
+static whet_status take_times(whet_worker *w, const json_t *reply, whet_bench_block *out)
+{
+    const json_int_t n = json_integer_value(json_object_get(reply, "count")), offset = json_integer_value(json_object_get(reply, "offset"));
+    const uint64_t *ns = whet_worker_results(w, (uint64_t)offset, (uint64_t)n * sizeof *ns);
+    if (n < 1 || ns == NULL) return WHET_FAIL(WHET_ERUNTIME, "a block came back without times");
+    out->ms = whet_calloc((size_t)n, sizeof *out->ms);
+    if (out->ms == NULL) return WHET_ENOMEM;
+    out->n = (size_t)n;
+    for (json_int_t i = 0; i < n; i++) out->ms[i] = (double)ns[i] / 1e6;
+    return WHET_OK;
+}
+
+/* R11: threads that used over 1 % of the wall time, and the CPU time of all. */
+static void take_threads(const json_t *reply, whet_bench_block *out)
+{
+    const json_t *list = json_object_get(reply, "threads_ns");
+    out->wall_ns = json_number_value(json_object_get(reply, "wall_ns"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const double ns = json_number_value(json_array_get(list, i));
+        out->cpu_ns += ns;
+        out->busy += ns > 0.01 * out->wall_ns;
+    }
+}
+
+static whet_status one_try(whet_bench *b, whet_bench_row *r, int block, whet_bench_block *out)
+{
+    json_t *reply = NULL;
+    const int cells = b->rounds * b->blocks, group = WHET_MAX(r->group, 1);
+    const int runs = (b->min_runs + cells - 1) / cells;
+    const double seconds = b->min_seconds / cells, one = WHET_MAX(r->t.first_cold, 0.01);
+    const int warm = (int)WHET_MIN(WHET_MAX(5.0 / one, 1.0), 50.0);
+    const int known = r->reference != NULL && r->reference->ready ? r->reference->n_samples : r->samples->count;
+    const int start_at = (b->round * b->blocks + block) % WHET_MAX(known, 1);
+    whet_worker_continue(r->worker);
+    whet_status status = whet_worker_call(r->worker,
+                                          json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", runs * group, "ns", (json_int_t)(seconds * 1e9),
+                                                    "warm", warm, "start", start_at, "group", group),
+                                          RUN_SECONDS, &reply);
+    memset(out, 0, sizeof *out);
+    out->round = b->round;
+    out->block = block;
+    out->runs_per_sample = group;
+    if (status == WHET_OK) status = take_times(r->worker, reply, out);
+    if (status == WHET_OK) {
+        out->probe = json_number_value(json_object_get(reply, "probe"));
+        take_threads(reply, out);
+        whet_bench_check_outputs(r, reply, (int)json_integer_value(json_object_get(reply, "sample")));
+        r->rechecked++;
+        whet_worker_pause(r->worker);
+    }
+    json_decref(reply);
+    return status;
+}
+
+static whet_status time_block(whet_bench *b, whet_bench_row *r, int block)
+{
+    whet_bench_block out;
+    int repeats = 0;
+    WHET_TRY(grow(&r->blocks, r->n_blocks, &r->cap_blocks));
+    for (;; repeats++) {
+        WHET_TRY(one_try(b, r, block, &out));
+        if (out.probe > b->best_probe) b->best_probe = out.probe;
+        if (out.probe >= 0.9 * b->best_probe || repeats == MAX_REPEATS) break;
+        whet_free(out.ms);
+    }
+    out.repeats = repeats;
+    out.slow = out.probe < 0.9 * b->best_probe;
+    r->blocks[r->n_blocks++] = out;
+    return WHET_OK;
+}
+
+whet_status whet_bench_time_block(whet_bench *b, whet_bench_row *r, int block)
+{
+    const whet_status status = time_block(b, r, block);
+    if (status != WHET_OK) {
+        whet_bench_fail_row(r, "while it was timed");
+        return ends_all(status) ? status : WHET_OK;
+    }
+    if (!all_ok(r) && !r->gate_failed) { /* right before, wrong while timed */
+        r->gate_failed = true;
+        snprintf(r->status, sizeof r->status, "parity failed");
+        snprintf(r->why, sizeof r->why, "in the timed run: %s", why_not(r));
+        r->dead = !b->spec->force;
+    }
+    return WHET_OK;
+}
+
+/* --- e2e: less often, it is there to compare with infer */
+whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
+{
+    json_t *reply = NULL;
+    char *contract = NULL;
+    whet_status status = WHET_OK;
+    const int runs = (WHET_MAX(b->min_runs, 20) / 2 + b->rounds - 1) / b->rounds;
+    if (!r->samples->pictures || r->batch != 1 || r->e2e_why[0] != '\0') return WHET_OK;
+    WHET_TRY(grow(&r->e2e, r->n_e2e, &r->cap_e2e));
+    WHET_GOTO(whet_contract_to_json(&r->samples->contract, &contract));
+    whet_worker_continue(r->worker);
+    json_t *q = json_pack("{ss, ss, si, ss, si, si, si}", "do", "e2e", "data", b->spec->data, "split", (int)b->spec->split, "contract", contract,
+                          "channels", r->samples->channels, "height", r->samples->height, "width", r->samples->width);
+    json_object_set_new(q, "runs", json_integer(runs));
+    json_object_set_new(q, "ns", json_integer((json_int_t)(b->min_seconds * 0.25e9 / b->rounds)));
+    json_object_set_new(q, "start", json_integer((json_int_t)b->round * 97));
+    WHET_GOTO(whet_worker_call(r->worker, q, RUN_SECONDS, &reply));
+    whet_bench_block *out = &r->e2e[r->n_e2e];
+    memset(out, 0, sizeof *out);
+    out->round = b->round;
+    out->runs_per_sample = 1;
+    WHET_GOTO(take_times(r->worker, reply, out));
+    r->n_e2e++;
+    whet_worker_pause(r->worker);
+done:
+    whet_free(contract);
+    json_decref(reply);
+    if (status != WHET_OK && !ends_all(status)) {
+        snprintf(r->e2e_why, sizeof r->e2e_why, "%s", whet_error_message());
+        status = WHET_OK;
+    }
+    return status;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Size, compressed size, parameters and multiply-accumulates of a model file. MACs are counted for convolutions and matrix
+ * products at batch 1, as published figures do; the rest of a network is left out by custom. */
+#include <string.h>
+#include <zlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "formats/onnx/onnx.h"
+#include "measure/facts.h"
+#include "data/contract.h"
+
+enum { CHUNK = 1 << 16 };
+
+static whet_status gzip_size(const uint8_t *data, size_t size, int64_t *out)
+{
+    z_stream z;
+    uint8_t *chunk = whet_alloc(CHUNK);
+    memset(&z, 0, sizeof z);
+    if (chunk == NULL) return WHET_ENOMEM;
+    if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        whet_free(chunk);
+        return WHET_FAIL(WHET_ENOMEM, "out of memory");
+    }
+    int code = Z_OK;
+    while (code != Z_STREAM_END) {
+        if (z.avail_in == 0 && size > 0) {
+            z.next_in = (Bytef *)data;
+            z.avail_in = (uInt)WHET_MIN(size, (size_t)1 << 30);
+            data += z.avail_in;
+            size -= z.avail_in;
+        }
+        z.next_out = chunk;
+        z.avail_out = CHUNK;
+        code = deflate(&z, size == 0 ? Z_FINISH : Z_NO_FLUSH);
+        *out += (int64_t)(CHUNK - z.avail_out);
+        if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) break;
+    }
+    deflateEnd(&z);
+    whet_free(chunk);
+    return WHET_OK;
+}
+
+static whet_status add_file(whet_facts *f, const char *path)
+{
+    whet_map *m = NULL;
+    WHET_TRY(whet_map_open(&m, path));
+    f->size += (int64_t)whet_map_size(m);
+    const whet_status status = gzip_size(whet_map_data(m), whet_map_size(m), &f->gzip_size);
+    json_array_append_new(f->files, json_string(whet_path_base(path)));
+    whet_map_close(m);
+    return status;
+}
+
+/* External data lies beside the file; the exporters' names are <name>.data and <name>_data. */
+static whet_status add_external(whet_facts *f)
+{
+    static const char *const endings[] = {".data", "_data"};
+    for (size_t i = 0; i < WHET_COUNT(endings); i++) {
+        char *path = whet_format("%s%s", f->path, endings[i]);
+        if (path == NULL) return WHET_ENOMEM;
+        const whet_status status = whet_file_exists(path) ? add_file(f, path) : WHET_OK;
+        whet_free(path);
+        WHET_TRY(status);
+    }
+    return WHET_OK;
+}
+
+/* --- counting */
+static int64_t weight_elements(const whet_graph *g, whet_vid v)
+{
+    const whet_value *x = &g->values[v];
+    int64_t n = 1;
+    for (int d = 0; d < x->dims.rank; d++) n *= x->dims.dims[d] > 0 ? x->dims.dims[d] : 1;
+    return n;
+}
+
+static int64_t positions(const whet_dims *d, int from)
+{
+    int64_t n = 1;
+    for (int i = from; i < d->rank; i++)
+        if (d->dims[i] > 0) n *= d->dims[i];
+    return n;
+}
+
+/* Convolutions: each weight is used once per output position (input position when transposed). Matrix products: output
+ * elements times the inner length, leading dimension 1 where it is the batch. */
+static int64_t node_macs(const whet_graph *g, const whet_node *n)
+{
+    const whet_dims *y = n->n_out > 0 ? &g->values[n->out[0]].dims : NULL;
+    if (y == NULL || n->n_in < 2 || n->in[1] == WHET_NO_VALUE) return 0;
+    const whet_dims *x = &g->values[n->in[0]].dims;
+    if (whet_node_is(n, "Conv") || whet_node_is(n, "ConvInteger")) return weight_elements(g, n->in[1]) * positions(y, 2);
+    if (whet_node_is(n, "QLinearConv") && n->n_in > 3) return weight_elements(g, n->in[3]) * positions(y, 2);
+    if (whet_node_is(n, "ConvTranspose")) return weight_elements(g, n->in[1]) * positions(x, 2);
+    if (whet_node_is(n, "Gemm")) return weight_elements(g, n->in[1]);
+    if (whet_node_is(n, "MatMul") && x->rank > 0) return positions(y, 1) * (x->dims[x->rank - 1] > 0 ? x->dims[x->rank - 1] : 1);
+    return 0;
+}
+
+static void count(whet_facts *f, const whet_graph *g)
+{
+    bool has[WHET_DTYPE_COUNT] = {false}, qdq = false;
+    f->params = f->macs = 0;
+    for (int i = 0; i < g->n_values; i++) {
+        const whet_value *v = &g->values[i];
+        const bool weight = v->kind == WHET_VALUE_CONST || v->kind == WHET_VALUE_VARIABLE;
+        if (!weight || whet_tensor_numel(&v->data) < 2) continue;
+        has[v->dtype] = true;
+        if (v->dtype != WHET_S64) f->params += whet_tensor_numel(&v->data); /* s64: shapes and axes */
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (g->nodes[i].op == NULL) continue;
+        f->macs += node_macs(g, &g->nodes[i]);
+        qdq |= whet_node_is(&g->nodes[i], "QuantizeLinear") || whet_node_is(&g->nodes[i], "DequantizeLinear");
+    }
+    f->precision = qdq || has[WHET_S8] || has[WHET_U8] ? "int8" : has[WHET_F16] ? "fp16" : has[WHET_BF16] ? "bf16" : "f32";
+}
+
+static whet_status read_graph(whet_facts *f)
+{
+    whet_graph *g = NULL;
+    f->params = f->macs = -1;
+    f->precision = "";
+    if (whet_onnx_read(&g, f->path, NULL) != WHET_OK) {
+        f->unreadable = whet_strdup(whet_error_message());
+        return f->unreadable != NULL ? WHET_OK : WHET_ENOMEM;
+    }
+    count(f, g);
+    const char *contract = whet_graph_get_meta(g, WHET_CONTRACT_META);
+    if (contract != NULL) f->contract = whet_strdup(contract);
+    whet_graph_free(g);
+    return WHET_OK;
+}
+
+static whet_status time_read(whet_facts *f)
+{
+    whet_map *m = NULL;
+    volatile uint8_t sum = 0;
+    const uint64_t t0 = whet_now_ns();
+    WHET_TRY(whet_map_open(&m, f->path));
+    for (size_t i = 0; i < whet_map_size(m); i += 64) sum = (uint8_t)(sum + whet_map_data(m)[i]);
+    f->read_ms = (double)(whet_now_ns() - t0) / 1e6;
+    whet_map_close(m);
+    return WHET_OK;
+}
+
+whet_status whet_facts_read(whet_facts *f, const char *path)
+{
+    memset(f, 0, sizeof *f);
+    f->path = whet_strdup(path);
+    f->name = whet_strdup(whet_path_base(path));
+    f->files = json_array();
+    f->format = "onnx";
+    whet_status status = f->path != NULL && f->name != NULL && f->files != NULL ? WHET_OK : WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_sha256_file(path, f->sha256);
+    if (status == WHET_OK) status = add_file(f, path);
+    if (status == WHET_OK) status = add_external(f);
+    if (status == WHET_OK) status = time_read(f);
+    if (status == WHET_OK) status = read_graph(f);
+    if (status != WHET_OK) whet_facts_dispose(f);
+    return status;
+}
+
+void whet_facts_dispose(whet_facts *f)
+{
+    whet_free(f->path);
+    whet_free(f->name);
+    whet_free(f->contract);
+    whet_free(f->unreadable);
+    json_decref(f->files);
+    memset(f, 0, sizeof *f);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a model file is, without running it. */
+#ifndef WHET_MEASURE_FACTS_H
+#define WHET_MEASURE_FACTS_H
+
+#include <jansson.h>
+
+#include "base/status.h"
+
+typedef struct whet_facts {
+    char *path, *name;       /* as given; file name */
+    char sha256[65];
+    const char *format;      /* "onnx" */
+    const char *precision;   /* "f32", "fp16", "int8", "mixed" by the file's own types; "" if it cannot be read here */
+    int64_t size, gzip_size; /* all files that are needed */
+    json_t *files;           /* their names */
+    int64_t params, macs;    /* of one sample; -1: unknown */
+    char *contract;          /* JSON out of the metadata, or NULL */
+    char *unreadable;        /* why whet itself cannot read it, or NULL */
+    double read_ms;          /* of the bytes, once they are cached */
+} whet_facts;
+
+/* Fails only if the file cannot be opened. */
+whet_status whet_facts_read(whet_facts *f, const char *path);
+void whet_facts_dispose(whet_facts *f);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, asking, stopping and ending worker processes. Between fork and exec only calls that are safe there are made:
+ * everything that allocates is prepared before. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "measure/launch.h"
+#include "measure/link.h"
+
+extern char **environ;
+
+enum { FIRST_FREE_FD = 10, SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30 };
+
+struct whet_worker {
+    pid_t pid;
+    int link, results, talk; /* socket, result memory, what it wrote on stderr */
+    void *map;
+    size_t map_size;
+    int dead;
+    char why[512];
+};
+
+void whet_worker_options_init(whet_worker_options *o)
+{
+    memset(o, 0, sizeof *o);
+    o->inputs_fd = -1;
+}
+
+whet_status whet_shared_create(whet_shared *s, const char *name, size_t size)
+{
+    *s = (whet_shared){.fd = memfd_create(name, MFD_CLOEXEC), .size = size, .data = NULL};
+    if (s->fd < 0 || ftruncate(s->fd, (off_t)size) != 0) {
+        const int e = errno;
+        whet_shared_free(s);
+        return WHET_FAIL(WHET_ENOMEM, "no shared memory of %zu bytes: %s", size, strerror(e));
+    }
+    s->data = mmap(NULL, size > 0 ? size : 1, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+    if (s->data == MAP_FAILED) {
+        s->data = NULL;
+        whet_shared_free(s);
+        return WHET_FAIL(WHET_ENOMEM, "shared memory of %zu bytes cannot be mapped", size);
+    }
+    return WHET_OK;
+}
+
+void whet_shared_free(whet_shared *s)
+{
+    if (s->data != NULL) munmap(s->data, s->size > 0 ? s->size : 1);
+    if (s->fd > 0) close(s->fd);
+    *s = (whet_shared){.fd = -1, .size = 0, .data = NULL};
+}
+
+/* --- starting */
+static const char *const thread_variables[] = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
+
+static int is_thread_variable(const char *entry)
+{
+    for (size_t i = 0; i < WHET_COUNT(thread_variables); i++) {
+        const size_t n = strlen(thread_variables[i]);
+        if (strncmp(entry, thread_variables[i], n) == 0 && entry[n] == '=') return 1;
+    }
+    return 0;
+}
+
+/* A copy of the environment with the number of threads in it. env[0..n_own) are heap strings. */
+static whet_status make_env(char **env, int threads, int *n_own)
+{
+    int n = 0;
+    *n_own = 0;
+    for (size_t i = 0; threads > 0 && i < WHET_COUNT(thread_variables); i++) {
+        env[n] = whet_format("%s=%d", thread_variables[i], threads);
+        if (env[n++] == NULL) return WHET_ENOMEM;
+    }
+    *n_own = n;
+    for (char **e = environ; *e != NULL && n < MAX_ENV - 1; e++)
+        if (threads <= 0 || !is_thread_variable(*e)) env[n++] = *e;
+    env[n] = NULL;
+    return WHET_OK;
+}
+
+typedef struct plan { /* all that the child needs */
+    char *argv[3];
+    char **env;
+    int link, inputs, results, talk;
+    cpu_set_t cpus;
+    int pin;
+    struct rlimit memory, core;
+} plan;
+
+static void child(const plan *p)
+{
+    const int null = open("/dev/null", O_RDWR);
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (p->pin) sched_setaffinity(0, sizeof p->cpus, &p->cpus);
+    setrlimit(RLIMIT_CORE, &p->core);
+    if (p->memory.rlim_cur > 0) setrlimit(RLIMIT_DATA, &p->memory);
+    signal(SIGPIPE, SIG_DFL);
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(p->talk, 2);
+    dup2(p->link, WHET_WORKER_LINK);
+    dup2(p->inputs, WHET_WORKER_INPUTS);
+    dup2(p->results, WHET_WORKER_RESULTS);
+    for (int fd = WHET_WORKER_RESULTS + 1; fd < 1024; fd++) close(fd);
+    execve(p->argv[0], p->argv, p->env);
+    _exit(127);
+}
+
+/* Up, out of the way of the numbers that the worker gets. */
+static int lift(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
+}
+
+static void fill_limits(plan *p, const whet_worker_options *opt)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)opt; /* the sanitizers reserve terabytes of address space */
+#else
+    const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
+    p->memory.rlim_cur = p->memory.rlim_max = (rlim_t)(opt->memory_limit > 0 ? opt->memory_limit : all);
+#endif
+}
+
+static whet_status fork_worker(whet_worker *w, plan *p, int theirs, const whet_worker_options *opt)
+{
+    const int spare = open("/dev/null", O_RDWR | O_CLOEXEC);
+    p->link = lift(theirs);
+    p->results = lift(w->results);
+    p->talk = lift(w->talk);
+    p->inputs = lift(opt->inputs_fd >= 0 ? opt->inputs_fd : spare);
+    CPU_ZERO(&p->cpus);
+    for (int i = 0; i < opt->n_cpus; i++) CPU_SET(opt->cpus[i], &p->cpus);
+    p->pin = opt->n_cpus > 0;
+    fill_limits(p, opt);
+    w->pid = p->link >= 0 && p->results >= 0 && p->talk >= 0 && p->inputs >= 0 ? fork() : -1;
+    if (w->pid == 0) child(p);
+    const int e = errno;
+    const int opened[] = {spare, p->link, p->results, p->talk, p->inputs};
+    for (size_t i = 0; i < WHET_COUNT(opened); i++)
+        if (opened[i] >= 0) close(opened[i]);
+    if (w->pid < 0) return WHET_FAIL(WHET_ERUNTIME, "a worker process cannot be started: %s", strerror(e));
+    setpgid(w->pid, w->pid); /* whichever of the two comes first */
+    return WHET_OK;
+}
+
+static whet_status spawn(whet_worker *w, const whet_worker_options *opt)
+{
+    whet_status status = WHET_OK;
+    int ends[2] = {-1, -1}, n_own = 0;
+    plan p = {.memory = {0, 0}};
+    char **env = whet_calloc(MAX_ENV, sizeof *env);
+    const char *program = opt->program != NULL ? opt->program : getenv("WHET_PROGRAM");
+    p.argv[0] = (char *)(program != NULL && program[0] != '\0' ? program : "/proc/self/exe");
+    p.argv[1] = (char *)"worker";
+    if (env == NULL) WHET_GOTO(WHET_ENOMEM);
+    WHET_GOTO(make_env(env, opt->threads, &n_own));
+    p.env = env;
+    w->results = memfd_create("whet-results", MFD_CLOEXEC);
+    w->talk = memfd_create("whet-talk", MFD_CLOEXEC);
+    if (w->results < 0 || w->talk < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        status = WHET_FAIL(WHET_ERUNTIME, "a worker process cannot be prepared: %s", strerror(errno));
+        goto done;
+    }
+    w->link = ends[0];
+    WHET_GOTO(fork_worker(w, &p, ends[1], opt));
+done:
+    if (ends[1] >= 0) close(ends[1]);
+    for (int i = 0; i < n_own; i++) whet_free(env[i]);
+    whet_free(env);
+    return status;
+}
+
+whet_status whet_worker_start(whet_worker **out, const whet_worker_options *opt)
+{
+    json_t *hello = NULL;
+    *out = NULL;
+    whet_worker *w = whet_calloc(1, sizeof *w);
+    if (w == NULL) return WHET_ENOMEM;
+    w->link = w->results = w->talk = -1;
+    whet_status status = spawn(w, opt);
+    if (status == WHET_OK) status = whet_worker_call(w, json_pack("{ss}", "do", "hello"), HELLO_SECONDS, &hello);
+    if (status == WHET_OK && !json_is_string(json_object_get(hello, "whet")))
+        status = WHET_FAIL(WHET_ERUNTIME, "the worker program is not whet: set WHET_PROGRAM to the path of `whet`");
+    json_decref(hello);
+    if (status != WHET_OK) {
+        whet_worker_free(w);
+        return status;
+    }
+    *out = w;
+    return WHET_OK;
+}
+
+/* --- ending */
+static void end_group(whet_worker *w)
+{
+    int code = 0;
+    if (w->pid <= 0) return;
+    kill(-w->pid, SIGKILL);
+    kill(-w->pid, SIGCONT);
+    while (waitpid(w->pid, &code, 0) < 0 && errno == EINTR) {
+    }
+    w->pid = 0;
+    w->dead = 1;
+}
+
+void whet_worker_free(whet_worker *w)
+{
+    if (w == NULL) return;
+    end_group(w);
+    if (w->map != NULL) munmap(w->map, w->map_size);
+    if (w->link >= 0) close(w->link);
+    if (w->results >= 0) close(w->results);
+    if (w->talk >= 0) close(w->talk);
+    whet_free(w);
+}
+
+/* The last non-empty line that the worker wrote on stderr: abort messages of runtimes land there. */
+static void last_words(whet_worker *w, char *out, size_t cap)
+{
+    char tail[2048];
+    const off_t size = lseek(w->talk, 0, SEEK_END), from = size > (off_t)sizeof tail - 1 ? size - (off_t)sizeof tail + 1 : 0;
+    const ssize_t n = size > 0 ? pread(w->talk, tail, sizeof tail - 1, from) : 0;
+    out[0] = '\0';
+    if (n <= 0) return;
+    tail[n] = '\0';
+    for (char *save = NULL, *line = strtok_r(tail, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        if (line[strspn(line, " \t\r")] != '\0') snprintf(out, cap, " (it said: %.200s)", line);
+}
+
+/* Reaps a worker whose link has closed, and says how it ended. */
+static whet_status bury(whet_worker *w)
+{
+    int code = 0;
+    char said[256];
+    pid_t got = 0;
+    for (int i = 0; i < 200 && got == 0; i++) { /* the link closes a little before the process is gone */
+        got = waitpid(w->pid, &code, WNOHANG);
+        if (got == 0) whet_sleep_ns(5000000);
+    }
+    last_words(w, said, sizeof said);
+    if (got != w->pid) {
+        end_group(w);
+        snprintf(w->why, sizeof w->why, "the worker closed its link%s", said);
+    } else if (WIFSIGNALED(code)) {
+        snprintf(w->why, sizeof w->why, "crash: signal %d, %s%s", WTERMSIG(code), strsignal(WTERMSIG(code)), said);
+    } else if (WEXITSTATUS(code) == 127) {
+        snprintf(w->why, sizeof w->why, "the worker program cannot be executed");
+    } else {
+        snprintf(w->why, sizeof w->why, "crash: exit code %d%s", WEXITSTATUS(code), said);
+    }
+    if (got == w->pid) {
+        kill(-w->pid, SIGKILL); /* what it may have started */
+        w->pid = 0;
+    }
+    w->dead = 1;
+    return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
+}
+
+/* --- asking */
+static whet_status reply_status(const json_t *reply)
+{
+    const json_t *error = json_object_get(reply, "error");
+    if (!json_is_string(error)) return WHET_OK;
+    const json_int_t code = json_integer_value(json_object_get(reply, "status"));
+    return WHET_FAIL(code <= WHET_EINVAL && code >= WHET_EGATE ? (whet_status)code : WHET_ERUNTIME, "%s", json_string_value(error));
+}
+
+whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, json_t **reply)
+{
+    json_t *got = NULL;
+    if (reply != NULL) *reply = NULL;
+    if (request == NULL) return WHET_FAIL(WHET_ENOMEM, "out of memory");
+    if (w->dead) {
+        json_decref(request);
+        return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
+    }
+    whet_status status = whet_link_send(w->link, request);
+    json_decref(request);
+    if (status == WHET_OK) status = whet_link_receive(w->link, whet_now_ns() + (uint64_t)(seconds * 1e9), &got);
+    if (status == WHET_ENOTFOUND) return bury(w);
+    if (status == WHET_EUNAVAILABLE) {
+        end_group(w);
+        snprintf(w->why, sizeof w->why, "time: no answer within %.0f s, the process was killed", seconds);
+        return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
+    }
+    if (status == WHET_OK) status = reply_status(got);
+    if (status != WHET_OK || reply == NULL)
+        json_decref(got);
+    else
+        *reply = got;
+    return status;
+}
+
+void whet_worker_pause(whet_worker *w)
+{
+    int code = 0;
+    if (w->pid <= 0) return;
+    kill(-w->pid, SIGSTOP);
+    if (waitpid(w->pid, &code, WUNTRACED) == w->pid && !WIFSTOPPED(code)) {
+        w->pid = 0; /* it died before it stopped; the next call says so */
+        w->dead = 1;
+        snprintf(w->why, sizeof w->why, "crash: %s", WIFSIGNALED(code) ? strsignal(WTERMSIG(code)) : "it ended by itself");
+    }
+}
+
+void whet_worker_continue(whet_worker *w)
+{
+    if (w->pid > 0) kill(-w->pid, SIGCONT);
+}
+
+pid_t whet_worker_pid(const whet_worker *w)
+{
+    return w->pid;
+}
+
+int whet_worker_dead(const whet_worker *w)
+{
+    return w->dead;
+}
+
+const void *whet_worker_results(whet_worker *w, uint64_t offset, uint64_t n)
+{
+    struct stat st;
+    if (fstat(w->results, &st) != 0 || st.st_size <= 0) return NULL;
+    const size_t size = (size_t)st.st_size;
+    if (offset > size || n > size - offset) return NULL;
+    if (w->map_size != size) {
+        if (w->map != NULL) munmap(w->map, w->map_size);
+        w->map_size = size;
+        w->map = mmap(NULL, size, PROT_READ, MAP_SHARED, w->results, 0);
+        if (w->map == MAP_FAILED) {
+            w->map = NULL;
+            w->map_size = 0;
+            return NULL;
+        }
+    }
+    return (const char *)w->map + offset;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Do two sets of outputs agree? Only the keys given are judged, and all of them. */
+#ifndef WHET_MEASURE_PARITY_H
+#define WHET_MEASURE_PARITY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "tensor/tensor.h"
+
+typedef struct whet_accept {
+    bool has_max, has_atol, has_rtol, has_cosine, has_lsb;
+    double max;        /* max |d| <= max x max |reference| */
+    double atol, rtol; /* |d| <= atol + rtol x |reference| everywhere */
+    double cosine;     /* at least */
+    int lsb;           /* integers: at most 1 off in 98 % of the elements, never over this; under 50 elements: one may be 2 off */
+} whet_accept;
+
+/* "max=1e-4,cosine=0.998"; EINVAL naming the key. */
+whet_status whet_accept_parse(whet_accept *a, const char *text);
+/* By what the row computes in: f32 max 1e-4, fp16 and bf16 max 2e-2, int8 cosine 0.998. */
+void whet_accept_default(whet_accept *a, const char *precision);
+const char *whet_accept_text(const whet_accept *a, char *buf, size_t size); /* as parsed, in fixed order */
+
+/* One output over any number of samples: ok needs each of them to agree; the figures are the worst (max, cosine, SNR) or the
+ * share over all (top-1). */
+typedef struct whet_parity {
+    bool ok;
+    int samples;
+    double max, max_abs, cosine, snr_db;
+    int64_t top1_same, top1_all; /* 0 of 0: the output has no class axis */
+    char why[200];               /* of the first disagreement */
+} whet_parity;
+void whet_parity_init(whet_parity *p);
+void whet_parity_add(whet_parity *p, const whet_accept *a, const whet_tensor *reference, const whet_tensor *got);
+json_t *whet_parity_json(const whet_parity *p, const char *name);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks each backend what it is in a worker process, so that no vendor's library is ever loaded here and a crash of one is an
+ * answer like any other. */
+#include "measure/runtimes.h"
+
+#include "backend/backend.h"
+#include "backend/install.h"
+#include "measure/launch.h"
+
+enum { PROBE_SECONDS = 60 };
+
+static whet_status probe(json_t *o, const char *name, const char *program)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_worker_options_init(&opt);
+    opt.program = program;
+    whet_status status = whet_worker_start(&w, &opt);
+    if (status == WHET_OK) status = whet_worker_call(w, json_pack("{ss, ss}", "do", "probe", "runtime", name), PROBE_SECONDS, &reply);
+    if (status == WHET_OK)
+        json_object_update(o, reply);
+    else
+        json_object_set_new(o, "reason", json_string(whet_error_message()));
+    json_decref(reply);
+    whet_worker_free(w);
+    return status == WHET_ENOMEM || status == WHET_ECANCELLED ? status : WHET_OK;
+}
+
+whet_status whet_runtimes_probe(json_t **out, const char *program)
+{
+    whet_backends *b = NULL;
+    whet_status status = WHET_OK;
+    json_t *list = json_array();
+    *out = NULL;
+    WHET_GOTO(whet_backends_create(&b));
+    for (int i = 0; i < whet_backends_count(b); i++) {
+        const whet_backend_entry *e = whet_backends_at(b, i);
+        json_t *o = json_pack("{ss, ss, sn, sb, ss, ss}", "name", e->name, "title", e->table != NULL ? e->table->title : e->name, "version",
+                              "available", 0, "reason", e->reason, "path", e->path);
+        json_array_append_new(list, o);
+        if (e->table != NULL) WHET_GOTO(probe(o, e->name, program));
+        const char *pinned = whet_runtime_pinned(e->name);
+        json_object_set_new(o, "pinned", pinned != NULL ? json_string(pinned) : json_null());
+    }
+    *out = json_incref(list);
+done:
+    whet_backends_free(b);
+    json_decref(list);
+    return status;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs one or two sides on the same inputs, each in a worker process, and compares their outputs by position. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/threads.h"
+#include "measure/bench_private.h"
+#include "measure/verify.h"
+#include "wire/npy.h"
+
+enum { SECONDS = 300, MAX_FILES = 64 };
+
+typedef struct outputs { int n, samples; whet_tensor *t; char names[WHET_BENCH_MAX_OUTPUTS][128]; } outputs;
+
+typedef struct job {
+    const whet_verify_spec *s;
+    whet_samples samples;
+    whet_tensor given[MAX_FILES], expected[MAX_FILES];
+    outputs a, b;
+    json_t *doc;
+    whet_facts facts;
+} job;
+
+static whet_status read_npy(const char *path, whet_tensor *t)
+{
+    static const struct { char kind; int size; whet_dtype dtype; } types[] = {
+        {'f', 4, WHET_F32}, {'f', 8, WHET_F64}, {'f', 2, WHET_F16}, {'i', 8, WHET_S64}, {'i', 4, WHET_S32}, {'i', 2, WHET_S16},
+        {'i', 1, WHET_S8},  {'u', 8, WHET_U64}, {'u', 4, WHET_U32}, {'u', 2, WHET_U16}, {'u', 1, WHET_U8},  {'b', 1, WHET_BOOL}};
+    whet_map *m = NULL;
+    whet_npy npy;
+    whet_dtype dtype = WHET_DTYPE_NONE;
+    WHET_TRY(whet_map_open(&m, path));
+    whet_status status = whet_npy_parse(&npy, whet_map_data(m), whet_map_size(m), path);
+    for (size_t i = 0; status == WHET_OK && i < WHET_COUNT(types); i++)
+        if (types[i].kind == npy.kind && types[i].size == npy.size) dtype = types[i].dtype;
+    if (status == WHET_OK && dtype == WHET_DTYPE_NONE) status = WHET_FAIL(WHET_EUNSUPPORTED, "'%s' has an element type that is not handled", path);
+    if (status == WHET_OK) {
+        const whet_shape shape = whet_shape_of(npy.rank, npy.dims);
+        status = whet_tensor_alloc(t, dtype, &shape);
+        if (status == WHET_OK) whet_npy_copy(&npy, t->data);
+    }
+    whet_map_close(m);
+    return status;
+}
+
+static json_t *load_request(const job *j, const whet_verify_side *side)
+{
+    json_t *q = whet_bench_load_request(side->runtime, side->model, whet_cpu_count(), side->optimisation, 1, j->s->sizes);
+    if (j->s->n_inputs == 0 || q == NULL) return q;
+    json_t *shapes = json_array();
+    for (int i = 0; i < j->s->n_inputs; i++) {
+        json_t *dims = json_array();
+        for (int d = 0; d < j->given[i].shape.rank; d++) json_array_append_new(dims, json_integer(j->given[i].shape.dims[d]));
+        json_array_append_new(shapes, dims);
+    }
+    json_object_set_new(q, "shapes", shapes);
+    return q;
+}
+
+/* Given types must be the model's own: bytes alone would let a float pass for an integer of its size. */
+static whet_status check_types(const job *j, const json_t *loaded)
+{
+    for (int i = 0; i < j->s->n_inputs; i++) {
+        const json_t *o = json_array_get(json_object_get(loaded, "inputs"), (size_t)i);
+        const whet_dtype want = whet_dtype_from_onnx((int)json_integer_value(json_object_get(o, "dtype")));
+        if (want != j->given[i].dtype)
+            return WHET_FAIL(WHET_ESHAPE, "input '%s' takes %s, '%s' holds %s", json_string_value(json_object_get(o, "name")),
+                             whet_dtype_name(want), j->s->inputs[i], whet_dtype_name(j->given[i].dtype));
+    }
+    return WHET_OK;
+}
+
+static whet_status make_samples(job *j)
+{
+    const whet_verify_spec *s = j->s;
+    if (s->n_inputs > 0) return whet_samples_take(&j->samples, s->n_inputs, j->given);
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *loaded = NULL;
+    const whet_samples_options so = {.data = s->data, .split = s->split, .contract = s->contract, .own = j->facts.contract, .seed = s->seed,
+                                     .count = s->samples > 0 ? s->samples : 16};
+    whet_worker_options_init(&opt);
+    opt.program = s->program;
+    whet_status status = whet_worker_start(&w, &opt);
+    if (status == WHET_OK) status = whet_worker_call(w, load_request(j, &s->a), SECONDS, &loaded);
+    if (status == WHET_OK) status = whet_samples_make(&j->samples, json_object_get(loaded, "inputs"), &so);
+    json_decref(loaded);
+    whet_worker_free(w);
+    return status;
+}
+
+static whet_status keep(outputs *o, whet_worker *w, const json_t *reply, int sample)
+{
+    const json_t *list = json_object_get(reply, "outputs");
+    if (o->t == NULL) {
+        o->n = (int)json_array_size(list);
+        if (o->n < 1 || o->n > WHET_BENCH_MAX_OUTPUTS) return WHET_FAIL(WHET_EUNSUPPORTED, "the model has %d outputs", o->n);
+        o->t = whet_calloc((size_t)(o->n * o->samples), sizeof *o->t);
+        if (o->t == NULL) return WHET_ENOMEM;
+    }
+    for (int i = 0; i < o->n; i++) {
+        whet_tensor t;
+        WHET_TRY(whet_outputs_of(w, reply, i, &t));
+        WHET_TRY(whet_tensor_copy(&o->t[sample * o->n + i], &t));
+        snprintf(o->names[i], sizeof o->names[i], "%s", json_string_value(json_object_get(json_array_get(list, (size_t)i), "name")));
+    }
+    return WHET_OK;
+}
+
+static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, const char *key)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_status status = WHET_OK;
+    whet_worker_options_init(&opt);
+    opt.program = j->s->program;
+    opt.inputs_fd = j->samples.memory.fd;
+    o->samples = j->samples.count;
+    WHET_GOTO(whet_worker_start(&w, &opt));
+    WHET_GOTO(whet_worker_call(w, load_request(j, side), SECONDS, &reply));
+    WHET_GOTO(check_types(j, reply));
+    json_object_set_new(j->doc, key, json_pack("{ss, ss, sO, sO, ss}", "model", side->model, "runtime", side->runtime, "title",
+                                               json_object_get(reply, "title"), "version", json_object_get(reply, "version"), "optimisation",
+                                               side->optimisation));
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(&j->samples), SECONDS, NULL));
+    for (int i = 0; i < j->samples.count; i++) {
+        json_decref(reply);
+        reply = NULL;
+        if (j->s->progress != NULL) j->s->progress(j->s->progress_arg, side->runtime, i, j->samples.count, "inputs", NULL);
+        WHET_GOTO(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", i), SECONDS, &reply));
+        WHET_GOTO(keep(o, w, reply, i));
+    }
+done:
+    json_decref(reply);
+    whet_worker_free(w);
+    return status;
+}
+
+static whet_status compare(job *j, const whet_accept *accept, bool *ok)
+{
+    json_t *list = json_array();
+    const int reference = j->s->b.model != NULL ? j->b.n : j->s->n_expected;
+    json_object_set_new(j->doc, "outputs", list);
+    if (reference > j->a.n || (j->s->b.model != NULL && reference != j->a.n))
+        return WHET_FAIL(WHET_ESHAPE, "the model has %d outputs, the reference %d", j->a.n, reference);
+    *ok = true;
+    for (int i = 0; i < reference; i++) {
+        whet_parity p;
+        whet_parity_init(&p);
+        for (int k = 0; k < j->a.samples; k++)
+            whet_parity_add(&p, accept, j->s->b.model != NULL ? &j->b.t[k * j->b.n + i] : &j->expected[i], &j->a.t[k * j->a.n + i]);
+        *ok &= p.ok;
+        json_array_append_new(list, whet_parity_json(&p, j->a.names[i]));
+    }
+    return WHET_OK;
+}
+
+static whet_status check_spec(const whet_verify_spec *s)
+{
+    if (s->b.model == NULL && s->n_expected == 0) return WHET_FAIL(WHET_EINVAL, "nothing to compare with");
+    if (s->n_inputs > MAX_FILES || s->n_expected > MAX_FILES) return WHET_FAIL(WHET_EINVAL, "at most %d files can be given", MAX_FILES);
+    if (s->n_expected > 0 && s->n_inputs == 0) return WHET_FAIL(WHET_EINVAL, "stored outputs belong to stored inputs: give --input too");
+    return WHET_OK;
+}
+
+static whet_status run(job *j, bool *ok)
+{
+    const whet_verify_spec *s = j->s;
+    whet_accept accept;
+    char text[128];
+    WHET_TRY(check_spec(s));
+    if (s->accept != NULL) WHET_TRY(whet_accept_parse(&accept, s->accept));
+    WHET_TRY(whet_facts_read(&j->facts, s->a.model));
+    if (s->accept == NULL) whet_accept_default(&accept, j->facts.precision);
+    for (int i = 0; i < s->n_inputs; i++) WHET_TRY(read_npy(s->inputs[i], &j->given[i]));
+    for (int i = 0; i < s->n_expected; i++) WHET_TRY(read_npy(s->expected[i], &j->expected[i]));
+    WHET_TRY(make_samples(j));
+    WHET_TRY(run_side(j, &s->a, &j->a, "a"));
+    if (s->b.model != NULL)
+        WHET_TRY(run_side(j, &s->b, &j->b, "b"));
+    else
+        json_object_set_new(j->doc, "b", json_null());
+    WHET_TRY(compare(j, &accept, ok));
+    const json_t *b = json_object_get(j->doc, "b");
+    char reference[300];
+    snprintf(reference, sizeof reference, "%s", whet_path_base(s->n_expected > 0 ? s->expected[0] : s->b.model));
+    if (json_is_object(b))
+        snprintf(reference, sizeof reference, "%s on %s %s, optimisation %s", whet_path_base(s->b.model), json_string_value(json_object_get(b, "title")),
+                 json_string_value(json_object_get(b, "version")), s->b.optimisation);
+    json_object_set_new(j->doc, "reference", json_string(reference));
+    json_object_set_new(j->doc, "accept", json_string(whet_accept_text(&accept, text, sizeof text)));
+    json_object_set_new(j->doc, "inputs", json_pack("{ss, si}", "source", j->samples.source, "count", j->samples.count));
+    json_object_set_new(j->doc, "sha256", json_string(j->facts.sha256));
+    json_object_set_new(j->doc, "ok", json_boolean(*ok));
+    return WHET_OK;
+}
+
+static void dispose(outputs *o)
+{
+    for (int i = 0; o->t != NULL && i < o->n * o->samples; i++) whet_tensor_dispose(&o->t[i]);
+    whet_free(o->t);
+}
+
+whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec)
+{
+    *out = NULL;
+    *ok = false;
+    job *j = whet_calloc(1, sizeof *j);
+    if (j == NULL) return WHET_ENOMEM;
+    j->s = spec;
+    j->doc = json_object();
+    whet_samples_init(&j->samples);
+    const whet_status status = run(j, ok);
+    if (status == WHET_OK) *out = json_incref(j->doc);
+    for (int i = 0; i < MAX_FILES; i++) {
+        whet_tensor_dispose(&j->given[i]);
+        whet_tensor_dispose(&j->expected[i]);
+    }
+    dispose(&j->a);
+    dispose(&j->b);
+    whet_samples_dispose(&j->samples);
+    whet_facts_dispose(&j->facts);
+    json_decref(j->doc);
+    whet_free(j);
+    return status;
+}
