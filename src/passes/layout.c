@@ -28,6 +28,14 @@ static const struct { const char *op; uint32_t in, out; } anchors[] = {
     {"whet.BatchNormGrad", 1 | 2 | 64, 1 | 8},
 };
 
+/* Copies by strides: they take images as they come, in the layout of their first input. */
+static const struct { const char *op; uint32_t in, out; } movers[] = {
+    {"Slice", 1, 1},
+    {"Pad", 1, 1}, /* mode constant */
+    {"whet.SliceGrad", 1 | 2, 1},
+    {"Concat", UINT32_MAX, 1},
+};
+
 typedef struct pass {
     whet_graph *g;
     int n_values;        /* before any Reorder */
@@ -91,6 +99,18 @@ static bool follows(const whet_graph *g, const whet_node *n)
     return for_it > 0 && for_it >= against;
 }
 
+static bool find_mover(const whet_graph *g, const whet_node *n, uint32_t *in, uint32_t *out)
+{
+    for (size_t i = 0; i < WHET_COUNT(movers); i++) {
+        if (!whet_node_is(n, movers[i].op)) continue;
+        *in = movers[i].in;
+        *out = movers[i].out;
+        if (strcmp(whet_node_string(n, "mode", "constant"), "constant") != 0) return false;
+        return n->in[0] != WHET_NO_VALUE && g->values[n->in[0]].layout == WHET_NHWC && is_image(&g->values[n->out[0]]);
+    }
+    return false;
+}
+
 static whet_status reordered(pass *p, whet_vid v, whet_layout to, whet_vid *out)
 {
     *out = v < p->n_values ? p->other[v] : WHET_NO_VALUE;
@@ -111,10 +131,12 @@ static whet_status place(pass *p, whet_nid id)
 {
     whet_graph *g = p->g;
     uint32_t in = 0, out = 0;
-    if (find_anchor(g, &g->nodes[id], &in, &out)) {
-        /* as the table says */
+    if (find_anchor(g, &g->nodes[id], &in, &out) || find_mover(g, &g->nodes[id], &in, &out)) {
+        /* as the tables say */
     } else if (follows(g, &g->nodes[id])) {
         in = out = UINT32_MAX;
+    } else {
+        in = out = 0;
     }
     for (int i = 0; i < g->nodes[id].n_in; i++) {
         const whet_vid v = g->nodes[id].in[i];

@@ -125,6 +125,10 @@ INLINE void FN(max_grad_full)(const whet_pool_geom *g, const pool_window *w, con
 
 #endif
 
+#ifndef IS_NAN /* integers define it as 0 */
+#define IS_NAN(v) ((v) != (v))
+#endif
+
 INLINE void FN(max_at)(const whet_pool_geom *g, const pool_window *w, const T *s, T *d, int64_t *index, int64_t base,
                        int64_t step, int lanes)
 {
@@ -144,12 +148,12 @@ INLINE void FN(max_at)(const whet_pool_geom *g, const pool_window *w, const T *s
         const T *v = s + off;
         if (index != 0) {
             for (int j = 0; j < lanes; j++)
-                if (v[j] > best[j] || v[j] != v[j]) {
+                if (v[j] > best[j] || IS_NAN(v[j])) {
                     best[j] = v[j];
                     where[j] = pos;
                 }
         } else {
-            for (int j = 0; j < lanes; j++) best[j] = ((v[j] > best[j]) | (v[j] != v[j])) ? v[j] : best[j];
+            for (int j = 0; j < lanes; j++) best[j] = ((v[j] > best[j]) | IS_NAN(v[j])) ? v[j] : best[j];
         }
     }
     for (int j = 0; j < lanes; j++) d[j] = best[j];
@@ -186,7 +190,7 @@ INLINE void FN(max_grad_at)(const whet_pool_geom *g, const pool_window *w, const
         const T *v = s + off;
         (void)pos;
         for (int j = 0; j < lanes; j++) {
-            const bool more = (v[j] > best[j]) | (v[j] != v[j]);
+            const bool more = (v[j] > best[j]) | IS_NAN(v[j]);
             best[j] = more ? v[j] : best[j];
             where[j] = more ? tap : where[j];
         }
@@ -271,6 +275,7 @@ void FN(average_grad_image)(const whet_pool_geom *g, int64_t n, const T *diff_ds
 #undef MORE
 #undef SELECT
 #undef MASK_OF_T
+#undef IS_NAN
 #undef T
 #undef ACC
 #undef FN
