@@ -182,6 +182,8 @@ const char *whet_dims_text(const whet_graph *g, const whet_dims *d, char *buf, s
 void whet_graph_replace_uses(whet_graph *g, whet_vid from, whet_vid to); /* in nodes, outputs and commits' sources */
 void whet_graph_set_input(whet_graph *g, whet_nid n, int i, whet_vid v);
 whet_status whet_graph_set_attr(whet_graph *g, whet_nid n, const whet_attr *a); /* adds or replaces */
+/* Another name for a value; EINVAL if it is empty or another value has it. */
+whet_status whet_graph_rename(whet_graph *g, whet_vid v, const char *name);
 void whet_graph_remove_node(whet_graph *g, whet_nid n);  /* its outputs must be unused */
 whet_status whet_graph_sort(whet_graph *g);     /* stable topological order; EFORMAT on a cycle; node ids change */
 whet_status whet_graph_prune(whet_graph *g);    /* drops nodes and values that no output or commit needs; compacts */

@@ -20,6 +20,17 @@ void whet_graph_set_input(whet_graph *g, whet_nid n, int i, whet_vid v)
     whet_graph_touch_(g);
 }
 
+whet_status whet_graph_rename(whet_graph *g, whet_vid v, const char *name)
+{
+    const whet_vid taken = whet_graph_find(g, name);
+    if (taken == v) return WHET_OK;
+    if (name[0] == '\0' || taken != WHET_NO_VALUE) return WHET_FAIL(WHET_EINVAL, "value name '%s' is empty or taken", name);
+    const char *copy = whet_arena_strdup(g->priv->arena, name);
+    if (copy == NULL) return WHET_ENOMEM;
+    g->values[v].name = copy;
+    return whet_graph_index_(g);
+}
+
 void whet_graph_remove_node(whet_graph *g, whet_nid id)
 {
     whet_node *n = &g->nodes[id];

@@ -54,18 +54,42 @@ whet_status whet_pass_mask(const char *names, uint32_t *mask)
     return WHET_OK;
 }
 
-whet_status whet_passes_run(whet_graph *g, const whet_pass_options *opt, whet_strbuf *report)
+static whet_status run_table(whet_graph *g, const whet_pass_options *opt, whet_strbuf *report)
 {
-    whet_pass_options defaults;
-    whet_pass_options_init(&defaults);
-    if (opt == NULL) opt = &defaults;
     for (int i = 0; i < whet_pass_count(); i++) {
         whet_pass_context c = {.g = g};
         if ((opt->off >> i & 1) != 0 || (passes[i].frozen_only && !opt->freeze)) continue;
         WHET_TRY(passes[i].run(&c));
         if (report != NULL && c.changes > 0) whet_strbuf_printf(report, "%s: %d\n", passes[i].name, c.changes);
     }
-    return whet_graph_verify(g);
+    return WHET_OK;
+}
+
+/* A pass that puts another value in an output's place leaves that value's name behind: outputs get theirs back. */
+static whet_status restore_names(whet_graph *g, char *const *names)
+{
+    for (int i = 0; i < g->n_outputs; i++)
+        if (whet_graph_find(g, names[i]) == WHET_NO_VALUE) WHET_TRY(whet_graph_rename(g, g->outputs[i], names[i]));
+    return WHET_OK;
+}
+
+whet_status whet_passes_run(whet_graph *g, const whet_pass_options *opt, whet_strbuf *report)
+{
+    whet_status status = WHET_ENOMEM;
+    whet_pass_options defaults;
+    const int n = g->n_outputs;
+    char **names = whet_calloc((size_t)n, sizeof *names);
+    if (names == NULL) goto done;
+    for (int i = 0; i < n; i++)
+        if ((names[i] = whet_strdup(g->values[g->outputs[i]].name)) == NULL) goto done;
+    whet_pass_options_init(&defaults);
+    WHET_GOTO(run_table(g, opt != NULL ? opt : &defaults, report));
+    WHET_GOTO(restore_names(g, names));
+    status = whet_graph_verify(g);
+done:
+    for (int i = 0; names != NULL && i < n; i++) whet_free(names[i]);
+    whet_free(names);
+    return status;
 }
 
 whet_status whet_pass_freeze(whet_pass_context *c)

@@ -75,6 +75,7 @@ static void fold_after(const char *op, whet_shape in, whet_shape weights, bool b
     whet_strbuf_dispose(&report);
     assert_int_equal(count(h, "BatchNormalization"), 0);
     assert_int_equal(h->n_nodes, 1);
+    assert_string_equal(h->values[h->outputs[0]].name, g->values[g->outputs[0]].name); /* interfaces keep their names */
     run(h, &data, &after);
     assert_true(whet_shape_equal(&before.shape, &after.shape));
     for (int64_t i = 0; i < whet_tensor_numel(&before); i++) {
