@@ -9,7 +9,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     (void)args;
     (void)argv;
     if (argc != 1) return cli_usage(c, "doctor", "it takes no arguments");
-    return cli_finish(c, whet_doctor(&r, NULL), r);
+    const whet_status status = whet_doctor(&r, NULL);
+    return cli_finish(c, status, r);
 }
 
 const cmd cmd_doctor = {

@@ -17,7 +17,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_result *r = NULL;
     if (argc == 1 || (argc == 2 && strcmp(argv[1], "list") == 0)) {
         if (a->from != NULL) return cli_usage(c, "runtimes", "--from belongs to `install`");
-        return cli_finish(c, whet_runtimes_list(&r, NULL), r);
+        const whet_status status = whet_runtimes_list(&r, NULL);
+        return cli_finish(c, status, r);
     }
     if (strcmp(argv[1], "install") != 0) return cli_usage(c, "runtimes", "'%s' is not known; it is `list` or `install NAME...`", argv[1]);
     if (argc < 3) return cli_usage(c, "runtimes", "name what to install: ort");

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registry and workers, driven by the fake plug-in: what is refused and why, and that a crash, a hang or a silent failure of a
+ * runtime is an answer. This program is its own worker. */
+#include <jansson.h>
+
+#include "backend/backend.h"
+#include "measure/launch.h"
+#include "measure/runtimes.h"
+#include "measure/worker.h"
+#include "support.h"
+
+static char *scratch;
+
+static const whet_backend_entry *entry(const whet_backends *b, const char *name)
+{
+    for (int i = 0; i < whet_backends_count(b); i++)
+        if (strcmp(whet_backends_at(b, i)->name, name) == 0) return whet_backends_at(b, i);
+    return NULL;
+}
+
+static void test_registry(void **state)
+{
+    whet_backends *b = NULL;
+    const whet_backend *t = NULL;
+    (void)state;
+    assert_ok(whet_backends_create(&b));
+    assert_string_equal(whet_backends_at(b, 0)->name, "native");
+    assert_non_null(entry(b, "fake"));
+    assert_non_null(entry(b, "fake")->table);
+    static const char *const refused[][2] = {{"fake_abi", "interface version 99"}, {"fake_size", "16 bytes"}, {"fake_norun", "not optional"}};
+    for (size_t i = 0; i < WHET_COUNT(refused); i++) {
+        assert_non_null(entry(b, refused[i][0]));
+        assert_null(entry(b, refused[i][0])->table);
+        assert_contains(entry(b, refused[i][0])->reason, refused[i][1]);
+        assert_status(whet_backends_find(b, refused[i][0], &t), WHET_EUNAVAILABLE);
+    }
+    assert_status(whet_backends_find(b, "nosuch", &t), WHET_EUNAVAILABLE);
+    assert_contains(whet_error_message(), "native");
+    whet_backends_free(b);
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    assert_true(whet_backend_version_ok("1.31.*", "1.31.1"));
+    assert_false(whet_backend_version_ok("1.31.*", "1.32.0"));
+    assert_true(whet_backend_version_ok("7.* 8.0.1", "8.0.1"));
+    assert_false(whet_backend_version_ok("7.* 8.0.1", "8.0.2"));
+    assert_true(whet_backend_version_ok("", "anything"));
+}
+
+static whet_worker *start(void)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    whet_worker_options_init(&opt);
+    assert_ok(whet_worker_start(&w, &opt));
+    return w;
+}
+
+static json_t *load_request(const char *trick)
+{
+    char *path = whet_format("%s/%s.fake", scratch, trick), *text = whet_format("fake\n%s\n", trick);
+    assert_ok(whet_file_write(path, text, strlen(text)));
+    json_t *q = json_pack("{ss, ss, ss, si, s{ss}}", "do", "load", "runtime", "fake", "path", path, "batch", 1, "settings", "threads", "3");
+    whet_free(path);
+    whet_free(text);
+    return q;
+}
+
+static void test_probe(void **state)
+{
+    json_t *reply = NULL;
+    (void)state;
+    whet_worker *w = start();
+    assert_ok(whet_worker_call(w, json_pack("{ss, ss}", "do", "probe", "runtime", "fake"), 20, &reply));
+    assert_true(json_is_true(json_object_get(reply, "available")));
+    assert_string_equal(json_string_value(json_object_get(reply, "version")), "7.1.0");
+    assert_true(json_is_object(json_object_get(reply, "caps")));
+    json_decref(reply);
+    whet_worker_free(w);
+    setenv("WHET_FAKE_VERSION", "9.0", 1);
+    w = start();
+    assert_ok(whet_worker_call(w, json_pack("{ss, ss}", "do", "probe", "runtime", "fake"), 20, &reply));
+    assert_false(json_is_true(json_object_get(reply, "available")));
+    assert_contains(json_string_value(json_object_get(reply, "reason")), "written for 7.* 8.0.1");
+    json_decref(reply);
+    unsetenv("WHET_FAKE_VERSION");
+    whet_worker_free(w);
+}
+
+static void test_run_and_query(void **state)
+{
+    json_t *reply = NULL;
+    whet_shared mem;
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    (void)state;
+    assert_ok(whet_shared_create(&mem, "test", 2 * 8 * sizeof(float)));
+    for (int i = 0; i < 16; i++) ((float *)mem.data)[i] = (float)i;
+    whet_worker_options_init(&opt);
+    opt.inputs_fd = mem.fd;
+    assert_ok(whet_worker_start(&w, &opt));
+    assert_ok(whet_worker_call(w, load_request("good"), 20, &reply));
+    json_decref(reply);
+    assert_status(whet_worker_call(w, json_pack("{ss, si, s[i]}", "do", "feed", "count", 2, "bytes", 16), 20, NULL), WHET_ESHAPE);
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, s[i]}", "do", "feed", "count", 2, "bytes", 32), 20, NULL));
+    assert_ok(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", 1), 20, &reply));
+    const json_t *o = json_array_get(json_object_get(reply, "outputs"), 0);
+    const float *y = whet_worker_results(w, (uint64_t)json_integer_value(json_object_get(o, "offset")), 32);
+    assert_non_null(y);
+    for (int i = 0; i < 8; i++) assert_true(y[i] == 2 * (float)(8 + i) + 1);
+    json_decref(reply);
+    assert_ok(whet_worker_call(w, json_pack("{ss, ss}", "do", "query", "key", "threads"), 20, &reply));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(reply, "json"), "intra_op")), 3);
+    json_decref(reply);
+    assert_status(whet_worker_call(w, json_pack("{ss, ss}", "do", "query", "key", "profile"), 20, NULL), WHET_EUNSUPPORTED);
+    /* a block: counts, times, threads; stopped and continued in between */
+    whet_worker_pause(w);
+    whet_worker_continue(w);
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, si, si, si, si}", "do", "block", "runs", 30, "ns", 1000, "warm", 1, "start", 1, "group", 3), 20, &reply));
+    assert_true(json_integer_value(json_object_get(reply, "count")) >= 10);
+    assert_true(json_number_value(json_object_get(reply, "probe")) > 0);
+    assert_true(json_array_size(json_object_get(reply, "threads_ns")) >= 1);
+    json_decref(reply);
+    assert_status(whet_worker_call(w, json_pack("{ss}", "do", "nonsense"), 20, NULL), WHET_EINVAL);
+    whet_worker_free(w);
+    whet_shared_free(&mem);
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    whet_worker *w = start();
+    assert_status(whet_worker_call(w, load_request("abort"), 20, NULL), WHET_ERUNTIME);
+    assert_contains(whet_error_message(), "crash: signal 6");
+    assert_contains(whet_error_message(), "assertion failed");
+    assert_true(whet_worker_dead(w));
+    assert_status(whet_worker_call(w, json_pack("{ss}", "do", "hello"), 20, NULL), WHET_ERUNTIME); /* still says why */
+    assert_contains(whet_error_message(), "crash");
+    whet_worker_free(w);
+}
+
+static void test_failures(void **state)
+{
+    whet_shared mem;
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    (void)state;
+    assert_ok(whet_shared_create(&mem, "test", 32));
+    whet_worker_options_init(&opt);
+    opt.inputs_fd = mem.fd;
+    assert_ok(whet_worker_start(&w, &opt));
+    assert_status(whet_worker_call(w, load_request("error"), 20, NULL), WHET_EUNSUPPORTED);
+    assert_contains(whet_error_message(), "operator 'Fake'");
+    assert_ok(whet_worker_call(w, load_request("silent"), 20, NULL));
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, s[i]}", "do", "feed", "count", 1, "bytes", 32), 20, NULL));
+    assert_status(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", 0), 20, NULL), WHET_ERUNTIME);
+    assert_contains(whet_error_message(), "without saying why");
+    assert_ok(whet_worker_call(w, load_request("hang"), 20, NULL));
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, s[i]}", "do", "feed", "count", 1, "bytes", 32), 20, NULL));
+    assert_status(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", 0), 0.3, NULL), WHET_ERUNTIME);
+    assert_contains(whet_error_message(), "time: no answer");
+    assert_true(whet_worker_dead(w));
+    whet_worker_free(w);
+    whet_shared_free(&mem);
+}
+
+static void test_no_program(void **state)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    (void)state;
+    whet_worker_options_init(&opt);
+    opt.program = "/nonexistent/whet";
+    assert_status(whet_worker_start(&w, &opt), WHET_ERUNTIME);
+    assert_null(w);
+    assert_contains(whet_error_message(), "cannot be executed");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
+    setenv("WHET_PLUGINS", FAKE_PLUGINS, 1);
+    scratch = support_tmpdir();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_registry),      cmocka_unit_test(test_versions), cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_run_and_query), cmocka_unit_test(test_crash),    cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_program),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    support_rmtree(scratch);
+    return failed;
+}
