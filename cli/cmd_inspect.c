@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `whet inspect`. */
+#include "base/mem.h"
+#include "cmd.h"
+#include "whet/model.h"
+
+struct args {
+    const char *isa;
+    int64_t batch, threads;
+    int nodes, kernels;
+};
+
+static const opt opts[] = {
+    {"nodes", 0, OPT_FLAG, NULL, "list the nodes with their output's type and shape", offsetof(struct args, nodes)},
+    {"kernels", 0, OPT_FLAG, NULL, "list the kernel of each node, and why better ones were refused", offsetof(struct args, kernels)},
+    {"batch", 0, OPT_INT, "N", "size of free dimensions for memory and kernels (1)", offsetof(struct args, batch)},
+    {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (the machine's)", offsetof(struct args, isa)},
+    {"threads", 't', OPT_INT, "N", "compute threads (all)", offsetof(struct args, threads)},
+    OPT_END};
+
+static int run(cli *c, void *args, int argc, char **argv)
+{
+    const struct args *a = args;
+    whet_model_inspect_options o;
+    whet_model *m = NULL;
+    whet_result *r = NULL;
+    if (argc != 2) return cli_usage(c, "inspect", "name one model file");
+    if (a->batch < 0 || a->batch > 65536 || a->threads < 0 || a->threads > 1024)
+        return cli_usage(c, "inspect", "--batch or --threads is out of range");
+    whet_model_inspect_options_init(&o);
+    o.nodes = a->nodes;
+    o.kernels = a->kernels;
+    o.batch = (int)a->batch;
+    o.isa = a->isa;
+    o.threads = (int)a->threads;
+    whet_status status = whet_model_open(&m, argv[1]);
+    if (status == WHET_OK) status = whet_model_inspect(m, &o, &r);
+    whet_model_close(m);
+    return cli_finish(c, status, r);
+}
+
+const cmd cmd_inspect = {
+    .name = "inspect",
+    .summary = "what a model file is: graph, parameters, MACs, memory, contract",
+    .usage = "MODEL [--nodes] [--kernels]",
+    .details = "Memory is what the native engine plans: constants, variables, and the arena that all activations and\n"
+               "workspaces of one run share. Nothing is run.",
+    .examples = "  $ whet inspect model.onnx\n"
+                "  $ whet inspect model.onnx --kernels --batch 8\n"
+                "  $ whet inspect model.onnx --json | jq .macs\n",
+    .opts = opts,
+    .args_size = sizeof(struct args),
+    .run = run,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Model files: looking into them, converting them, running them on raw tensors. */
+#ifndef WHET_MODEL_H
+#define WHET_MODEL_H
+
+#include <stddef.h>
+
+#include "whet/result.h"
+#include "whet/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct whet_model whet_model;
+
+/* Reads and verifies a model file (ONNX). On failure *out is NULL; the error names file and node or byte offset. */
+whet_status whet_model_open(whet_model **out, const char *path);
+void whet_model_close(whet_model *m); /* accepts NULL */
+
+typedef struct whet_model_inspect_options {
+    size_t size;        /* sizeof(whet_model_inspect_options) */
+    int nodes;          /* list the nodes */
+    int kernels;        /* bind the model and list each node's kernel, with why better ones were refused */
+    int batch;          /* size of free dimensions for plan, MACs and kernels; 0: 1 */
+    const char *isa;    /* highest instruction set level ("ref", "avx2", ...); NULL: the machine's */
+    int threads;        /* 0: all that may be used */
+} whet_model_inspect_options;
+void whet_model_inspect_options_init(whet_model_inspect_options *o);
+/* Inputs, outputs, operators, parameters, MACs, memory by region, contract, metadata. Kind "inspect". opt may be NULL. */
+whet_status whet_model_inspect(const whet_model *m, const whet_model_inspect_options *opt, whet_result **out);
+
+typedef struct whet_convert_options {
+    size_t size;        /* sizeof(whet_convert_options) */
+    const char *format; /* NULL: by the extension of the output */
+    int opset;          /* of ONNX, 13 to 21; 0: 17 */
+    int deploy;         /* fold batch normalisation and constants: smaller and faster, no longer trainable */
+} whet_convert_options;
+void whet_convert_options_init(whet_convert_options *o);
+/* Writes the model, atomically; the format by the extension. */
+whet_status whet_model_save(const whet_model *m, const char *path, const whet_convert_options *opt);
+/* Reads `from`, writes `to`, reads it again. The result (kind "convert") says what became of the nodes. opt may be NULL. */
+whet_status whet_convert(whet_result **out, const char *from, const char *to, const whet_convert_options *opt);
+
+typedef struct whet_run_options {
+    size_t size;            /* sizeof(whet_run_options) */
+    const char *runtime;    /* NULL: "native" */
+    int threads;            /* 0: all that may be used */
+} whet_run_options;
+void whet_run_options_init(whet_run_options *o);
+/* Runs the model on raw tensors: inputs[i] is the .npy of input i, with exactly its type; outputs[i] gets output i. Fewer
+ * outputs than the model has are allowed. Kind "run". opt may be NULL. */
+whet_status whet_run_npy(whet_result **out, const char *model, int n_inputs, const char *const *inputs, int n_outputs,
+                         const char *const *outputs, const whet_run_options *opt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
