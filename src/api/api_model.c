@@ -20,19 +20,22 @@ void whet_model_close(whet_model *m)
     whet_free(m);
 }
 
-whet_status whet_model_open(whet_model **out, const char *path)
+static whet_status open_model(whet_model **out, const char *path, bool keep_training)
 {
     const whet_model_format *f = NULL;
+    whet_format_options o;
     whet_model *m = NULL;
     *out = NULL;
     if (!path || !*path) return WHET_FAIL(WHET_EINVAL, "no model file is named");
+    whet_format_options_init(&o);
+    o.keep_training = keep_training;
     WHET_TRY(whet_format_of_file(path, &f));
     m = whet_calloc(1, sizeof(*m));
     if (!m) return WHET_ENOMEM;
     m->format = f->name;
     m->format_title = f->title;
     m->path = whet_strdup(path);
-    whet_status status = m->path ? whet_format_read(&m->g, path, NULL) : WHET_ENOMEM;
+    whet_status status = m->path ? whet_format_read(&m->g, path, &o) : WHET_ENOMEM;
     if (status != WHET_OK) {
         whet_model_close(m);
         return status;
@@ -40,6 +43,8 @@ whet_status whet_model_open(whet_model **out, const char *path)
     *out = m;
     return WHET_OK;
 }
+
+whet_status whet_model_open(whet_model **out, const char *path) { return open_model(out, path, true); }
 
 static whet_convert_options settle(const whet_convert_options *opt)
 {
@@ -161,7 +166,7 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
     *out = NULL;
     whet_strbuf_init(&passes);
     if (!to || !*to) return WHET_FAIL(WHET_EINVAL, "no output file is named");
-    WHET_GOTO(whet_model_open(&a, from));
+    WHET_GOTO(open_model(&a, from, !o.deploy)); /* a deployed file runs in inference mode */
     WHET_GOTO(save(a->g, to, &o, &passes));
     WHET_GOTO(whet_model_open(&b, to));
     lines = whet_strbuf_take(&passes);

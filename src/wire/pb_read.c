@@ -275,6 +275,7 @@ whet_status whet_pb_decode(const whet_pb_message *m, const void *data, size_t si
 
 bool whet_utf8_valid(const void *s, size_t n)
 {
+    if (n == 0) return true; /* s may be NULL */
     const uint8_t *p = s, *end = p + n;
     while (p < end) {
         uint8_t c = *p++;
