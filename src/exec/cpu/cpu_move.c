@@ -243,6 +243,7 @@ static whet_status slice_geometry(whet_cpu_node *k, int first, const whet_cpu_ar
     for (int i = 0; i < n; i++) {
         int64_t axis = na >= 0 ? axes[i] : i;
         if (axis < 0) axis += whole->shape.rank;
+        if (axis < 0 || axis >= whole->shape.rank) return whet_cpu_refuse(k, "axis %lld is outside of the rank", (long long)axis);
         const int64_t size = whole->shape.dims[axis], step = nt >= 0 ? steps[i] : 1;
         int64_t start = starts[i] < 0 ? starts[i] + size : starts[i];
         start = WHET_MAX(WHET_MIN(start, step < 0 ? size - 1 : size), 0);
@@ -342,6 +343,7 @@ static whet_status pad_amounts(whet_cpu_node *k, int64_t *before, int64_t *after
     for (int i = 0; i < n / 2; i++) {
         int64_t a = na >= 0 ? axes[i] : i;
         if (a < 0) a += rank;
+        if (a < 0 || a >= rank) return whet_cpu_refuse(k, "axis %lld is outside of rank %d", (long long)a, rank);
         before[a] = pads[i];
         after[a] = pads[n / 2 + i];
     }

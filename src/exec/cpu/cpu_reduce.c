@@ -74,6 +74,7 @@ static whet_status reduce_create(whet_cpu_node *k)
         n = k->in[1].numel;
         for (int64_t i = 0; i < n; i++) {
             const int64_t a = whet_tensor_get_s64(&axes, i);
+            if (a < -rank || a >= rank) return whet_cpu_refuse(k, "axis %lld is outside of rank %d", (long long)a, rank);
             marked[a < 0 ? a + rank : a] = true;
         }
     }
