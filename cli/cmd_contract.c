@@ -64,9 +64,10 @@ const cmd cmd_contract = {
     .name = "contract",
     .summary = "show, set or find how a model wants its pictures",
     .usage = "show MODEL | set MODEL [fields] [-o FILE] | find MODEL --data SET",
-    .details = "The preprocessing contract says how a picture becomes the network's input. It is part of the model file\n"
-               "and is executed by one piece of code for training, evaluation, benchmark and run. `find` tries the usual\n"
-               "ones on labelled validation (else training) pictures and lists the accuracy of each.",
+    .details = "The preprocessing contract says how a picture becomes the network's input. It\n"
+               "is part of the model file and is executed by one piece of code for training,\n"
+               "evaluation, benchmark and run. `find` tries the usual ones on labelled\n"
+               "validation (else training) pictures and lists the accuracy of each.",
     .examples = "  $ whet contract find model.onnx --data cifar10\n"
                 "  $ whet contract set model.onnx --contract pm1 --size 32 -o with-contract.onnx\n"
                 "  $ whet contract show with-contract.onnx\n",

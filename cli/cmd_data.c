@@ -57,10 +57,11 @@ const cmd cmd_data = {
     .name = "data",
     .summary = "get, summarise and split data sets",
     .usage = "get NAME | info SET | split SET -o DIR",
-    .details = "NAME is mnist, cifar10 or digits (drawn by a built-in generator, no files needed; digits:6000,1000 for\n"
-               "fewer). SET is such a name, or the path of a folder of pictures (train/<class>/..., <class>/... or\n"
-               "pictures alone), of IDX files, of CIFAR-10's .bin files, or of an archive of pictures.\n"
-               "`info` lists counts, imbalance, sizes, mean and deviation, exact duplicates and broken files.",
+    .details = "NAME is mnist, cifar10 or digits (drawn by a built-in generator, no files needed;\n"
+               "digits:6000,1000 for fewer). SET is such a name, or the path of a folder of\n"
+               "pictures (train/<class>/..., <class>/... or pictures alone), of IDX files, of\n"
+               "CIFAR-10's .bin files, or of an archive of pictures. `info` lists counts,\n"
+               "imbalance, sizes, mean and deviation, exact duplicates and broken files.",
     .examples = "  $ whet data get mnist\n"
                 "  $ whet data get digits --images pictures --limit 2000\n"
                 "  $ whet data info pictures\n"

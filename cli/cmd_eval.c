@@ -64,9 +64,10 @@ const cmd cmd_eval = {
     .name = "eval",
     .summary = "accuracy of a model on labelled pictures",
     .usage = "MODEL --data SET [--contract NAME] [--runtime NAME]",
-    .details = "Prints top-1, top-5, macro F1 (95 % intervals: Wilson, bootstrap) and precision, recall and F1 of each\n"
-               "class; the confusion matrix stands in --json. A model without a preprocessing contract gets the one that\n"
-               "fits best on validation pictures, and the choice is printed.",
+    .details = "Prints top-1, top-5, macro F1 (95 % intervals: Wilson, bootstrap) and precision,\n"
+               "recall and F1 of each class; the confusion matrix stands in --json. A model\n"
+               "without a preprocessing contract gets the one that fits best on validation\n"
+               "pictures, and the choice is printed.",
     .examples = "  $ whet eval model.onnx --data mnist\n"
                 "  $ whet eval model.onnx --data photos --contract imagenet --size 224 --crop 0.875\n"
                 "  $ whet eval model.onnx --data cifar10 --runtime ort --json=result.json\n",

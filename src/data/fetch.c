@@ -156,7 +156,7 @@ static whet_status from_files(const struct known *k, const char *from, const cha
     whet_status status = WHET_OK;
 
     if (!file) return WHET_ENOMEM;
-    if (!whet_file_exists(file) && k->unpacked) file[strlen(file) - 3] = 0; /* without .gz */
+    if (whet_dir_exists(from) && !whet_file_exists(file) && k->unpacked) file[strlen(file) - 3] = 0; /* without .gz */
     WHET_GOTO(whet_file_read(&data, &size, file, MAX_DOWNLOAD));
     WHET_GOTO(check_sum(k, data, size, file));
     status = whet_file_write(path, data, size);

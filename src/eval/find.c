@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding the contract: every candidate is scored on the same pictures, so that differences are paired; whether a
- * runner-up may be as good as the best is judged by McNemar's test (1947) without continuity correction. */
+ * runner-up may be as good as the best is judged by McNemar's test (1947) without continuity correction. Of equals the
+ * plainer one, which stands first in the table, is named. */
 #include "eval/find.h"
 
 #include <stdlib.h>
@@ -61,13 +62,13 @@ static whet_status prepare(whet_candidate *c, const struct entry *e, const whet_
     return WHET_OK;
 }
 
-struct trial { whet_candidate c; whet_scores *s; };
+struct trial { whet_candidate c; whet_scores *s; int place; };
 
 static int compare_trials(const void *a, const void *b)
 {
     double x = whet_scores_top1(((const struct trial *)a)->s), y = whet_scores_top1(((const struct trial *)b)->s);
 
-    return x < y ? 1 : x > y ? -1 : strcmp(((const struct trial *)a)->c.name, ((const struct trial *)b)->c.name);
+    return x < y ? 1 : x > y ? -1 : ((const struct trial *)a)->place - ((const struct trial *)b)->place;
 }
 
 static whet_status judge(struct trial *t, int n, whet_findings *out)
@@ -106,6 +107,7 @@ whet_status whet_contract_find(whet_findings *out, whet_dataset *d, const whet_p
     for (size_t i = 0; i < WHET_COUNT(table); i++) {
         if (p->channels == 1 && !table[i].gray) continue;
         WHET_GOTO(prepare(&t[n].c, &table[i], opt->base, p->channels));
+        t[n].place = n;
         eo.contract = &t[n].c.contract;
         if (opt->progress) opt->progress(opt->progress_arg, "try contracts", (double)i, WHET_COUNT(table), "contracts", t[n].c.name);
         status = whet_evaluate(&t[n].s, d, p, &eo);
