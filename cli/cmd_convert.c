@@ -35,8 +35,8 @@ const cmd cmd_convert = {
     .name = "convert",
     .summary = "write a model in another form, with a report of what changed",
     .usage = "MODEL -o FILE [--opset N] [--deploy]",
-    .details = "Metadata and preprocessing contract go along. An operator that the target has not is named with the\n"
-               "opset that has it, and nothing is written.",
+    .details = "Metadata and preprocessing contract go along. An operator that the target has\n"
+               "not is named with the opset that has it, and nothing is written.",
     .examples = "  $ whet convert model.onnx -o model13.onnx --opset 13\n"
                 "  $ whet convert trained.onnx -o deploy.onnx --deploy\n",
     .opts = opts,

@@ -43,8 +43,8 @@ const cmd cmd_inspect = {
     .name = "inspect",
     .summary = "what a model file is: graph, parameters, MACs, memory, contract",
     .usage = "MODEL [--nodes] [--kernels]",
-    .details = "Memory is what the native engine plans: constants, variables, and the arena that all activations and\n"
-               "workspaces of one run share. Nothing is run.",
+    .details = "Memory is what the native engine plans: constants, variables, and the arena\n"
+               "that all activations and workspaces of one run share. Nothing is run.",
     .examples = "  $ whet inspect model.onnx\n"
                 "  $ whet inspect model.onnx --kernels --batch 8\n"
                 "  $ whet inspect model.onnx --json | jq .macs\n",

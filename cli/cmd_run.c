@@ -40,8 +40,9 @@ const cmd cmd_run = {
     .name = "run",
     .summary = "run a model on raw tensors",
     .usage = "MODEL X.npy ... -o Y.npy [--runtime NAME]",
-    .details = "Reads one NumPy array for each input, runs the model and writes its outputs as NumPy arrays; nothing else\n"
-               "is done to the values. Types and shapes must be the model's.",
+    .details = "Reads one NumPy array for each input, runs the model and writes its outputs as\n"
+               "NumPy arrays; nothing else is done to the values. Types and shapes must be the\n"
+               "model's.",
     .examples = "  $ whet run model.onnx x.npy -o y.npy\n"
                 "  $ whet run model.onnx x.npy -o y.npy --runtime ort\n",
     .opts = opts,
