@@ -8,7 +8,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "data/fetch.h"
-#include "data/summary.h"
+#include "data/data_summary.h"
 
 void whet_data_options_init(whet_data_options *o)
 {

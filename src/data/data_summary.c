@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Summary of a set: one pass over the pictures gives sizes, mean and standard deviation per channel (of the training
  * split), broken files, and a hash of the pixels, whose equal values are exact duplicates. */
-#include "data/summary.h"
+#include "data/data_summary.h"
 
 #include <math.h>
 #include <stdlib.h>
