@@ -244,7 +244,7 @@ void report_row_name(const json_t *doc, const json_t *row, bool with_model, char
     }
 }
 
-const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "peak MB", "verdict"};
+const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "MB", "verdict"};
 const char whet_report_brief_align[] = "llrlrrrl";
 
 json_t *whet_report_brief(const json_t *doc)
@@ -260,6 +260,7 @@ json_t *whet_report_brief(const json_t *doc)
             for (int j = 0; j < report_column_count(); j++)
                 if (strcmp(columns[j].id, ids[k]) == 0) report_cell(&columns[j], row, buf, sizeof buf, NULL);
             if (k == 1) report_row_name(doc, row, false, buf, sizeof buf);
+            if (k == 3 && strncmp(buf, "equal", 5) == 0) snprintf(buf, sizeof buf, "equal"); // how nearly stands in the report
             if (k == 6) buf[strcspn(buf, " ")] = '\0'; // without the share of the model
             if (k == 7 && !report_row_ok(row)) snprintf(buf, sizeof buf, "%s", report_str(row, "status"));
             json_array_append_new(out, json_string(buf));

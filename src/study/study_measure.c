@@ -249,15 +249,20 @@ static void take_rows(study_run *r, study_cell *const *set, int n, const json_t 
     }
 }
 
+static double bench_seconds(const study_run *r, const study_cell *c)
+{
+    double seconds = json_number_value(json_object_get(c->set, "bench.min_time"));
+    if (seconds <= 0) seconds = strcmp(r->o.mode, "quick") == 0 ? 1 : strcmp(r->o.mode, "publish") == 0 ? 60 : 5;
+    return seconds * 1.6 + 8; // warm-up, loading, the memory run and the parity gate
+}
+
 static whet_status bench_set(study_run *r, study_cell *const *set, int n)
 {
     const study_cell *c = set[0];
     json_t *job = bench_job(r, set, n), *outputs = NULL;
     char label[300];
-    double seconds = json_number_value(json_object_get(c->set, "bench.min_time"));
-    if (seconds <= 0) seconds = strcmp(r->o.mode, "quick") == 0 ? 1 : strcmp(r->o.mode, "publish") == 0 ? 60 : 5;
     snprintf(label, sizeof label, "%s, %d row%s", json_string_value(json_object_get(c->model, "label")), n, n == 1 ? "" : "s");
-    whet_status status = study_step(r, &study_bench_step, label, job, n * (seconds * 1.6 + 8), 1e5 * n, &outputs);
+    whet_status status = study_step(r, &study_bench_step, label, job, n * bench_seconds(r, c), 1e5 * n, &outputs);
     if (status == WHET_OK && outputs != NULL) take_rows(r, set, n, json_object_get(outputs, "bench"));
     if (status != WHET_OK && status != WHET_ECANCELLED && status != WHET_ENOMEM) {
         for (int i = 0; i < n; i++) study_row_fail(set[i], "runtime failed", whet_error_message());
@@ -397,7 +402,13 @@ whet_status study_eval(study_run *r, study_cell *c)
         json_object_set_new(c->row, "accuracy_na", json_string(why));
         return WHET_OK;
     }
-    if (c->failed || c->unknown) return WHET_OK;
+    if (c->failed) return WHET_OK;
+    if (c->unknown && c->model == NULL) {
+        snprintf(label, sizeof label, "%s on %s", whet_study_text(c->set, "model"), whet_study_text(c->set, "runtime"));
+        if (whet_study_flag(c->set, "bench.enabled")) study_plan(r, "bench", label, bench_seconds(r, c));
+        study_plan(r, "eval", label, whet_dataset_count(c->data->set, WHET_SPLIT_TEST) / 3000.0 + 0.5);
+        return WHET_OK;
+    }
     snprintf(label, sizeof label, "%s on %s", json_string_value(json_object_get(c->model, "label")), whet_study_text(c->set, "runtime"));
     job = json_pack("{s:O, s:s, s:O?, s:s, s:i, s:O?, s:s, s:b, s:I, s:o, s:i, s:i, s:s}", "sha256", json_object_get(c->model, "sha256"), "runtime",
                     whet_study_text(c->set, "runtime"), "version", json_object_get(runtime_of(r, c), "version"), "optimisation",

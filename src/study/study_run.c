@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/threads.h"
 #include "study/study_run.h"
 
 void whet_study_options_init(whet_study_options *o)
@@ -51,9 +52,10 @@ static json_t *new_row(const study_run *r, const json_t *cell, int i)
     snprintf(id, sizeof id, "r%d", i);
     json_array_foreach(r->axes, k, axis) json_object_set(axes, json_string_value(axis), json_object_get(cell, json_string_value(axis)));
     if (json_object_get(axes, "seed") == NULL) json_object_set(axes, "seed", json_object_get(cell, "seed"));
-    return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:o}", "id", id, "model", whet_path_base(whet_study_text(cell, "model")), "runtime",
+    int threads = (int)whet_study_number(cell, "threads"); // what 0 stands for, as the measured rows say it
+    return json_pack("{s:s, s:s, s:O, s:O, s:O, s:i, s:s, s:s, s:s, s:o}", "id", id, "model", whet_path_base(whet_study_text(cell, "model")), "runtime",
                      json_object_get(cell, "runtime"), "precision", json_object_get(cell, "precision"), "batch", json_object_get(cell, "batch"),
-                     "threads", json_object_get(cell, "threads"), "mode", r->o.mode, "status", "ok", "reason", "", "axes", axes);
+                     "threads", threads > 0 ? threads : whet_cpu_count(), "mode", r->o.mode, "status", "ok", "reason", "", "axes", axes);
 }
 
 static whet_status begin(study_run *r)

@@ -61,6 +61,8 @@ struct study_run {
  * are what it would take, for the plan. */
 whet_status study_step(study_run *r, const study_step_kind *kind, const char *label, json_t *job, double seconds, double bytes,
                        json_t **outputs);
+/* Dry run: a step whose key cannot be known yet. */
+void study_plan(study_run *r, const char *name, const char *label, double seconds);
 /* {"path": relative to out, "sha256", "bytes"} of a file that a step made. */
 whet_status study_file(const study_run *r, const char *path, json_t **out);
 /* out/rel as a heap string. */

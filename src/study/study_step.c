@@ -92,6 +92,38 @@ static whet_status do_step(study_run *r, const study_step_kind *kind, const char
     return status;
 }
 
+// Rows share steps: one that this run has met already is neither done nor told twice, nor tried again if it failed.
+static const json_t *in_this_run(const study_run *r, const char *key)
+{
+    const json_t *s = NULL;
+    size_t i = 0;
+    json_array_foreach(r->steps, i, s)
+    {
+        const char *k = json_string_value(json_object_get(s, "key"));
+        if (k != NULL && strcmp(k, key) == 0) return s;
+    }
+    return NULL;
+}
+
+static whet_status again(const study_run *r, const json_t *step, const char *key, json_t **outputs)
+{
+    whet_store_step before = {.outputs = NULL};
+    const char *state = json_string_value(json_object_get(step, "state"));
+    bool found = false;
+    if (strcmp(state, "to do") == 0) return WHET_OK;
+    if (strcmp(state, "failed") == 0) return WHET_FAIL(WHET_ERUNTIME, "%s", json_string_value(json_object_get(step, "reason")));
+    WHET_TRY(whet_store_get_step(r->store, key, &before, &found));
+    *outputs = before.outputs;
+    return found ? WHET_OK : WHET_FAIL(WHET_EIO, "the step '%s' has vanished from the study's store", key);
+}
+
+void study_plan(study_run *r, const char *name, const char *label, double seconds)
+{
+    r->todo_seconds += seconds;
+    json_array_append_new(r->steps, json_pack("{s:s, s:s, s:s, s:f, s:s, s:s}", "name", name, "label", label, "state", "to do", "seconds", seconds,
+                                              "key", "", "reason", "its input is still to be made"));
+}
+
 whet_status study_step(study_run *r, const study_step_kind *kind, const char *label, json_t *job, double seconds, double bytes,
                        json_t **outputs)
 {
@@ -101,6 +133,8 @@ whet_status study_step(study_run *r, const study_step_kind *kind, const char *la
     *outputs = NULL;
     if (job == NULL) return WHET_FAIL(WHET_EINVAL, "a name of the study is not UTF-8, or memory has run out");
     WHET_TRY(make_key(kind, job, key));
+    const json_t *earlier = in_this_run(r, key);
+    if (earlier != NULL) return again(r, earlier, key, outputs);
     if (r->store != NULL) WHET_TRY(whet_store_get_step(r->store, key, &before, &found));
     if (found && strcmp(before.status, "ok") == 0 && files_intact(r, before.outputs)) {
         r->reused++;
