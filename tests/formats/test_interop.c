@@ -9,6 +9,7 @@
 #include "formats/npy/npy_tensor.h"
 #include "formats/onnx/onnx.h"
 #include "passes/lower.h"
+#include "passes/passes.h"
 
 static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext"};
 static const char *const kinds[] = {"legacy", "dynamo"};
@@ -41,7 +42,10 @@ static void run(const whet_graph *g, const whet_tensor *x, const mode *m, whet_t
     o.providers = m->providers;
     assert_ok(whet_graph_clone(&copy, g));
     if (m->optimise) {
-        assert_ok(whet_pass_fuse(copy));
+        whet_pass_options po;
+        whet_pass_options_init(&po);
+        po.freeze = true;
+        assert_ok(whet_passes_run(copy, &po, NULL));
         o.lower = whet_passes_lower;
     }
     assert_ok(whet_exec_create(&e, copy, &o));
