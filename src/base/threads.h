@@ -23,7 +23,7 @@ typedef void (*whet_parallel_fn)(void *arg, int chunk, int worker);
 void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg);
 
 /* For libraries that share the threads' run time (oneDNN over OpenMP): what they do from now on, called by this thread,
- * takes as many threads as the team has. Does nothing in the pool build. */
+ * takes as many threads as the team has. Does nothing where there is no such library. */
 void whet_team_use(const whet_team *team);
 
 /* CPUs usable by this process: affinity mask, cgroup quota (rounded up) and physical cores, whichever is least. */

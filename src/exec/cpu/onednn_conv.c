@@ -219,6 +219,7 @@ static void wgrad_chunk(void *arg, int chunk, int worker)
     const dnn_exec *x = &s->conv[chunk];
     const whet_conv2d_geom *g = &s->g;
     float *ws = k->workspace;
+    whet_team_use(NULL);
     whet_dnn_point(x, 0, (const float *)k->in[1].data + chunk * s->per_part * g->h * g->w * g->ic);
     whet_dnn_point(x, 1, ws + s->weights_ws + (size_t)chunk * (s->weights_size / sizeof(float)));
     whet_dnn_point(x, 2, (const float *)k->in[0].data + chunk * s->per_part * g->oh * g->ow * g->oc);
