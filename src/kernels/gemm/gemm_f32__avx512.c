@@ -12,7 +12,7 @@
 #define MIN _mm512_min_ps
 #define MAX _mm512_max_ps
 #define MASK __mmask16
-#define MASK_OF(live) ((live) >= 16 ? (__mmask16)0xffff : (live) <= 0 ? (__mmask16)0 : (__mmask16)((1u << (live)) - 1u))
+#define MASK_OF(live) ((__mmask16)((live) >= 16 ? 0xffffu : (live) <= 0 ? 0u : (1u << (live)) - 1u))
 #define MLOAD(m, p) _mm512_maskz_loadu_ps(m, p)
 #define MSTORE(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 #define NARROW 1
