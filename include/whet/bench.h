@@ -40,7 +40,7 @@ void whet_bench_options_init(whet_bench_options *o);
 
 /* Size, load, first inference, latency, throughput, memory and parity of every model on every runtime, each with its
  * uncertainty and verdict. Kind "bench"; see docs/result-format.md. What fails is a row with a reason; the gate is 1 if a
- * row failed its parity gate. Errors: a missing file, wrong options. */
+ * row failed its parity gate, broke down or is worse than the baseline, or if nothing ran. Errors: a missing file, wrong options. */
 whet_status whet_bench(whet_result **out, int n_models, const char *const *models, const whet_bench_options *opt);
 
 #ifdef __cplusplus

@@ -195,12 +195,18 @@ static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
     return WHET_OK;
 }
 
-/* 1 if a row failed its parity gate or is worse than the baseline. */
+/* 1 if a row failed its parity gate, broke down or is worse than the baseline, or if nothing ran. A runtime that is not
+ * there, or cannot do the model, is a row with a reason and no failure. */
 static int gate_of(const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *base = json_object_get(doc, "baseline");
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        if (strcmp(text_of(json_array_get(rows, i), "status"), "parity failed") == 0) return 1;
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const char *status = text_of(json_array_get(rows, i), "status");
+        if (strcmp(status, "parity failed") == 0 || strncmp(status, "runtime failed", 14) == 0) return 1;
+        any |= strcmp(status, "ok") == 0;
+    }
+    if (!any) return 1;
     for (size_t i = 0; i < json_array_size(base); i++)
         if (strcmp(text_of(json_array_get(base, i), "verdict"), "worse") == 0) return 1;
     return 0;

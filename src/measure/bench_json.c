@@ -151,14 +151,14 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
 }
 
 /* --- rows */
-static json_t *sample_list(const whet_bench_row *r)
+static json_t *sample_list(const whet_bench_row *r, double best)
 {
     json_t *list = json_array();
     for (int i = 0; i < r->n_blocks; i++) {
         const whet_bench_block *k = &r->blocks[i];
         json_t *ns = json_array();
         for (size_t j = 0; j < k->n; j++) json_array_append_new(ns, json_integer((json_int_t)llround(k->ms[j] * 1e6)));
-        json_array_append_new(list, json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", k->probe, "slow", k->slow,
+        json_array_append_new(list, json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", best > 0 ? k->probe / best : 0, "slow", k->slow,
                                               "runs_per_sample", k->runs_per_sample, "ns", ns));
     }
     return list;
@@ -266,7 +266,7 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     json_object_set_new(o, "verdict_reasons", json_array());
     if (shown) WHET_GOTO(judge(b, r, o));
     json_object_set_new(o, "notes", json_incref(r->notes));
-    json_object_set_new(o, "samples", sample_list(r));
+    json_object_set_new(o, "samples", sample_list(r, b->best_probe));
     *out = o;
     o = NULL;
 done:

@@ -21,6 +21,7 @@ typedef struct job {
     outputs a, b;
     json_t *doc;
     whet_facts facts;
+    int batch; /* that of the other file where it is fixed */
 } job;
 
 static whet_status read_npy(const char *path, whet_tensor *t)
@@ -47,7 +48,7 @@ static whet_status read_npy(const char *path, whet_tensor *t)
 
 static json_t *load_request(const job *j, const whet_verify_side *side)
 {
-    json_t *q = whet_bench_load_request(side->runtime, side->model, whet_cpu_count(), side->optimisation, 1, j->s->sizes);
+    json_t *q = whet_bench_load_request(side->runtime, side->model, whet_cpu_count(), side->optimisation, j->batch, j->s->sizes);
     if (j->s->n_inputs == 0 || q == NULL) return q;
     json_t *shapes = json_array();
     for (int i = 0; i < j->s->n_inputs; i++) {
@@ -84,7 +85,18 @@ static whet_status make_samples(job *j)
     whet_worker_options_init(&opt);
     opt.program = s->program;
     whet_status status = whet_worker_start(&w, &opt);
+    if (status == WHET_OK && s->b.model != NULL && strcmp(s->a.model, s->b.model) != 0 && strcmp(s->a.runtime, s->b.runtime) == 0) {
+        status = whet_worker_call(w, load_request(j, &s->b), SECONDS, &loaded);
+        const json_t *dims = json_object_get(json_array_get(json_object_get(loaded, "inputs"), 0), "dims");
+        j->batch = WHET_MAX((int)json_integer_value(json_array_get(dims, 0)), 1);
+        json_decref(loaded);
+        loaded = NULL;
+    }
     if (status == WHET_OK) status = whet_worker_call(w, load_request(j, &s->a), SECONDS, &loaded);
+    if (status == WHET_OK && s->b.model != NULL) { /* fixed here, perhaps free in the other */
+        const json_t *dims = json_object_get(json_array_get(json_object_get(loaded, "inputs"), 0), "dims");
+        j->batch = WHET_MAX((int)json_integer_value(json_array_get(dims, 0)), 1);
+    }
     if (status == WHET_OK) status = whet_samples_make(&j->samples, json_object_get(loaded, "inputs"), &so);
     json_decref(loaded);
     whet_worker_free(w);
@@ -212,6 +224,7 @@ whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec
     if (j == NULL) return WHET_ENOMEM;
     j->s = spec;
     j->doc = json_object();
+    j->batch = 1;
     whet_samples_init(&j->samples);
     const whet_status status = run(j, ok);
     if (status == WHET_OK) *out = json_incref(j->doc);
