@@ -68,7 +68,10 @@ void report_tiles(whet_strbuf *b, const json_t *doc)
     best = extreme_row(doc, "size_bytes", true);
     if (best != NULL) {
         bool params = isfinite(report_num(best, "params"));
+        bool macs = isfinite(report_num(best, "macs"));
         snprintf(more, sizeof more, "%s%s", params ? report_count(digits[1], sizeof digits[1], report_num(best, "params")) : report_str(best, "format"), params ? " parameters" : "");
+        size_t n = strlen(more);
+        if (macs) snprintf(more + n, sizeof more - n, ", %s MACs", report_count(digits[0], sizeof digits[0], report_num(best, "macs")));
         tile(b, "size", report_bytes(value, sizeof value, report_num(best, "size_bytes")), more);
     }
     if (judged > 0) {
@@ -176,6 +179,15 @@ static void remarks(whet_strbuf *b, const json_t *doc)
     if (open) whet_strbuf_puts(b, "</ul>\n");
 }
 
+// What is the same in every row and stands in the tiles need not widen the table.
+static bool in_page(const report_column *c, const json_t *doc)
+{
+    report_column strict = *c;
+    strict.core = false;
+    strict.varies = strcmp(c->id, "params") == 0 || strcmp(c->id, "macs") == 0;
+    return report_column_shown(strict.varies ? &strict : c, doc);
+}
+
 void report_results(whet_strbuf *b, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
@@ -183,7 +195,7 @@ void report_results(whet_strbuf *b, const json_t *doc)
     whet_strbuf_puts(b, "<div class='scroll' role='region' aria-label='Table of results' tabindex='0'><table id='rows'>\n<thead><tr>");
     for (int c = 0; c < report_column_count(); c++) {
         const report_column *col = report_column_at(c);
-        if (!report_column_shown(col, doc)) continue;
+        if (!in_page(col, doc)) continue;
         whet_strbuf_printf(b, "<th scope='col' class='%s' title='", is_number_column(col) ? "num" : "text");
         report_esc(b, col->help);
         whet_strbuf_printf(b, "'>%s</th>", col->title);
@@ -193,7 +205,7 @@ void report_results(whet_strbuf *b, const json_t *doc)
     {
         whet_strbuf_puts(b, "<tr>");
         for (int c = 0; c < report_column_count(); c++)
-            if (report_column_shown(report_column_at(c), doc)) result_cell(b, report_column_at(c), row, i);
+            if (in_page(report_column_at(c), doc)) result_cell(b, report_column_at(c), row, i);
         whet_strbuf_puts(b, "</tr>\n");
     }
     whet_strbuf_puts(b, "</tbody></table></div>\n");

@@ -176,13 +176,65 @@ static void template_is_a_study_at_its_defaults(void **state)
     whet_free(yaml);
 }
 
+// docs/study.md ends with the tables made from the table of keys, and its example is a study.
+static void manual_is_in_the_docs(void **state)
+{
+    (void)state;
+    char *manual = NULL;
+    uint8_t *page = NULL;
+    size_t size = 0;
+    assert_ok(whet_study_manual(&manual));
+    assert_ok(whet_file_read(&page, &size, WHET_SOURCE_DIR "/docs/study.md", 1 << 20));
+    if (strstr((const char *)page, manual) == NULL) {
+        print_error("docs/study.md does not hold the output of 'whet study keys': put it in place of the old tables\n");
+        fail();
+    }
+    char *example = strstr((char *)page, "```yaml\n");
+    assert_non_null(example);
+    example += 8;
+    *strstr(example, "```") = '\0';
+    whet_study_free(parse(example));
+    whet_free(manual);
+    whet_free(page);
+}
+
+// Every key of the table stands in the schema under its section, and only there.
+static void schema_has_every_key(void **state)
+{
+    (void)state;
+    json_t *schema = NULL;
+    assert_ok(whet_study_schema(&schema));
+    const json_t *props = json_object_get(schema, "properties");
+    const json_t *train = json_array_get(json_object_get(json_object_get(props, "train"), "anyOf"), 0);
+    assert_non_null(json_object_get(json_object_get(train, "properties"), "epochs"));
+    assert_non_null(json_object_get(props, "runtimes"));
+    assert_non_null(json_object_get(props, "exclude"));
+    assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
+    json_decref(schema);
+}
+
+static void shipped_studies_are_read(void **state)
+{
+    (void)state;
+    whet_study *s = NULL;
+    json_t *cells = NULL;
+    int excluded = 0;
+    assert_ok(whet_study_read(&s, WHET_SOURCE_DIR "/studies/demo.yaml"));
+    assert_ok(whet_study_check(s));
+    assert_ok(whet_study_cells(s, &cells, &excluded));
+    assert_int_equal(json_array_size(cells), 2);
+    json_decref(cells);
+    whet_study_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_defaults), cmocka_unit_test(json_is_read_too), cmocka_unit_test(axes_multiply_and_exclude),
         cmocka_unit_test(all_excluded_is_an_error), cmocka_unit_test(quick_and_set), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(truncation_never_crashes), cmocka_unit_test(written_file_reads_back),
-        cmocka_unit_test(template_is_a_study_at_its_defaults),
+        cmocka_unit_test(template_is_a_study_at_its_defaults), cmocka_unit_test(manual_is_in_the_docs),
+        cmocka_unit_test(schema_has_every_key), cmocka_unit_test(shipped_studies_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

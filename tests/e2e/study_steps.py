@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A small study on drawn pictures: rows, exit codes, what a second run does, what a change or a lost file does again,
+interruption, and the contract's rule. usage: study_steps.py WHET
+"""
+import json
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+WHET = pathlib.Path(sys.argv[1]).resolve()
+FAILED = []
+
+
+def expect(condition, what):
+    if not condition:
+        FAILED.append(what)
+        print(f"FAIL: {what}\nrepro: python3 {sys.argv[0]} {WHET}")
+
+
+def write_idx(path, shape, data):
+    path.write_bytes(struct.pack(">HBB", 0, 8, len(shape)) + struct.pack(f">{len(shape)}I", *shape) + bytes(data))
+
+
+def draw_set(folder, train, test):
+    """Ten classes, told by the place of a bright bar."""
+    rng = random.Random(1)
+    folder.mkdir()
+    for split, n in (("train", train), ("t10k", test)):
+        labels = [i % 10 for i in range(n)]
+        pixels = bytearray()
+        for label in labels:
+            picture = bytearray(rng.randrange(60) for _ in range(784))
+            for y in range(4, 24):
+                for x in (2 * label + 3, 2 * label + 4):
+                    picture[28 * y + x] = 200
+            pixels += picture
+        write_idx(folder / f"{split}-images-idx3-ubyte", (n, 28, 28), pixels)
+        write_idx(folder / f"{split}-labels-idx1-ubyte", (n,), labels)
+
+
+def write_png(path):
+    raw = b"".join(b"\0" + bytes(28) for _ in range(28))
+    chunk = lambda t, d: struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b""))
+
+
+def whet(env, *args, code=0):
+    done = subprocess.run([str(WHET), *map(str, args)], capture_output=True, text=True, env=env, timeout=240)
+    expect(done.returncode == code, f"whet {' '.join(map(str, args))}: exit {done.returncode}, wanted {code}: {done.stderr[-400:]}")
+    return done
+
+
+def states(out):
+    return {(s["name"], s["label"]): s["state"] for s in json.loads((out / "result.json").read_text())["steps"]}
+
+
+def main_study(tmp, env):
+    yaml, out = tmp / "small.yaml", tmp / "out"
+    yaml.write_text(f"model: lenet\nout: {out}\ndata: {tmp / 'set'}\ntrain: {{epochs: 2, batch: 32}}\nruntimes: [native, nosuch]\n"
+                    "threads: 1\nbench: {min_time: 0.05, iterations: 20, warmup: 0.01}\n")
+    plan = whet(env, "study", yaml, "--dry-run")
+    expect("to do" in plan.stdout and not out.exists(), "a dry run plans and touches nothing")
+    whet(env, "study", yaml, "--quick", code=1)  # one row has no runtime
+    doc = json.loads((out / "result.json").read_text())
+    rows = doc["rows"]
+    expect([r["status"].split(":")[0] for r in rows] == ["ok", "runtime missing"], f"status of the rows: {[r['status'] for r in rows]}")
+    expect(rows[0]["parity"]["ok"] and rows[0]["latency"]["p50"] > 0 and rows[0]["accuracy"]["value"] > 0.5, "the good row has figures")
+    expect(doc["data"]["test_reads"] == 1, f"test reads: {doc['data']['test_reads']}")
+    for name in ("report.html", "report.csv", "report.md", "study.yaml", "study.sqlite", "models/lenet.onnx"):
+        expect((out / name).is_file(), f"{name} is written")
+    for path in out.rglob("*"):  # times of files never matter
+        os.utime(path, (1, 1))
+    again = whet(env, "study", yaml, "--quick", code=1)
+    expect(set(states(out).values()) == {"reused"} and "nothing to do" in again.stderr, f"a second run does nothing: {states(out)}")
+    (out / "models/lenet.onnx").unlink()
+    whet(env, "study", yaml, "--quick", code=1)
+    now = states(out)
+    expect([k[0] for k, v in now.items() if v == "done"] == ["export"], f"only the lost file is made again: {now}")
+    whet(env, "study", yaml, "--quick", "--set", "bench.iterations=25", code=1)
+    expect([k[0] for k, v in states(out).items() if v == "done"] == ["bench"], f"only the bench is done again: {states(out)}")
+    runs = json.loads(whet(env, "results", "list", "--json").stdout)["runs"]
+    expect(len(runs) >= 3 and all(r["study"] == "small" for r in runs), "runs are in the user's store")
+    whet(env, "study", yaml, "--quick", "--set", "runtimes=[nosuch]", "--set", f"out={tmp / 'none'}", code=3)
+    return out
+
+
+def interruption(tmp, env):
+    out = tmp / "cut"
+    args = ["study", tmp / "small.yaml", "--quick", "--set", f"out={out}", "--set", "runtimes=[native]", "--set", "train.epochs=300"]
+    p = subprocess.Popen([str(WHET), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    deadline = time.time() + 60
+    while time.time() < deadline and not list(out.glob("train/*/last.safetensors")):
+        time.sleep(0.05)
+    p.send_signal(signal.SIGINT)
+    _, err = p.communicate(timeout=60)
+    expect(p.returncode == 130 and "the same command goes on" in err, f"interrupted: exit {p.returncode}: {err[-300:]}")
+    expect(not (out / "result.json").exists(), "an interrupted study leaves no result")
+    before = list(out.glob("train/*/last.safetensors"))
+    p = subprocess.Popen([str(WHET), *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    time.sleep(1)
+    p.send_signal(signal.SIGINT)
+    p.wait(60)
+    expect(p.returncode == 130 and list(out.glob("train/*/last.safetensors")) == before, "the training goes on in its own folder")
+
+
+def bad_input(tmp, env, model):
+    bad = tmp / "bad.yaml"
+    bad.write_text("model: lenet\ntrain:\n  epocs: 3\n")
+    err = whet(env, "study", bad, code=2).stderr
+    expect("bad.yaml:3" in err and "did you mean 'epochs'?" in err, f"misspelt key: {err}")
+    bad.write_text("model: [lenet\n")
+    whet(env, "study", bad, code=3)
+    whet(env, "study", tmp / "none.yaml", code=3)
+    whet(env, "study", tmp / "none.onnx", code=3)
+    flat = tmp / "flat"
+    flat.mkdir()
+    for i in range(12):
+        write_png(flat / f"{i}.png")
+    bare = pathlib.Path(os.environ.get("WHET_SHARED", "../shared")) / "models/mnist-pytorch/model.onnx"
+    if bare.is_file():  # a file that carries no contract
+        err = whet(env, "study", bare, "--data", flat, "-o", tmp / "bare", "--quick", code=2).stderr
+        expect("--contract" in err, f"unlabelled pictures without a contract: {err}")
+    else:
+        print("SKIP: shared: models/mnist-pytorch not found (set WHET_SHARED)")
+    expect(whet(env, "study", "schema").stdout.startswith("{"), "the schema is JSON")
+    whet(env, "study", "init", tmp / "new.yaml")
+    whet(env, "study", "init", tmp / "new.yaml", code=2)
+    # a model alone, without data: seeded images, no accuracy
+    done = whet(env, "study", model, "-o", tmp / "alone", "--quick", "--set", "runtimes=[native]", "--set", "threads=1", "--set",
+                "bench.min_time=0.05")
+    expect("accuracy n/a: no data" in done.stdout, f"no data: {done.stdout[-400:]}")
+    expect((tmp / "alone/study.yaml").is_file(), "the study that ran is left")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        tmp = pathlib.Path(scratch)
+        env = dict(os.environ, WHET_HOME=str(tmp / "home"), NO_COLOR="1")
+        draw_set(tmp / "set", 640, 100)
+        out = main_study(tmp, env)
+        interruption(tmp, env)
+        bad_input(tmp, env, out / "models/lenet.onnx")
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
