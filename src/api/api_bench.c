@@ -92,7 +92,8 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
         for (int c = 0; c < COLUMNS; c++) cells[i * COLUMNS + (size_t)c] = t[i].cell[c];
     }
     if (t != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "llrrrrrrl", (int)n, cells);
-    whet_strbuf_printf(out, "\nbatch %.0f, %.0f threads, %s mode; inputs: %s\n", real_of(first, "batch"), real_of(first, "threads"), text_of(doc, "mode"),
+    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode; inputs: %s\n", real_of(first, "batch"), real_of(first, "threads"),
+                       real_of(first, "threads") == 1 ? "" : "s", text_of(doc, "mode"),
                        text_of(json_object_get(doc, "inputs"), "source"));
     whet_strbuf_printf(out, "parity: max difference against %s\n", text_of(json_object_get(first, "parity"), "reference"));
     render_reasons(rows, out);

@@ -23,6 +23,15 @@
 
 extern char **environ;
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
 enum { FIRST_FREE_FD = 10, SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30 };
 
 struct whet_worker {
@@ -129,7 +138,7 @@ static int lift(int fd)
 
 static void fill_limits(plan *p, const whet_worker_options *opt)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
     (void)opt; /* the sanitizers reserve terabytes of address space */
 #else
     const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
