@@ -241,7 +241,7 @@ static whet_status decode(reader *r, const whet_pb_message *m, const uint8_t *p,
         if (i < 0) continue;
         const whet_pb_field *f = &m->fields[i];
         size_t n = 0;
-        uint8_t *dst = f->repeated ? lists[i] + filled[i] * element_size(f) : out + f->offset;
+        uint8_t *dst = !f->repeated ? out + f->offset : lists[i] ? lists[i] + filled[i] * element_size(f) : NULL; /* empty */
         head.has |= (uint64_t)1 << i;
         if (is_packed(f, &it)) {
             WHET_TRY(count_packed(r, f, &it, m->name, &n));
