@@ -233,18 +233,3 @@ bool study_equal(const json_t *a, const json_t *b)
     if (json_is_number(a) && json_is_number(b)) return json_number_value(a) == json_number_value(b);
     return json_equal(a, b) != 0;
 }
-
-whet_status study_check_json(const study_key *k, const json_t *value)
-{
-    whet_yaml *y = NULL;
-    json_t *again = NULL;
-    char *text = whet_json_text(value, 0), *doc = text != NULL ? whet_format("v: %s", text) : NULL;
-    whet_status status = doc == NULL ? WHET_ENOMEM : WHET_OK;
-    if (status == WHET_OK) status = whet_yaml_parse(&y, doc, strlen(doc), "settings");
-    if (status == WHET_OK) status = study_value(&again, k, y, whet_yaml_get(whet_yaml_root(y), "v"), true);
-    json_decref(again);
-    whet_yaml_free(y);
-    whet_free(doc);
-    whet_free(text);
-    return status;
-}

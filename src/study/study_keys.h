@@ -43,8 +43,6 @@ const char *study_kind_text(const study_key *k, char *buf, size_t size); /* "num
 /* Value of a node for this key: scalar, or an array where the key is a list or (if `lists`) an axis. */
 whet_status study_value(json_t **out, const study_key *k, const whet_yaml *y, const whet_yaml_node *n, bool lists);
 json_t *study_default(const study_key *k);
-/* The same rule for a value that did not come from a file. */
-whet_status study_check_json(const study_key *k, const json_t *value);
 bool study_equal(const json_t *a, const json_t *b); /* numbers by value */
 
 #endif

@@ -181,13 +181,35 @@ whet_status whet_study_read(whet_study **out, const char *path)
     return status;
 }
 
+// The value of --set as a document {v: VALUE}. Where only JSON is read, a bare word is taken as text.
+static whet_status parse_value(whet_yaml **y, const char *text)
+{
+#ifdef WHET_MINIMAL
+    char *doc = whet_format("{\"v\": %s}", text);
+    whet_status status = doc != NULL ? whet_yaml_parse(y, doc, strlen(doc), "--set") : WHET_ENOMEM;
+    whet_free(doc);
+    if (status != WHET_EFORMAT && status != WHET_EUNSUPPORTED) return status;
+    json_t *word = json_string(text);
+    char *quoted = word != NULL ? whet_json_text(word, 0) : NULL;
+    doc = quoted != NULL ? whet_format("{\"v\": %s}", quoted) : NULL;
+    json_decref(word);
+    whet_free(quoted);
+#else
+    char *doc = whet_format("v: %s\n", text);
+    whet_status status = WHET_OK;
+#endif
+    status = doc != NULL ? whet_yaml_parse(y, doc, strlen(doc), "--set") : WHET_ENOMEM;
+    whet_free(doc);
+    return status;
+}
+
 whet_status whet_study_set(whet_study *s, const char *assignment)
 {
     const char *eq = strchr(assignment, '=');
     whet_status status = WHET_OK;
     whet_yaml *y = NULL;
     json_t *v = NULL;
-    char *doc = NULL, path[100], section[100];
+    char path[100], section[100];
     if (eq == NULL || eq == assignment || (size_t)(eq - assignment) >= sizeof path)
         return WHET_FAIL(WHET_EINVAL, "--set wants KEY=VALUE, not '%s'", assignment);
     snprintf(path, sizeof path, "%.*s", (int)(eq - assignment), assignment);
@@ -205,9 +227,7 @@ whet_status whet_study_set(whet_study *s, const char *assignment)
         if (near == NULL) return WHET_FAIL(WHET_EINVAL, "--set: unknown key '%s': 'whet study schema' lists the keys", path);
         return WHET_FAIL(WHET_EINVAL, "--set: unknown key '%s': did you mean '%s%s%s'?", path, section, section[0] != '\0' ? "." : "", near);
     }
-    doc = whet_format("v: %s\n", eq + 1);
-    if (doc == NULL) return WHET_ENOMEM;
-    WHET_GOTO(whet_yaml_parse(&y, doc, strlen(doc), "--set"));
+    WHET_GOTO(parse_value(&y, eq + 1));
     const whet_yaml_node *n = whet_yaml_get(whet_yaml_root(y), "v");
     if (n == NULL || whet_yaml_root(y)->n != 1) {
         status = WHET_FAIL(WHET_EINVAL, "--set wants one value for '%s', not '%s'", path, eq + 1);
@@ -217,7 +237,6 @@ whet_status whet_study_set(whet_study *s, const char *assignment)
     status = whet_study_put(s, k->path, v);
 done:
     whet_yaml_free(y);
-    whet_free(doc);
     return status;
 }
 
