@@ -150,7 +150,7 @@ whet_status whet_study_manual(char **markdown)
             const study_key *k = study_key_at(j);
             if (strcmp(study_section_of(k, buf, sizeof buf), s->name) != 0) continue;
             whet_strbuf_printf(&b, "| `%s` | %s | ", k->path, study_kind_text(k, buf, sizeof buf));
-            whet_strbuf_printf(&b, strcmp(k->fallback, "null") == 0 ? "" : "`%s`", k->fallback);
+            if (strcmp(k->fallback, "null") != 0) whet_strbuf_printf(&b, "`%s`", k->fallback);
             whet_strbuf_printf(&b, " | %s | ", k->axis ? "yes" : "");
             cell_text(&b, k->help);
             whet_strbuf_puts(&b, " |\n");

@@ -371,12 +371,14 @@ static whet_status find_contract(study_run *r, study_cell *c)
     json_object_set_new(c->model, "contract_source", json_string(what));
     snprintf(what, sizeof what, "preprocessing contract of %s: %s", json_string_value(json_object_get(c->model, "label")),
              json_string_value(json_object_get(found, "text")));
-    whet_log(WHET_LOG_INFO, "%s", what);
     json_t *choice = json_pack("{s:s, s:s}", "what", what, "split", split), *other = NULL;
     size_t i = 0;
     bool there = false;
     json_array_foreach(r->choices, i, other) there = there || json_equal(other, choice);
-    if (!there) json_array_append(r->choices, choice);
+    if (!there) {
+        whet_log(WHET_LOG_INFO, "%s", what);
+        json_array_append(r->choices, choice);
+    }
     json_decref(choice);
     json_decref(found);
     return WHET_OK;
