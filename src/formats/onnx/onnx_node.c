@@ -309,8 +309,8 @@ static whet_status constant(onnx_reader *r, onnx_work *w)
         return onnx_fail(w, WHET_EFORMAT, "Constant: attribute '%s' has the wrong type", a->name);
     if (list) shape = WHET_SHAPE(a->n);
     WHET_GOTO(whet_tensor_alloc(&t, is_int ? WHET_S64 : WHET_F32, &shape));
-    if (is_int) memcpy(t.data, list ? a->ints : &a->i, whet_tensor_bytes(&t));
-    else memcpy(t.data, list ? a->floats : &a->f, whet_tensor_bytes(&t));
+    const void *from = is_int ? (list ? (const void *)a->ints : &a->i) : list ? (const void *)a->floats : &a->f;
+    if (whet_tensor_bytes(&t) > 0) memcpy(t.data, from, whet_tensor_bytes(&t));
     status = whet_graph_const(r->g, w->out_names[0], &t, &w->out[0]);
 done:
     whet_tensor_dispose(&t);
