@@ -5,7 +5,7 @@
 usage: run_tests.py BUILD [--group unit,ops] [--jobs 2] [--counts FILE] [--update-counts] [--exclude GROUP,...]
 
 The number of executed tests per group is compared with tests/expected_counts.txt when WHET_REQUIRE is set: a fall fails.
-A cmocka program counts each of its tests; any other test counts by its last "N passed, N failed[, N skipped]" line.
+A program counts by its last "N passed, N failed[, N skipped]" line, else a cmocka program by its tests, else as one.
 """
 import argparse
 import concurrent.futures
@@ -51,13 +51,15 @@ def run(test):
 def count(text, code):
     ran = [int(n) for n in re.findall(r"^\[==========\].*?(\d+) test\(s\) run\.", text, re.M)]
     skips = re.findall(r"^SKIP: (.*)$", text, re.M)
-    if ran:
+    last = SUMMARY.findall(text)
+    if last: # a program that counts its own cases
+        passed, failed, skipped = (int(x or 0) for x in last[-1])
+    elif ran:
         passed = sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) test\(s\)\.", text, re.M))
         skipped = sum(int(n) for n in re.findall(r"^\[  SKIPPED \] (\d+) test\(s\)", text, re.M))
         failed = sum(ran) - passed - skipped
     else:
-        last = SUMMARY.findall(text)
-        passed, failed, skipped = (int(x or 0) for x in last[-1]) if last else (int(code == 0), int(code != 0), 0)
+        passed, failed, skipped = int(code == 0), int(code != 0), 0
     if code != 0 and failed <= 0:
         failed = 1
     return {"passed": passed, "failed": failed, "skipped": skipped, "skips": skips}

@@ -97,6 +97,6 @@ int main(int argc, char **argv)
         if (whet_dir_exists(argv[i])) failed |= folder(argv[i]);
         else if (whet_file_exists(argv[i])) failed |= file(argv[i], 0);
     }
-    printf("%ld inputs\n", cases);
+    printf("%ld passed, %d failed\n", cases, failed);
     return failed || cases == 0;
 }

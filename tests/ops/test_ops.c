@@ -497,6 +497,7 @@ static void all_operators(void **arg)
     }
     whet_team_free(team);
     printf("operator problems: %d files, %d numbers compared, %d failures\n", n, checks, failures);
+    printf("%d passed, %d failed\n", n, failures);
     assert_int_equal(failures, 0);
 }
 
