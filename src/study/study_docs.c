@@ -163,6 +163,62 @@ whet_status whet_study_manual(char **markdown)
 
 // --- files
 
+#ifdef WHET_MINIMAL
+// Where only JSON is read, the files are JSON too (which is YAML, but has no comments).
+static void put(json_t *doc, const study_key *k, json_t *v)
+{
+    char section[100];
+    json_t *o = doc;
+    if (study_section_of(k, section, sizeof section)[0] != '\0') {
+        if (json_object_get(doc, section) == NULL) json_object_set_new(doc, section, json_object());
+        o = json_object_get(doc, section);
+    }
+    json_object_set_new(o, leaf_name(k), v);
+}
+
+static whet_status finish(json_t *doc, char **text)
+{
+    char *body = doc != NULL ? whet_json_text(doc, 2) : NULL;
+    *text = body != NULL ? whet_format("%s\n", body) : NULL;
+    whet_free(body);
+    json_decref(doc);
+    return *text != NULL ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory while writing a study");
+}
+
+whet_status whet_study_write(const whet_study *s, char **text)
+{
+    json_t *doc = json_object();
+    for (int i = 0; i < study_key_count(); i++) {
+        const study_key *k = study_key_at(i);
+        json_t *v = json_object_get(s->set, k->path), *fallback = study_default(k);
+        const bool same = json_object_get(s->lines, k->path) == NULL && study_equal(v, fallback);
+        json_decref(fallback);
+        if (!same && !json_is_null(v)) put(doc, k, json_incref(v));
+    }
+    if (json_object_size(s->quick) > 0) json_object_set(doc, "quick", s->quick);
+    if (json_array_size(s->exclude) > 0) json_object_set(doc, "exclude", s->exclude);
+    return finish(doc, text);
+}
+
+whet_status whet_study_template(char **text, const char *model)
+{
+    json_t *doc = json_object();
+    for (int i = 0; i < study_key_count(); i++) {
+        const study_key *k = study_key_at(i);
+        json_t *v = study_default(k);
+        if (strcmp(k->path, "model") == 0 || strcmp(k->path, "data.name") == 0) {
+            json_decref(v);
+            v = json_string(k->path[0] == 'd' ? "mnist" : model != NULL ? model : "lenet");
+        }
+        if (json_is_null(v)) {
+            json_decref(v);
+        } else {
+            put(doc, k, v);
+        }
+    }
+    return finish(doc, text);
+}
+#else
 // A text as YAML: plain where that reads back as the same text, else JSON's quotes, which YAML shares.
 static void yaml_value(whet_strbuf *b, const json_t *v)
 {
@@ -261,3 +317,4 @@ whet_status whet_study_template(char **yaml, const char *model)
     *yaml = whet_strbuf_take(&b);
     return *yaml != NULL ? WHET_OK : WHET_ENOMEM;
 }
+#endif

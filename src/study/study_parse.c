@@ -189,6 +189,8 @@ static whet_status parse_value(whet_yaml **y, const char *text)
     whet_status status = doc != NULL ? whet_yaml_parse(y, doc, strlen(doc), "--set") : WHET_ENOMEM;
     whet_free(doc);
     if (status != WHET_EFORMAT && status != WHET_EUNSUPPORTED) return status;
+    if (text[0] == '[' || text[0] == '{')
+        return WHET_FAIL(WHET_EINVAL, "--set takes only JSON in this build (\"quotes\" around words), not '%s'", text);
     json_t *word = json_string(text);
     char *quoted = word != NULL ? whet_json_text(word, 0) : NULL;
     doc = quoted != NULL ? whet_format("{\"v\": %s}", quoted) : NULL;

@@ -63,10 +63,23 @@ def states(out):
     return {(s["name"], s["label"]): s["state"] for s in json.loads((out / "result.json").read_text())["steps"]}
 
 
+def reads_yaml(tmp, env):
+    """The minimal build reads studies as JSON only, and says so."""
+    probe = tmp / "probe.yaml"
+    probe.write_text("model: lenet\n")
+    done = subprocess.run([str(WHET), "study", str(probe), "--dry-run"], capture_output=True, text=True, env=env, timeout=60)
+    return not (done.returncode == 3 and "JSON only" in done.stderr)
+
+
 def main_study(tmp, env):
     yaml, out = tmp / "small.yaml", tmp / "out"
-    yaml.write_text(f"model: lenet\nout: {out}\ndata: {tmp / 'set'}\ntrain: {{epochs: 2, batch: 32}}\nruntimes: [native, nosuch]\n"
-                    "threads: 1\nbench: {min_time: 0.05, iterations: 20, warmup: 0.01}\n")
+    if reads_yaml(tmp, env):
+        yaml.write_text(f"model: lenet\nout: {out}\ndata: {tmp / 'set'}\ntrain: {{epochs: 2, batch: 32}}\nruntimes: [native, nosuch]\n"
+                        "threads: 1\nbench: {min_time: 0.05, iterations: 20, warmup: 0.01}\n")
+    else:
+        yaml.write_text(json.dumps({"model": "lenet", "out": str(out), "data": str(tmp / "set"), "train": {"epochs": 2, "batch": 32},
+                                    "runtimes": ["native", "nosuch"], "threads": 1,
+                                    "bench": {"min_time": 0.05, "iterations": 20, "warmup": 0.01}}))
     plan = whet(env, "study", yaml, "--dry-run")
     expect("to do" in plan.stdout and not out.exists(), "a dry run plans and touches nothing")
     whet(env, "study", yaml, "--quick", code=1)  # one row has no runtime
@@ -89,13 +102,13 @@ def main_study(tmp, env):
     expect([k[0] for k, v in states(out).items() if v == "done"] == ["bench"], f"only the bench is done again: {states(out)}")
     runs = json.loads(whet(env, "results", "list", "--json").stdout)["runs"]
     expect(len(runs) >= 3 and all(r["study"] == "small" for r in runs), "runs are in the user's store")
-    whet(env, "study", yaml, "--quick", "--set", "runtimes=[nosuch]", "--set", f"out={tmp / 'none'}", code=3)
+    whet(env, "study", yaml, "--quick", "--set", 'runtimes=["nosuch"]', "--set", f"out={tmp / 'none'}", code=3)
     return out
 
 
 def interruption(tmp, env):
     out = tmp / "cut"
-    args = ["study", tmp / "small.yaml", "--quick", "--set", f"out={out}", "--set", "runtimes=[native]", "--set", "train.epochs=300"]
+    args = ["study", tmp / "small.yaml", "--quick", "--set", f"out={out}", "--set", 'runtimes=["native"]', "--set", "train.epochs=300"]
     p = subprocess.Popen([str(WHET), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     deadline = time.time() + 60
     while time.time() < deadline and not list(out.glob("train/*/last.safetensors")):
@@ -114,9 +127,10 @@ def interruption(tmp, env):
 
 def bad_input(tmp, env, model):
     bad = tmp / "bad.yaml"
-    bad.write_text("model: lenet\ntrain:\n  epocs: 3\n")
+    yaml = reads_yaml(tmp, env)
+    bad.write_text("model: lenet\ntrain:\n  epocs: 3\n" if yaml else '{"model": "lenet", "train": {"epocs": 3}}')
     err = whet(env, "study", bad, code=2).stderr
-    expect("bad.yaml:3" in err and "did you mean 'epochs'?" in err, f"misspelt key: {err}")
+    expect(("bad.yaml:3" if yaml else "bad.yaml:1") in err and "did you mean 'epochs'?" in err, f"misspelt key: {err}")
     bad.write_text("model: [lenet\n")
     whet(env, "study", bad, code=3)
     whet(env, "study", tmp / "none.yaml", code=3)
@@ -125,17 +139,20 @@ def bad_input(tmp, env, model):
     flat.mkdir()
     for i in range(12):
         write_png(flat / f"{i}.png")
-    bare = pathlib.Path(os.environ.get("WHET_SHARED", "../shared")) / "models/mnist-pytorch/model.onnx"
+    shared = os.environ.get("WHET_SHARED") or pathlib.Path(__file__).resolve().parents[3] / "shared"
+    bare = pathlib.Path(shared) / "models/mnist-pytorch/model.onnx"
     if bare.is_file():  # a file that carries no contract
         err = whet(env, "study", bare, "--data", flat, "-o", tmp / "bare", "--quick", code=2).stderr
         expect("--contract" in err, f"unlabelled pictures without a contract: {err}")
+    elif "shared" in os.environ.get("WHET_REQUIRE", "").split(","):
+        expect(False, f"shared is required, but: {bare} not found")
     else:
-        print("SKIP: shared: models/mnist-pytorch not found (set WHET_SHARED)")
+        print(f"SKIP: shared: {bare} not found (set WHET_SHARED)")
     expect(whet(env, "study", "schema").stdout.startswith("{"), "the schema is JSON")
     whet(env, "study", "init", tmp / "new.yaml")
     whet(env, "study", "init", tmp / "new.yaml", code=2)
     # a model alone, without data: seeded images, no accuracy
-    done = whet(env, "study", model, "-o", tmp / "alone", "--quick", "--set", "runtimes=[native]", "--set", "threads=1", "--set",
+    done = whet(env, "study", model, "-o", tmp / "alone", "--quick", "--set", 'runtimes=["native"]', "--set", "threads=1", "--set",
                 "bench.min_time=0.05")
     expect("accuracy n/a: no data" in done.stdout, f"no data: {done.stdout[-400:]}")
     expect((tmp / "alone/study.yaml").is_file(), "the study that ran is left")

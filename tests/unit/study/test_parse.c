@@ -161,6 +161,35 @@ YAML_ONLY static void written_file_reads_back(void **state)
     whet_study_free(again);
 }
 
+// What this build writes, this build reads.
+static void written_files_read_back_in_every_build(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    whet_study *s = parse("{\"model\": [\"lenet\", \"net 1.onnx\"], \"seed\": [0, 1], \"contract\": {\"mean\": [0.5], \"preset\": \"pm1\"}, "
+                          "\"data\": {\"val\": \"0.1\"}, \"exclude\": [{\"seed\": 1}], \"quick\": {\"train\": {\"epochs\": 1}}}");
+    assert_ok(whet_study_write(s, &text));
+    whet_study *again = parse(text);
+    assert_true(json_equal(s->set, again->set));
+    assert_true(json_equal(s->quick, again->quick));
+    assert_true(json_equal(s->exclude, again->exclude));
+#ifdef WHET_MINIMAL // a list of bare words is not taken for a name
+    assert_status(whet_study_set(again, "runtimes=[native]"), WHET_EINVAL);
+#endif
+    assert_ok(whet_study_set(again, "runtimes=[\"native\"]"));
+    whet_free(text);
+    whet_study_free(s);
+    whet_study_free(again);
+    assert_ok(whet_study_template(&text, "resnet20"));
+    s = parse(text);
+    again = parse("{\"model\": \"resnet20\", \"data\": \"mnist\"}");
+    assert_true(json_equal(s->set, again->set));
+    assert_ok(whet_study_check(s));
+    whet_free(text);
+    whet_study_free(s);
+    whet_study_free(again);
+}
+
 YAML_ONLY static void template_is_a_study_at_its_defaults(void **state)
 {
     (void)state;
@@ -236,7 +265,8 @@ YAML_ONLY static void shipped_studies_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_is_read_too), cmocka_unit_test(schema_has_every_key),
+        cmocka_unit_test(json_is_read_too), cmocka_unit_test(written_files_read_back_in_every_build),
+        cmocka_unit_test(schema_has_every_key),
 #ifndef WHET_MINIMAL // reads JSON only
         cmocka_unit_test(values_and_defaults), cmocka_unit_test(axes_multiply_and_exclude),
         cmocka_unit_test(all_excluded_is_an_error), cmocka_unit_test(quick_and_set), cmocka_unit_test(errors_say_where_and_what),
