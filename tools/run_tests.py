@@ -5,7 +5,8 @@
 usage: run_tests.py BUILD [--group unit,ops] [--jobs 2] [--counts FILE] [--update-counts] [--exclude GROUP,...]
 
 The number of executed tests per group is compared with tests/expected_counts.txt when WHET_REQUIRE is set: a fall fails.
-A program counts by its last "N passed, N failed[, N skipped]" line, else a cmocka program by its tests, else as one.
+A program counts by its last "N passed, N failed[, N skipped]" line, else a cmocka program by its tests, else as one:
+skipped if it exits with 77, and each "SKIP: " line of one that passes is a part that was left out.
 """
 import argparse
 import concurrent.futures
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 
+SKIPPED = 77
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
 
 
@@ -54,14 +56,19 @@ def count(text, code):
     last = SUMMARY.findall(text)
     if last: # a program that counts its own cases
         passed, failed, skipped = (int(x or 0) for x in last[-1])
+        skipped = max(skipped, len(skips))
     elif ran:
         passed = sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) test\(s\)\.", text, re.M))
         skipped = sum(int(n) for n in re.findall(r"^\[  SKIPPED \] (\d+) test\(s\)", text, re.M))
         failed = sum(ran) - passed - skipped
+    elif code == SKIPPED:
+        passed, failed, skipped = 0, 0, max(1, len(skips))
     else:
-        passed, failed, skipped = int(code == 0), int(code != 0), 0
-    if code != 0 and failed <= 0:
+        passed, failed, skipped = int(code == 0), int(code != 0), len(skips)
+    if code not in (0, SKIPPED) and failed <= 0:
         failed = 1
+    if skipped and not skips:
+        skips = ["no reason was given"]
     return {"passed": passed, "failed": failed, "skipped": skipped, "skips": skips}
 
 
@@ -88,7 +95,7 @@ def main():
     def note(result):
         done.append(result)
         (log / (result["name"] + ".txt")).write_text(result["output"])
-        word = "ok    " if result["failed"] == 0 else "FAILED"
+        word = "FAILED" if result["failed"] else "ok    " if result["passed"] else "SKIP  "
         print(f"{word} {result['name']:<44} {result['passed']:4d} passed {result['skipped']:3d} skipped {result['seconds']:6.1f} s", flush=True)
         if result["failed"]:
             print("\n".join("    " + line for line in result["output"].splitlines()[-40:]), flush=True)

@@ -13,7 +13,7 @@ A file is a list of cases, each in a scratch folder shared by the file:
     json: rows.0.status = ok   stdout is JSON and the value at that path, as text, is this
     file: out/model.onnx       exists afterwards
     nofile: out/model.onnx     does not exist afterwards
-    needs: shared              skipped with a reason without the shared folder (or: ort, root)
+    needs: shared              skipped with a reason without the shared folder (or: ort, root, archives)
 
 `{shared}` and `{source}` stand for the folders; a `$` line is given to sh with whet first on PATH.
 usage: run_cli.py WHET [COMMAND ...]
@@ -31,10 +31,8 @@ SOURCE = HERE.parent.parent
 
 
 def shared():
-    for place in (os.environ.get("WHET_SHARED"), str(SOURCE.parent / "shared")):
-        if place and os.path.exists(os.path.join(place, "README.md")):
-            return os.path.abspath(place)
-    return None
+    place = os.environ.get("WHET_SHARED") or str(SOURCE.parent / "shared")
+    return os.path.abspath(place) if os.path.exists(os.path.join(place, "README.md")) else None
 
 
 def cases(path):
@@ -91,19 +89,26 @@ def main():
     have = {"shared": share is not None, "root": os.geteuid() == 0}
     probe = subprocess.run([whet, "runtimes", "--json"], capture_output=True, text=True)
     have["ort"] = '"available":true' in re.sub(r"\s", "", probe.stdout.split('"ort"')[-1])[:600] if '"ort"' in probe.stdout else False
+    with tempfile.NamedTemporaryFile(suffix=".tar", prefix="whet-cli-") as tar:  # the minimal build reads no archives
+        probe = subprocess.run([whet, "data", "info", tar.name], capture_output=True, text=True)
+        have["archives"] = "minimal build" not in probe.stderr
     for path in sorted(HERE.glob("*/*.test")):
         if only and path.parent.name not in only:
             continue
         with tempfile.TemporaryDirectory(prefix="whet-cli-") as name:
             folder = pathlib.Path(name)
             env = {**os.environ, "PATH": os.path.dirname(whet) + ":" + os.environ["PATH"], "COLUMNS": "80", "NO_COLOR": "1"}
-            env["WHET_SHARED"] = share or ""
+            env["WHET_SHARED"] = share or os.environ.get("WHET_SHARED", "")
             for case in list(cases(path)):
                 missing = [n for n in case["needs"] if not have.get(n)]
                 if missing:
-                    print(f"SKIP: {missing[0]}: {path.relative_to(SOURCE)}:{case['line']} {case['what']}")
-                    skipped += 1
-                    failed += missing[0] in required
+                    where = f"{path.relative_to(SOURCE)}:{case['line']} {case['what']}"
+                    if missing[0] in required:
+                        failed += 1
+                        print(f"{missing[0]} is required, but is missing: {where}")
+                    else:
+                        skipped += 1
+                        print(f"SKIP: {missing[0]}: {where}")
                     continue
                 command = case["command"].replace("{shared}", share or "").replace("{source}", str(SOURCE))
                 try:

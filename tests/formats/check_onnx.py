@@ -15,13 +15,13 @@ OPSETS = [13, 17, 18, 21]
 def skip(reason):
     required = "pyonnx" in os.environ.get("WHET_REQUIRE", "").split(",")
     print(("pyonnx is required, but: " if required else "SKIP: pyonnx: ") + reason)
-    sys.exit(1 if required else 0)
+    sys.exit(1 if required else 77)
 
 
 def find_shared():
-    for path in (os.environ.get("WHET_SHARED"), "../shared"):
-        if path and os.path.isdir(os.path.join(path, "interop")):
-            return path
+    path = os.environ.get("WHET_SHARED") or "../shared"
+    if os.path.isdir(os.path.join(path, "interop")):
+        return path
     skip("the shared folder is missing (set WHET_SHARED)")
 
 
