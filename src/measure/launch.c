@@ -139,7 +139,7 @@ static int lift(int fd)
 static void fill_limits(plan *p, const whet_worker_options *opt)
 {
 #ifdef SANITIZED
-    (void)opt; /* the sanitizers reserve terabytes of address space */
+    (void)p, (void)opt; /* the sanitizers reserve terabytes of address space */
 #else
     const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
     p->memory.rlim_cur = p->memory.rlim_max = (rlim_t)(opt->memory_limit > 0 ? opt->memory_limit : all);
