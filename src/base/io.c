@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files. Writing goes to "<path>.tmp-<pid>-<n>" beside the target and is renamed over it after fsync, so a crash or a full
- * disk leaves the old file or none. */
+ * disk leaves the old file or none. What is no regular file (/dev/stdout, a pipe) is written to directly, never replaced. */
 #include "base/io.h"
 
 #include <errno.h>
@@ -34,14 +34,14 @@ whet_status whet_map_open(whet_map **out, const char *path)
     whet_status status = WHET_OK;
     whet_map *m = NULL;
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not hang */
     if (fd < 0) return sys_fail("opening", path);
     if (fstat(fd, &st) != 0) {
         status = sys_fail("reading", path);
         goto done;
     }
     if (!S_ISREG(st.st_mode)) {
-        status = whet_fail(WHET_EINVAL, "not a regular file");
+        status = whet_fail(WHET_EIO, S_ISDIR(st.st_mode) ? "this is a folder; name a file" : "not a regular file");
         whet_error_at_file(path);
         goto done;
     }
@@ -113,7 +113,7 @@ done:
 
 struct whet_writer {
     FILE *f;
-    char *path, *tmp;
+    char *path, *tmp; /* tmp is NULL where the target is written to directly */
     uint64_t offset;
     whet_status status;
 };
@@ -121,17 +121,24 @@ struct whet_writer {
 whet_status whet_writer_open(whet_writer **out, const char *path)
 {
     static atomic_uint serial;
-    whet_writer *w = whet_calloc(1, sizeof *w);
+    struct stat st;
     whet_status status = WHET_OK;
     *out = NULL;
+    bool there = stat(path, &st) == 0, direct = there && !S_ISREG(st.st_mode);
+    if (there && S_ISDIR(st.st_mode)) {
+        status = whet_fail(WHET_EIO, "this is a folder; name a file in it");
+        whet_error_at_file(path);
+        return status;
+    }
+    whet_writer *w = whet_calloc(1, sizeof *w);
     if (w == NULL) return WHET_ENOMEM;
     w->path = whet_strdup(path);
-    w->tmp = whet_format("%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1u));
-    if (w->path == NULL || w->tmp == NULL) {
+    if (!direct) w->tmp = whet_format("%s.tmp-%ld-%u", path, (long)getpid(), atomic_fetch_add(&serial, 1u));
+    if (w->path == NULL || (!direct && w->tmp == NULL)) {
         status = WHET_ENOMEM;
         goto done;
     }
-    w->f = fopen(w->tmp, "wbxe");
+    w->f = direct ? fopen(path, "wbe") : fopen(w->tmp, "wbxe");
     if (w->f == NULL) {
         status = sys_fail("writing", path);
         goto done;
@@ -181,12 +188,13 @@ static void writer_free(whet_writer *w)
 whet_status whet_writer_commit(whet_writer *w)
 {
     whet_status status = w->status;
-    if (status == WHET_OK && (fflush(w->f) != 0 || fsync(fileno(w->f)) != 0)) status = sys_fail("writing", w->path);
+    bool direct = w->tmp == NULL;
+    if (status == WHET_OK && (fflush(w->f) != 0 || (!direct && fsync(fileno(w->f)) != 0))) status = sys_fail("writing", w->path);
     if (fclose(w->f) != 0 && status == WHET_OK) status = sys_fail("writing", w->path);
-    if (status == WHET_OK && rename(w->tmp, w->path) != 0) status = sys_fail("writing", w->path);
-    if (status == WHET_OK)
+    if (status == WHET_OK && !direct && rename(w->tmp, w->path) != 0) status = sys_fail("writing", w->path);
+    if (status == WHET_OK && !direct)
         sync_folder(w->path);
-    else
+    else if (!direct)
         unlink(w->tmp);
     writer_free(w);
     return status;
@@ -196,7 +204,7 @@ void whet_writer_abort(whet_writer *w)
 {
     if (w == NULL) return;
     fclose(w->f);
-    unlink(w->tmp);
+    if (w->tmp != NULL) unlink(w->tmp);
     writer_free(w);
 }
 

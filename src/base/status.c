@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 typedef struct error_state {
     whet_error e;
     char text[1024];
@@ -102,7 +104,7 @@ const whet_error *whet_error_last(void)
 const char *whet_error_message(void)
 {
     error_state *s = &state;
-    char place[640] = "", tail[400] = "";
+    char place[640] = "", tail[400] = "", raw[2080];
     if (s->file[0] != '\0') {
         if (s->e.line > 0)
             snprintf(place, sizeof place, "%.511s:%lld: ", s->file, (long long)s->e.line);
@@ -115,6 +117,7 @@ const char *whet_error_message(void)
         snprintf(tail, sizeof tail, " (byte %lld)", (long long)s->e.offset);
     else if (s->node[0] != '\0' && strstr(s->text, s->node) == NULL)
         snprintf(tail, sizeof tail, " (node '%.255s')", s->node);
-    snprintf(s->message, sizeof s->message, "%.639s%.1023s%.399s", place, s->text, tail);
+    snprintf(raw, sizeof raw, "%.639s%.1023s%.399s", place, s->text, tail);
+    whet_printable(s->message, sizeof s->message, raw, false); /* names come from files: no escape reaches the terminal */
     return s->message;
 }

@@ -2,9 +2,12 @@
 /* Errors, memory, files, random numbers, hashes, 16-bit floats. */
 #include <math.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/half.h"
+#include "base/io.h"
+#include "base/printable.h"
 #include "base/rng.h"
 #include "base/strbuf.h"
 #include "support.h"
@@ -28,6 +31,46 @@ static void error_detail_is_kept(void **state)
     assert_int_equal(whet_status_exit_code(WHET_EFORMAT), 3);
     assert_int_equal(whet_status_exit_code(WHET_EGATE), 1);
     assert_int_equal(whet_status_exit_code(WHET_ECANCELLED), 130);
+}
+
+static void messages_hold_no_escapes(void **state)
+{
+    char cut[8];
+    (void)state;
+    WHET_FAIL(WHET_EFORMAT, "unknown operator '\x1b[2J\n\xc2\x9b\xff\xc3\xa9'");
+    whet_error_at_file("a\x07.onnx");
+    whet_error_at_node("red\x1b[31m\xe2\x80\xae");
+    assert_string_equal(whet_error_message(), "a\\x07.onnx: unknown operator '\\x1b[2J\\n\\xc2\\x9b\\xff\xc3\xa9' "
+                                              "(node 'red\\x1b[31m\\xe2\\x80\\xae')");
+    whet_printable(cut, sizeof cut, "abcdef\xc3\xa9", false);
+    assert_string_equal(cut, "abcdef"); /* no half character */
+    assert_true(whet_is_printable("a\n\x1b[1;31mb\x1b[0m", true));
+    assert_false(whet_is_printable("\x1b]0;title\x07", true));
+    assert_false(whet_is_printable("a\nb", false));
+}
+
+static void devices_are_written_to_and_folders_refused(void **state)
+{
+    (void)state;
+    char *dir = support_tmpdir(), *pipe = whet_path_join(dir, "pipe");
+    struct stat st;
+    whet_map *map = NULL;
+    assert_status(whet_file_write(dir, "a", 1), WHET_EIO);
+    assert_status(whet_map_open(&map, dir), WHET_EIO);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_status(whet_map_open(&map, pipe), WHET_EIO); /* and does not wait for a writer */
+    whet_free(pipe);
+    char *null = whet_path_join(dir, "null"), *full = whet_path_join(dir, "full");
+    assert_int_equal(symlink("/dev/null", null), 0); /* a link, so that a failure here spoils no device */
+    assert_int_equal(symlink("/dev/full", full), 0);
+    assert_ok(whet_file_write(null, "a", 1));
+    assert_int_equal(lstat(null, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_status(whet_file_write(full, "a", 1), WHET_EIO);
+    assert_non_null(strstr(whet_error_message(), "free some space"));
+    whet_free(null);
+    whet_free(full);
+    support_rmtree(dir);
 }
 
 static void allocation_fails_on_request(void **state)
@@ -199,6 +242,7 @@ int main(void)
         cmocka_unit_test(paths),                  cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(rng_is_uniform_and_stateless), cmocka_unit_test(hashes_match_published_values),
         cmocka_unit_test(halves_round_to_even),   cmocka_unit_test(strbuf_grows),
+        cmocka_unit_test(messages_hold_no_escapes), cmocka_unit_test(devices_are_written_to_and_folders_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
