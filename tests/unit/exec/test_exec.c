@@ -102,10 +102,10 @@ static void a_reader_sees_the_old_bytes(void **state)
     for (int run = 0; run < 3; run++) {
         assert_ok(whet_plan_run(p));
         for (int i = 0; i < 4; i++) {
-            assert_true(((const float *)whet_plan_output(p, 0)->data)[i] == 10 + run);
-            assert_true(((const float *)whet_plan_output(p, 1)->data)[i] == 11 + run);
-            assert_true(((const float *)whet_plan_output(p, 2)->data)[i] == -10 - run);
-            assert_true(live[i] == 11 + run);
+            assert_true(((const float *)whet_plan_output(p, 0)->data)[i] == (float)(10 + run));
+            assert_true(((const float *)whet_plan_output(p, 1)->data)[i] == (float)(11 + run));
+            assert_true(((const float *)whet_plan_output(p, 2)->data)[i] == (float)(-10 - run));
+            assert_true(live[i] == (float)(11 + run));
         }
     }
     whet_exec_free(e);
