@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/printable.h"
 
 typedef struct bar {
     char stage[96];
@@ -52,13 +53,14 @@ void cli_progress(void *cli_, const char *stage, double done, double total, cons
     b->drawn = now;
     double seconds = (double)(now - b->start) * 1e-9;
     double rate = seconds > 0.05 ? (done - b->first) / seconds : 0;
-    char eta[24] = "--:--", line[256];
+    char eta[24] = "--:--", raw[256], line[512];
     if (rate > 0 && total > 0) duration(eta, (total - done) / rate);
     if (total > 0)
-        snprintf(line, sizeof line, "%s %3.0f %% %.0f/%.0f %s  %.4g %s/s  ETA %s  %s", stage, 100 * done / total, done, total, unit,
+        snprintf(raw, sizeof raw, "%s %3.0f %% %.0f/%.0f %s  %.4g %s/s  ETA %s  %s", stage, 100 * done / total, done, total, unit,
                  rate, unit, eta, text != NULL ? text : "");
     else
-        snprintf(line, sizeof line, "%s %.0f %s  %.4g %s/s  %s", stage, done, unit, rate, unit, text != NULL ? text : "");
+        snprintf(raw, sizeof raw, "%s %.0f %s  %.4g %s/s  %s", stage, done, unit, rate, unit, text != NULL ? text : "");
+    whet_printable(line, sizeof line, raw, 0);
     if (!c->err_tty) {
         fprintf(stderr, "%s\n", line);
         return;

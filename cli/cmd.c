@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "bar.h"
 
 #define G(heading)
@@ -78,23 +79,26 @@ int cli_finish(cli *c, whet_status status, whet_result *r)
 
 int cli_usage(const cli *c, const char *command, const char *fmt, ...)
 {
+    char text[1024], safe[2048];
     va_list ap;
     (void)c;
-    fprintf(stderr, "whet %s: ", command);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\n`whet %s --help` shows how it is used\n", command);
+    whet_printable(safe, sizeof safe, text, 0);
+    fprintf(stderr, "whet %s: %s\n`whet %s --help` shows how it is used\n", command, safe, command);
     return 2;
 }
 
 void cli_say(const cli *c, const char *fmt, ...)
 {
+    char text[1024], safe[2048];
     va_list ap;
     if (c->quiet) return;
     bar_clear((cli *)c);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    whet_printable(safe, sizeof safe, text, WHET_KEEP_LINES);
+    fprintf(stderr, "%s\n", safe);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program: finds the command in the table, parses its options, installs the interrupt handler, runs it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "cmd.h"
 #include "whet/whet.h"
 
@@ -25,7 +28,9 @@ static void on_log(void *arg, whet_log_level level, const char *text)
     const cli *c = arg;
     if (level == WHET_LOG_DEBUG && !c->verbose) return;
     if (level == WHET_LOG_INFO && c->quiet) return;
-    fprintf(stderr, "%s%s\n", level == WHET_LOG_WARN ? "warning: " : "", text);
+    char safe[2048];
+    whet_printable(safe, sizeof safe, text, WHET_KEEP_LINES);
+    fprintf(stderr, "%s%s\n", level == WHET_LOG_WARN ? "warning: " : "", safe);
 }
 
 typedef struct common { cli c; int help; } common;
@@ -85,8 +90,10 @@ static int run(const cmd *m, int argc, char **argv)
     }
     opt_dispose(m->opts, args);
     whet_free(args);
-    if (fflush(stdout) != 0 && code == 0) {
-        fprintf(stderr, "whet: writing to standard output failed\n");
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        /* a reader that has seen enough, such as `| head`, is no news */
+        if (errno != EPIPE) fprintf(stderr, "whet: writing to standard output failed%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
         code = 3;
     }
     return code;
@@ -98,12 +105,29 @@ static const char *command_name(const void *arg, int i)
     return cmd_at(i)->hidden ? NULL : cmd_at(i)->name;
 }
 
+/* Descriptors 0 to 2 that are closed are taken by /dev/null: else the next file opened, perhaps the store, would get what is
+ * printed. Opened for reading only, so that a lost result is still an error. */
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) _exit(3);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     struct sigaction act = {.sa_handler = on_signal};
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is then an error of the write, with its clean-up */
+    for (int i = 1; i < argc; i++) {
+        char safe[512];
+        if (whet_is_utf8(argv[i])) continue; /* names stand in JSON, which holds nothing else */
+        whet_printable(safe, sizeof safe, argv[i], 0);
+        fprintf(stderr, "whet: argument '%s' is not UTF-8; rename the file\n", safe);
+        return 2;
+    }
     char *help[] = {(char *)"help", NULL}, *version[] = {(char *)"version", NULL};
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         int code = run(cmd_find("help"), 1, help);
@@ -113,10 +137,12 @@ int main(int argc, char **argv)
     const cmd *m = cmd_find(argv[1]);
     if (m == NULL) {
         const char *near = opt_nearest(argv[1], command_name, NULL, cmd_count());
+        char safe[256];
+        whet_printable(safe, sizeof safe, argv[1], 0);
         if (near != NULL)
-            fprintf(stderr, "whet: '%s' is not a command; did you mean '%s'?\n", argv[1], near);
+            fprintf(stderr, "whet: '%s' is not a command; did you mean '%s'?\n", safe, near);
         else
-            fprintf(stderr, "whet: '%s' is not a command; `whet help` lists them\n", argv[1]);
+            fprintf(stderr, "whet: '%s' is not a command; `whet help` lists them\n", safe);
         return 2;
     }
     return run(m, argc - 1, argv + 1);

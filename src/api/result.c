@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "wire/json.h"
 
 struct whet_result {
@@ -80,6 +81,14 @@ const char *whet_result_text(whet_result *r, int width, int color)
     else whet_strbuf_printf(&b, "%s\n", r->json);
     whet_free(r->text);
     r->text = whet_strbuf_take(&b);
+    const unsigned keep = WHET_KEEP_LINES | (color ? WHET_KEEP_COLOURS : 0u);
+    if (r->text && !whet_is_printable(r->text, keep)) { /* names of a file's author, which may hold terminal escapes */
+        const size_t cap = strlen(r->text) * 4 + 1;
+        char *safe = whet_alloc(cap);
+        if (safe) whet_printable(safe, cap, r->text, keep);
+        whet_free(r->text);
+        r->text = safe;
+    }
     return r->text ? r->text : "";
 }
 
@@ -99,7 +108,7 @@ static void put_cell(whet_strbuf *out, const char *text, int width, bool right, 
     if (right) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
     for (const char *p = text; *p; p++) {
         if ((*p & 0xc0) != 0x80 && keep-- == 0) break;
-        whet_strbuf_add(out, p, 1);
+        whet_strbuf_add(out, *p == '\n' || *p == '\t' ? " " : p, 1); /* a name must not make rows */
     }
     if (n > width) whet_strbuf_puts(out, "\xe2\x80\xa6");
     if (!right && !last) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");

@@ -29,11 +29,11 @@ static size_t colour(const unsigned char *s)
 }
 
 /* Bytes at s that may stand as they are, 0 if the byte must be escaped. */
-static size_t harmless(const unsigned char *s, bool layout)
+static size_t harmless(const unsigned char *s, unsigned keep)
 {
     size_t n = character(s);
-    if (layout && (s[0] == '\n' || s[0] == '\t')) return 1;
-    if (layout && s[0] == 0x1b) return colour(s);
+    if ((keep & WHET_KEEP_LINES) != 0 && (s[0] == '\n' || s[0] == '\t')) return 1;
+    if ((keep & WHET_KEEP_COLOURS) != 0 && s[0] == 0x1b) return colour(s);
     if (s[0] < 0x20 || s[0] == 0x7f) return 0;
     if (s[0] == 0xc2 && s[1] < 0xa0) return 0;
     /* U+2028..202E and U+2066..2069 break or reorder the line */
@@ -41,12 +41,12 @@ static size_t harmless(const unsigned char *s, bool layout)
     return n;
 }
 
-void whet_printable(char *out, size_t cap, const char *text, bool layout)
+void whet_printable(char *out, size_t cap, const char *text, unsigned keep)
 {
     size_t len = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
         char piece[8];
-        size_t n = harmless(s, layout), size = n;
+        size_t n = harmless(s, keep), size = n;
         if (n != 0) memcpy(piece, s, n);
         else if (*s == '\n' || *s == '\t' || *s == '\r')
             size = (size_t)snprintf(piece, sizeof piece, "\\%c", *s == '\n' ? 'n' : *s == '\t' ? 't' : 'r');
@@ -60,10 +60,20 @@ void whet_printable(char *out, size_t cap, const char *text, bool layout)
     out[len] = '\0';
 }
 
-bool whet_is_printable(const char *text, bool layout)
+bool whet_is_printable(const char *text, unsigned keep)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
-        size_t n = harmless(s, layout);
+        size_t n = harmless(s, keep);
+        if (n == 0) return false;
+        s += n;
+    }
+    return true;
+}
+
+bool whet_is_utf8(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
+        size_t n = character(s);
         if (n == 0) return false;
         s += n;
     }

@@ -118,6 +118,6 @@ const char *whet_error_message(void)
     else if (s->node[0] != '\0' && strstr(s->text, s->node) == NULL)
         snprintf(tail, sizeof tail, " (node '%.255s')", s->node);
     snprintf(raw, sizeof raw, "%.639s%.1023s%.399s", place, s->text, tail);
-    whet_printable(s->message, sizeof s->message, raw, false); /* names come from files: no escape reaches the terminal */
+    whet_printable(s->message, sizeof s->message, raw, 0); /* names come from files: no escape reaches the terminal */
     return s->message;
 }

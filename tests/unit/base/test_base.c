@@ -42,11 +42,15 @@ static void messages_hold_no_escapes(void **state)
     whet_error_at_node("red\x1b[31m\xe2\x80\xae");
     assert_string_equal(whet_error_message(), "a\\x07.onnx: unknown operator '\\x1b[2J\\n\\xc2\\x9b\\xff\xc3\xa9' "
                                               "(node 'red\\x1b[31m\\xe2\\x80\\xae')");
-    whet_printable(cut, sizeof cut, "abcdef\xc3\xa9", false);
+    whet_printable(cut, sizeof cut, "abcdef\xc3\xa9", 0);
     assert_string_equal(cut, "abcdef"); /* no half character */
-    assert_true(whet_is_printable("a\n\x1b[1;31mb\x1b[0m", true));
-    assert_false(whet_is_printable("\x1b]0;title\x07", true));
-    assert_false(whet_is_printable("a\nb", false));
+    assert_true(whet_is_printable("a\n\x1b[1;31mb\x1b[0m", WHET_KEEP_LINES | WHET_KEEP_COLOURS));
+    assert_false(whet_is_printable("\x1b]0;title\x07", WHET_KEEP_COLOURS));
+    assert_false(whet_is_printable("a\nb", 0));
+    assert_true(whet_is_utf8("\xc3\xa9\x1b\n\xf0\x9f\x98\x80"));
+    assert_false(whet_is_utf8("\xed\xa0\x80")); /* a surrogate */
+    assert_false(whet_is_utf8("\xc0\x80"));
+    assert_false(whet_is_utf8("a\xf0\x9f"));
 }
 
 static void devices_are_written_to_and_folders_refused(void **state)
