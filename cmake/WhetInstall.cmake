@@ -6,11 +6,13 @@ if(TARGET whet)
   install(TARGETS libwhet_static libwhet_shared
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-  set(requires "sqlite3, jansson, libpng, libjpeg, zlib")
+  # For libwhet.a. Named here and not by Requires.private: their own files name libraries (of curl, say) that are needed only
+  # where everything is static and that their packages do not bring.
+  set(private "-lsqlite3 -ljansson -lpng -ljpeg -lz")
   if(NOT WHET_MINIMAL)
-    string(APPEND requires ", libwebp, yaml-0.1, libcurl, libarchive")
+    string(APPEND private " -lwebp -lyaml -lcurl -larchive")
   endif()
-  set(private "-lm -ldl -lpthread")
+  string(APPEND private " -lm -ldl -lpthread")
   if(WHET_ONEDNN)
     string(APPEND private " -ldnnl")
   endif()
@@ -26,7 +28,6 @@ includedir=\${prefix}/include
 Name: whet
 Description: train, convert, run and measure image models
 Version: ${PROJECT_VERSION}
-Requires.private: ${requires}
 Libs: -L\${libdir} -lwhet
 Libs.private: ${private}
 Cflags: -I\${includedir}

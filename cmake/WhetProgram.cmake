@@ -28,6 +28,13 @@ foreach(kind STATIC SHARED)
     SOVERSION ${PROJECT_VERSION_MAJOR})
   target_link_libraries(${target} PRIVATE ${libs} Threads::Threads m ${CMAKE_DL_LIBS})
 endforeach()
+# What the files share among themselves must not meet the names of the program that links the archive.
+if(CMAKE_NM AND CMAKE_OBJCOPY)
+  set(names ${CMAKE_BINARY_DIR}/libwhet_private_names.txt)
+  add_custom_command(TARGET libwhet_static POST_BUILD VERBATIM COMMAND sh -c "'${CMAKE_NM}' -g --defined-only '$<TARGET_FILE:libwhet_static>' | \
+sed -n 's/^[0-9a-f]* [A-Z] //p' | sort -u | sed '/^whet_/d;/^_/d;/[.]/d;s/.*/& whet_private_&/' > '${names}' && \
+'${CMAKE_OBJCOPY}' --redefine-syms='${names}' '$<TARGET_FILE:libwhet_static>'")
+endif()
 set_target_properties(libwhet_shared PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/whet.map)
 target_link_options(libwhet_shared PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/whet.map -Wl,--no-undefined)
 
