@@ -75,12 +75,31 @@ static const opt opts[] = {
     {"profile", 0, OPT_FLAG, NULL, "with --bench-steps: time per operator", AT(profile)},
     OPT_END};
 
+enum { MOST_THREADS = 4096 };
+#define NOT_GIVEN INT64_MIN
+
+/* Whole numbers with their bounds; what was not given becomes -1, the library's "by the model". NULL, or the name at fault. */
+static const char *settle_numbers(train_args *a)
+{
+    const struct { const char *name; int64_t *at, least, most; } all[] = {
+        {"epochs", &a->epochs, 1, INT32_MAX}, {"batch", &a->batch, 1, INT32_MAX}, {"seed", &a->seed, 0, INT64_MAX},
+        {"pad-crop", &a->pad_crop, 0, INT32_MAX}, {"early-stop", &a->early_stop, 0, INT32_MAX},
+        {"threads", &a->threads, 0, MOST_THREADS}, {"load-threads", &a->workers, 0, MOST_THREADS},
+        {"save-steps", &a->save_steps, 0, INT64_MAX}, {"max-steps", &a->max_steps, 0, INT64_MAX},
+        {"bench-steps", &a->bench_steps, 0, INT32_MAX}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (*all[i].at == NOT_GIVEN) *all[i].at = -1;
+        else if (*all[i].at < all[i].least || *all[i].at > all[i].most) return all[i].name;
+    }
+    return NULL;
+}
+
 static void defaults(void *args)
 {
     train_args *a = args;
     whet_train_options o;
     whet_train_options_init(&o);
-    a->epochs = a->batch = a->seed = a->pad_crop = a->early_stop = -1;
+    a->epochs = a->batch = a->seed = a->pad_crop = a->early_stop = NOT_GIVEN;
     a->lr = a->momentum = a->weight_decay = a->smoothing = a->warmup = a->lr_min = a->gamma = a->step_every = a->div = NAN;
     a->final_div = a->beta1 = a->beta2 = a->epsilon = a->rotate = a->shift = NAN;
     a->nesterov = a->decay_all = a->hflip = a->drop_last = -1;
@@ -132,13 +151,15 @@ static const char *default_out(const train_args *a, char *buf, size_t size)
 
 static int run(cli *c, void *args, int argc, char **argv)
 {
-    const train_args *a = args;
+    train_args *a = args;
     const char *fields[MOST_FIELDS + 1] = {NULL};
     char store[MOST_FIELDS][512], out[260];
     whet_result *r = NULL;
     whet_train_options o;
     int n = 0;
     if (argc > 1) return cli_usage(c, "train", "unexpected argument '%s': models and data are given by --model and --data", argv[1]);
+    const char *wrong = settle_numbers(a);
+    if (wrong != NULL) return cli_usage(c, "train", "--%s is out of range", wrong);
     if (a->bench_steps > 0) {
         if (a->model == NULL) return cli_usage(c, "train", "which model? give --model");
         return bench(c, a);
