@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/printable.h"
+#include "base/spelling.h"
 #include "cmd.h"
 #include "whet/whet.h"
 
@@ -99,12 +100,6 @@ static int run(const cmd *m, int argc, char **argv)
     return code;
 }
 
-static const char *command_name(const void *arg, int i)
-{
-    (void)arg;
-    return cmd_at(i)->hidden ? NULL : cmd_at(i)->name;
-}
-
 /* Descriptors 0 to 2 that are closed are taken by /dev/null: else the next file opened, perhaps the store, would get what is
  * printed. Opened for reading only, so that a lost result is still an error. */
 static void hold_standard_streams(void)
@@ -136,11 +131,13 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) return run(cmd_find("version"), 1, version);
     const cmd *m = cmd_find(argv[1]);
     if (m == NULL) {
-        const char *near = opt_nearest(argv[1], command_name, NULL, cmd_count());
+        whet_spelling s = {.word = argv[1]};
         char safe[256];
         whet_printable(safe, sizeof safe, argv[1], 0);
-        if (near != NULL)
-            fprintf(stderr, "whet: '%s' is not a command; did you mean '%s'?\n", safe, near);
+        for (int i = 0; i < cmd_count(); i++)
+            if (!cmd_at(i)->hidden) whet_spelling_offer(&s, cmd_at(i)->name);
+        if (s.nearest != NULL)
+            fprintf(stderr, "whet: '%s' is not a command; did you mean '%s'?\n", safe, s.nearest);
         else
             fprintf(stderr, "whet: '%s' is not a command; `whet help` lists them\n", safe);
         return 2;

@@ -8,62 +8,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/spelling.h"
 #include "base/status.h"
-
-static int distance(const char *a, const char *b)
-{
-    int row[64];
-    size_t n = strlen(b);
-    if (n > 62 || strlen(a) > 62) return 99;
-    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= n; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            best = WHET_MIN(best, WHET_MIN(row[j], row[j - 1]) + 1);
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
-const char *opt_nearest(const char *word, const char *(*name)(const void *arg, int i), const void *arg, int n)
-{
-    const char *best = NULL;
-    int best_distance = WHET_MAX(2, (int)strlen(word) / 3) + 1;
-    for (int i = 0; i < n; i++) {
-        const char *candidate = name(arg, i);
-        int d = candidate == NULL ? 99 : distance(word, candidate);
-        if (d < best_distance) {
-            best = candidate;
-            best_distance = d;
-        }
-    }
-    return best;
-}
-
-static int table_len(const opt *t)
-{
-    int n = 0;
-    while (t != NULL && t[n].name != NULL) n++;
-    return n;
-}
-
-typedef struct two_tables { const opt *a, *b; int na; } two_tables;
-
-static const char *two_name(const void *arg, int i)
-{
-    const two_tables *t = arg;
-    return i < t->na ? t->a[i].name : t->b[i - t->na].name;
-}
 
 static whet_status unknown(const char *word, const opt *common, const opt *own)
 {
-    two_tables t = {common, own, table_len(common)};
-    const char *near = opt_nearest(word, two_name, &t, t.na + table_len(own));
-    if (near != NULL) return WHET_FAIL(WHET_EINVAL, "unknown option '--%s'; did you mean '--%s'?", word, near);
+    whet_spelling s = {.word = word};
+    for (const opt *t = common; t != NULL && t->name != NULL; t++) whet_spelling_offer(&s, t->name);
+    for (const opt *t = own; t != NULL && t->name != NULL; t++) whet_spelling_offer(&s, t->name);
+    if (s.nearest != NULL) return WHET_FAIL(WHET_EINVAL, "unknown option '--%s'; did you mean '--%s'?", word, s.nearest);
     return WHET_FAIL(WHET_EINVAL, "unknown option '--%s'", word);
 }
 

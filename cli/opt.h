@@ -36,7 +36,5 @@ whet_status opt_parse(const opt *common, void *common_args, const opt *own, void
 void opt_dispose(const opt *own, void *own_args);
 /* Formatted help of a table, wrapped to width, on stdout. */
 void opt_print(const opt *table, int width);
-/* The nearest of n names by edit distance (at most 2, or a third of the length), or NULL. */
-const char *opt_nearest(const char *word, const char *(*name)(const void *arg, int i), const void *arg, int n);
 
 #endif

@@ -2,6 +2,7 @@
 /* The table of the zoo and the search in it. */
 #include "models/models.h"
 
+#include "base/spelling.h"
 #include "base/strbuf.h"
 #include "models/model_families.h"
 
@@ -25,40 +26,20 @@ const whet_model *whet_model_find(const char *name)
     return NULL;
 }
 
-#define LONGEST 31
-
-/* Levenshtein's distance of two short words. */
-static int distance(const char *a, const char *b)
-{
-    int row[LONGEST + 1];
-    const int n = (int)WHET_MIN(strlen(b), (size_t)LONGEST);
-    for (int j = 0; j <= n; j++) row[j] = j;
-    for (int i = 0; a[i] != '\0' && i < LONGEST; i++) {
-        int corner = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= n; j++) {
-            const int swap = corner + (a[i] != b[j - 1]);
-            corner = row[j];
-            row[j] = WHET_MIN(swap, WHET_MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[n];
-}
-
 static whet_status unknown(const char *name)
 {
+    whet_spelling spelling = {.word = name};
     whet_strbuf s;
-    int nearest = 0;
     whet_strbuf_init(&s);
     for (int i = 0; i < whet_model_count(); i++) {
         whet_strbuf_printf(&s, "%s%s", i > 0 ? ", " : "", zoo[i].name);
-        if (distance(name, zoo[i].name) < distance(name, zoo[nearest].name)) nearest = i;
+        whet_spelling_offer(&spelling, zoo[i].name);
     }
     char *all = whet_strbuf_take(&s);
+    const char *near = spelling.nearest;
     if (all == NULL) return WHET_ENOMEM;
-    const bool close = distance(name, zoo[nearest].name) <= 3;
-    WHET_FAIL(WHET_EINVAL, "model '%s' is unknown%s%s%s; there are: %s", name, close ? "; did you mean '" : "",
-              close ? zoo[nearest].name : "", close ? "'" : "", all);
+    WHET_FAIL(WHET_EINVAL, "model '%s' is unknown%s%s%s; there are: %s", name, near != NULL ? "; did you mean '" : "",
+              near != NULL ? near : "", near != NULL ? "'" : "", all);
     whet_free(all);
     return WHET_EINVAL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/spelling.h"
 #include "base/strbuf.h"
 #include "wire/json.h"
 
@@ -67,51 +68,20 @@ const char *study_section_of(const study_key *k, char *buf, size_t size)
     return buf;
 }
 
-// Edit distance with adjacent swaps counting one (optimal string alignment); words beyond 40 bytes are far.
-static int distance(const char *a, const char *b)
-{
-    enum { N = 41 };
-    int d[N][N];
-    int na = (int)strlen(a), nb = (int)strlen(b);
-    if (na >= N || nb >= N) return N;
-    for (int i = 0; i <= na; i++) d[i][0] = i;
-    for (int j = 0; j <= nb; j++) d[0][j] = j;
-    for (int i = 1; i <= na; i++) {
-        for (int j = 1; j <= nb; j++) {
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            best = WHET_MIN(best, d[i - 1][j] + 1);
-            best = WHET_MIN(best, d[i][j - 1] + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) best = WHET_MIN(best, d[i - 2][j - 2] + 1);
-            d[i][j] = best;
-        }
-    }
-    return d[na][nb];
-}
-
-static void nearer(const char *word, const char *name, const char **best, int *best_distance)
-{
-    int d = distance(word, name);
-    if (d < *best_distance) {
-        *best_distance = d;
-        *best = name;
-    }
-}
-
 const char *study_key_nearest(const char *section, const char *word)
 {
-    const char *best = NULL;
-    int limit = WHET_MAX(2, (int)strlen(word) / 3), d = limit + 1;
+    whet_spelling s = {.word = word};
     size_t n = strlen(section);
     for (size_t i = 0; i < WHET_COUNT(keys); i++) {
         const char *dot = strchr(keys[i].path, '.');
-        if (n == 0 && dot == NULL) nearer(word, keys[i].path, &best, &d);
-        if (n > 0 && strncmp(keys[i].path, section, n) == 0 && keys[i].path[n] == '.') nearer(word, keys[i].path + n + 1, &best, &d);
+        if (n == 0 && dot == NULL) whet_spelling_offer(&s, keys[i].path);
+        if (n > 0 && strncmp(keys[i].path, section, n) == 0 && keys[i].path[n] == '.') whet_spelling_offer(&s, keys[i].path + n + 1);
     }
-    if (n > 0) return best;
-    for (size_t i = 1; i < WHET_COUNT(sections); i++) nearer(word, sections[i].name, &best, &d);
-    nearer(word, "quick", &best, &d);
-    nearer(word, "exclude", &best, &d);
-    return best;
+    if (n > 0) return s.nearest;
+    for (size_t i = 1; i < WHET_COUNT(sections); i++) whet_spelling_offer(&s, sections[i].name);
+    whet_spelling_offer(&s, "quick");
+    whet_spelling_offer(&s, "exclude");
+    return s.nearest;
 }
 
 const char *study_kind_text(const study_key *k, char *buf, size_t size)

@@ -36,7 +36,7 @@ const study_section *study_section_at(int i);
 const study_section *study_section_find(const char *name);
 /* The section's part of a path ("train.lr" -> "train", "seed" -> "") into buf. */
 const char *study_section_of(const study_key *k, char *buf, size_t size);
-/* The nearest key below `section` by edit distance (at most 2, or a third of the word), or NULL. */
+/* The key below `section` that is spelt most like `word` (base/spelling.h), or NULL. */
 const char *study_key_nearest(const char *section, const char *word);
 const char *study_kind_text(const study_key *k, char *buf, size_t size); /* "number, 0 to 1" */
 

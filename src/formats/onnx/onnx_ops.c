@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of all ONNX operators (onnx_ops.def) and spelling help. */
+#include "base/spelling.h"
 #include "formats/onnx/onnx_reader.h"
 #include "formats/onnx/onnx_upgrade.h"
 #include "ir/op.h"
@@ -18,36 +19,12 @@ const onnx_op_line *onnx_op_find(const char *name)
     return bsearch(name, lines, WHET_COUNT(lines), sizeof(lines[0]), compare);
 }
 
-/* Levenshtein distance of short names, upper and lower case alike; more than 32 characters count as far. */
-static int distance(const char *a, const char *b)
-{
-    int row[33] = {0}, n = (int)strlen(a), m = (int)strlen(b);
-    if (n > 32 || m > 32) return 99;
-    for (int j = 0; j <= m; j++) row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int change = diagonal + ((a[i - 1] | 32) != (b[j - 1] | 32));
-            diagonal = row[j];
-            row[j] = WHET_MIN(change, WHET_MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[m];
-}
-
 const char *onnx_op_near(const char *name)
 {
-    const char *best = NULL;
-    int least = 3;
-    for (int i = 0; i < whet_op_count(); i++) {
-        const whet_op *op = whet_op_at(i);
-        int d = op->domain[0] ? 99 : distance(name, op->name);
-        if (d >= least || d * 2 >= (int)strlen(name)) continue;
-        least = d;
-        best = op->name;
-    }
-    return best;
+    whet_spelling s = {.word = name};
+    for (int i = 0; i < whet_op_count(); i++)
+        if (whet_op_at(i)->domain[0] == '\0') whet_spelling_offer(&s, whet_op_at(i)->name);
+    return s.nearest;
 }
 
 static const char *const type_names[] = {"nothing", "an integer", "a number", "text", "a tensor", "integers", "numbers", "texts"};

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/printable.h"
 #include "base/rng.h"
+#include "base/spelling.h"
 #include "base/strbuf.h"
 #include "support.h"
 
@@ -238,6 +239,28 @@ static void strbuf_grows(void **state)
     assert_null(whet_strbuf_take(&s));
 }
 
+static void spelling_finds_the_nearest(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"epochs", "batch", NULL, "seed", "Conv"};
+    static const struct { const char *word, *nearest; } cases[] = {
+        {"epcohs", "epochs"}, {"bacth", "batch"}, {"SEED", "seed"}, {"cnov", "Conv"}, {"xy", NULL}, {"", NULL}, {"learning_rate", NULL},
+    };
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
+        whet_spelling s = {.word = cases[i].word};
+        for (size_t j = 0; j < WHET_COUNT(names); j++) whet_spelling_offer(&s, names[j]);
+        if (cases[i].nearest == NULL)
+            assert_null(s.nearest);
+        else
+            assert_string_equal(s.nearest, cases[i].nearest);
+    }
+    char longest[80] = {0};
+    memset(longest, 'a', sizeof longest - 1);
+    whet_spelling s = {.word = longest};
+    whet_spelling_offer(&s, longest);
+    assert_null(s.nearest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +269,7 @@ int main(void)
         cmocka_unit_test(paths),                  cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(rng_is_uniform_and_stateless), cmocka_unit_test(hashes_match_published_values),
         cmocka_unit_test(halves_round_to_even),   cmocka_unit_test(strbuf_grows),
+        cmocka_unit_test(spelling_finds_the_nearest),
         cmocka_unit_test(messages_hold_no_escapes), cmocka_unit_test(devices_are_written_to_and_folders_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
