@@ -9,6 +9,7 @@
 #include "measure/baseline.h"
 #include "measure/bench.h"
 #include "measure/runtimes.h"
+#include "wire/json.h"
 #include "whet/bench.h"
 
 enum { MAX_VALUES = 32, MAX_CELLS = 512 };
@@ -16,14 +17,6 @@ enum { MAX_VALUES = 32, MAX_CELLS = 512 };
 void whet_bench_options_init(whet_bench_options *o) { *o = (whet_bench_options){.size = sizeof *o}; }
 
 /* --- rendering */
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
-
-static double real_of(const json_t *o, const char *key) { return json_number_value(json_object_get(o, key)); }
-
 enum { COLUMNS = 9 };
 typedef struct row_text { char cell[COLUMNS][96]; } row_text;
 
@@ -38,36 +31,36 @@ static void figure(char *out, const json_t *o, const char *key, double scale, co
 
 static void milliseconds(char *out, const json_t *o, const char *key)
 {
-    const double x = real_of(o, key);
+    const double x = whet_json_real(o, key);
     figure(out, o, key, 1, x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : x >= 1 ? "%.2f" : "%.3f");
 }
 
 static void fill_row(row_text *t, const json_t *o)
 {
     const json_t *lat = json_object_get(o, "latency"), *memory = json_object_get(o, "memory");
-    const double p50 = real_of(lat, "p50");
-    snprintf(t->cell[0], 96, "%s", text_of(o, "model"));
-    snprintf(t->cell[1], 96, "%s", text_of(o, "runtime"));
+    const double p50 = whet_json_real(lat, "p50");
+    snprintf(t->cell[0], 96, "%s", whet_json_str(o, "model"));
+    snprintf(t->cell[1], 96, "%s", whet_json_str(o, "runtime"));
     figure(t->cell[2], o, "size_bytes", 1e-6, "%.2f");
     milliseconds(t->cell[3], o, "load_ms");
     milliseconds(t->cell[4], lat, "p50");
     if (p50 > 0) {
-        const double half = (real_of(lat, "p50_high") - real_of(lat, "p50_low")) / 2 / p50 * 100;
+        const double half = (whet_json_real(lat, "p50_high") - whet_json_real(lat, "p50_low")) / 2 / p50 * 100;
         snprintf(t->cell[4] + strlen(t->cell[4]), 32, " ±%.1f%%", half);
     }
     milliseconds(t->cell[5], lat, "p90");
     figure(t->cell[6], o, "img_per_s", 1, "%.0f");
     figure(t->cell[7], memory, "delta_bytes", 1e-6, "%.1f");
-    snprintf(t->cell[8], 96, "%s", strcmp(text_of(o, "status"), "ok") == 0 ? text_of(o, "verdict") : text_of(o, "status"));
+    snprintf(t->cell[8], 96, "%s", strcmp(whet_json_str(o, "status"), "ok") == 0 ? whet_json_str(o, "verdict") : whet_json_str(o, "status"));
 }
 
 static void render_reasons(const json_t *rows, whet_strbuf *out)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *reasons = json_object_get(o, "verdict_reasons");
-        if (strcmp(text_of(o, "status"), "ok") != 0) whet_strbuf_printf(out, "%s on %s: %s\n", text_of(o, "model"), text_of(o, "runtime"), text_of(o, "reason"));
+        if (strcmp(whet_json_str(o, "status"), "ok") != 0) whet_strbuf_printf(out, "%s on %s: %s\n", whet_json_str(o, "model"), whet_json_str(o, "runtime"), whet_json_str(o, "reason"));
         for (size_t k = 0; k < json_array_size(reasons); k++)
-            whet_strbuf_printf(out, "%s on %s: %s: %s\n", text_of(o, "model"), text_of(o, "runtime"), text_of(o, "verdict"),
+            whet_strbuf_printf(out, "%s on %s: %s: %s\n", whet_json_str(o, "model"), whet_json_str(o, "runtime"), whet_json_str(o, "verdict"),
                                json_string_value(json_array_get(reasons, k)));
     }
 }
@@ -76,7 +69,7 @@ static void render_list(const json_t *list, const char *key, const char *prefix,
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *v = json_array_get(list, i);
-        whet_strbuf_printf(out, "%s%s\n", prefix, key != NULL ? text_of(v, key) : json_string_value(v));
+        whet_strbuf_printf(out, "%s%s\n", prefix, key != NULL ? whet_json_str(v, key) : json_string_value(v));
     }
 }
 
@@ -92,16 +85,16 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
         for (int c = 0; c < COLUMNS; c++) cells[i * COLUMNS + (size_t)c] = t[i].cell[c];
     }
     if (t != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "llrrrrrrl", (int)n, cells);
-    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode; inputs: %s\n", real_of(first, "batch"), real_of(first, "threads"),
-                       real_of(first, "threads") == 1 ? "" : "s", text_of(doc, "mode"),
-                       text_of(json_object_get(doc, "inputs"), "source"));
-    whet_strbuf_printf(out, "parity: max difference against %s\n", text_of(json_object_get(first, "parity"), "reference"));
+    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode; inputs: %s\n", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
+                       whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"),
+                       whet_json_str(json_object_get(doc, "inputs"), "source"));
+    whet_strbuf_printf(out, "parity: max difference against %s\n", whet_json_str(json_object_get(first, "parity"), "reference"));
     render_reasons(rows, out);
     render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", out);
     whet_strbuf_puts(out, "\n");
     render_list(json_object_get(doc, "comparisons"), "text", "", out);
     render_list(json_object_get(doc, "baseline"), "text", "", out);
-    if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", text_of(doc, "summary"));
+    if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "summary"));
     whet_free(cells);
     whet_free(t);
 }
@@ -139,7 +132,7 @@ static whet_status all_runtimes(list *l, const char *program)
     WHET_TRY(whet_runtimes_probe(&found, program));
     whet_strbuf_init(&names);
     for (size_t i = 0; i < json_array_size(found); i++)
-        whet_strbuf_printf(&names, "%s%s", i > 0 ? "," : "", text_of(json_array_get(found, i), "name"));
+        whet_strbuf_printf(&names, "%s%s", i > 0 ? "," : "", whet_json_str(json_array_get(found, i), "name"));
     json_decref(found);
     char *text = whet_strbuf_take(&names);
     const whet_status status = text != NULL ? split_list(l, text, "runtimes") : WHET_ENOMEM;
@@ -203,13 +196,13 @@ static int gate_of(const json_t *doc)
     const json_t *rows = json_object_get(doc, "rows"), *base = json_object_get(doc, "baseline");
     bool any = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const char *status = text_of(json_array_get(rows, i), "status");
+        const char *status = whet_json_str(json_array_get(rows, i), "status");
         if (strcmp(status, "parity failed") == 0 || strncmp(status, "runtime failed", 14) == 0) return 1;
         any |= strcmp(status, "ok") == 0;
     }
     if (!any) return 1;
     for (size_t i = 0; i < json_array_size(base); i++)
-        if (strcmp(text_of(json_array_get(base, i), "verdict"), "worse") == 0) return 1;
+        if (strcmp(whet_json_str(json_array_get(base, i), "verdict"), "worse") == 0) return 1;
     return 0;
 }
 

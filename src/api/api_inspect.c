@@ -164,18 +164,12 @@ done:
 }
 
 /* --- text */
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
 static void put_values(whet_strbuf *out, const char *title, const json_t *list)
 {
     const json_t *v = NULL;
     size_t i = 0;
     json_array_foreach(list, i, v)
-        whet_strbuf_printf(out, "%-11s %s  %s %s\n", i ? "" : title, text_of(v, "name"), text_of(v, "dtype"), text_of(v, "shape"));
+        whet_strbuf_printf(out, "%-11s %s  %s %s\n", i ? "" : title, whet_json_str(v, "name"), whet_json_str(v, "dtype"), whet_json_str(v, "shape"));
 }
 
 static void put_wrapped(whet_strbuf *out, int width, const char *title, const json_t *counts)
@@ -204,10 +198,10 @@ static void put_kernels(whet_strbuf *out, int width, bool color, const json_t *l
     const char **cells = whet_calloc(n * 4 + 1, sizeof(*cells));
     for (size_t i = 0; cells && i < n; i++) {
         const json_t *k = json_array_get(list, i);
-        cells[4 * i] = text_of(k, "node");
-        cells[4 * i + 1] = text_of(k, "op");
-        cells[4 * i + 2] = text_of(k, "kernel");
-        cells[4 * i + 3] = text_of(k, "shape");
+        cells[4 * i] = whet_json_str(k, "node");
+        cells[4 * i + 1] = whet_json_str(k, "op");
+        cells[4 * i + 2] = whet_json_str(k, "kernel");
+        cells[4 * i + 3] = whet_json_str(k, "shape");
     }
     whet_strbuf_puts(out, "\n");
     if (cells) whet_render_table(out, width, color, 4, titles, "llll", (int)n, cells);
@@ -216,7 +210,7 @@ static void put_kernels(whet_strbuf *out, int width, bool color, const json_t *l
         const json_t *k = json_array_get(list, i), *r = NULL;
         size_t m = 0;
         json_array_foreach(json_object_get(k, "refused"), m, r)
-            whet_strbuf_printf(out, "%s: not %s, because %s\n", text_of(k, "node"), text_of(r, "kernel"), text_of(r, "reason"));
+            whet_strbuf_printf(out, "%s: not %s, because %s\n", whet_json_str(k, "node"), whet_json_str(r, "kernel"), whet_json_str(r, "reason"));
     }
 }
 
@@ -227,10 +221,10 @@ static void put_nodes(whet_strbuf *out, int width, bool color, const json_t *lis
     const char **cells = whet_calloc(n * 4 + 1, sizeof(*cells));
     for (size_t i = 0; cells && i < n; i++) {
         const json_t *k = json_array_get(list, i), *y = json_object_get(k, "output");
-        cells[4 * i] = text_of(k, "name");
-        cells[4 * i + 1] = text_of(k, "op");
-        cells[4 * i + 2] = text_of(y, "dtype");
-        cells[4 * i + 3] = text_of(y, "shape");
+        cells[4 * i] = whet_json_str(k, "name");
+        cells[4 * i + 1] = whet_json_str(k, "op");
+        cells[4 * i + 2] = whet_json_str(y, "dtype");
+        cells[4 * i + 3] = whet_json_str(y, "shape");
     }
     whet_strbuf_puts(out, "\n");
     if (cells) whet_render_table(out, width, color, 4, titles, "llll", (int)n, cells);
@@ -243,8 +237,8 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     const char *key = NULL;
     json_t *v = NULL;
     char a[32], b[32], c[32];
-    whet_render_bold(out, color, text_of(doc, "path"));
-    whet_strbuf_printf(out, "  %s, opset %s, %s\n", text_of(doc, "format"), text_of(meta, "onnx.opset"),
+    whet_render_bold(out, color, whet_json_str(doc, "path"));
+    whet_strbuf_printf(out, "  %s, opset %s, %s\n", whet_json_str(doc, "format"), whet_json_str(meta, "onnx.opset"),
                        whet_render_bytes(a, sizeof(a), (double)json_integer_value(json_object_get(doc, "bytes"))));
     put_values(out, "input", json_object_get(doc, "inputs"));
     put_values(out, "output", json_object_get(doc, "outputs"));
@@ -256,9 +250,9 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
                            whet_render_bytes(a, sizeof(a), (double)json_integer_value(json_object_get(plan, "constants"))),
                            whet_render_bytes(b, sizeof(b), (double)json_integer_value(json_object_get(plan, "variables"))),
                            whet_render_bytes(c, sizeof(c), (double)json_integer_value(json_object_get(plan, "arena"))),
-                           (long long)json_integer_value(json_object_get(plan, "batch")), text_of(plan, "isa"));
-    else whet_strbuf_printf(out, "%-11s n/a: %s\n", "memory", text_of(doc, "plan_na"));
-    whet_strbuf_printf(out, "%-11s %s\n", "contract", json_is_object(json_object_get(doc, "contract")) ? text_of(doc, "contract_text") :
+                           (long long)json_integer_value(json_object_get(plan, "batch")), whet_json_str(plan, "isa"));
+    else whet_strbuf_printf(out, "%-11s n/a: %s\n", "memory", whet_json_str(doc, "plan_na"));
+    whet_strbuf_printf(out, "%-11s %s\n", "contract", json_is_object(json_object_get(doc, "contract")) ? whet_json_str(doc, "contract_text") :
                        "none in the file (see `whet contract find`)");
     json_object_foreach((json_t *)meta, key, v) whet_strbuf_printf(out, "%-11s %s = %s\n", "metadata", key, json_string_value(v));
     if (json_object_get(doc, "nodes")) put_nodes(out, width, color, json_object_get(doc, "nodes"));

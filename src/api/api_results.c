@@ -17,12 +17,6 @@ void whet_results_options_init(whet_results_options *o)
     o->size = sizeof *o;
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
-
 static void render_list(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     enum { COLUMNS = 7 };
@@ -43,12 +37,12 @@ static void render_list(const json_t *doc, int width, bool color, whet_strbuf *o
             size_t used = strlen(joined[i]);
             snprintf(joined[i] + used, sizeof joined[i] - used, "%s%s", k > 0 ? "," : "", json_string_value(tag));
         }
-        const char *row[COLUMNS] = {numbers[i][0], text_of(r, "time"), text_of(r, "kind"), text_of(r, "study"), numbers[i][1], joined[i], text_of(r, "summary")};
+        const char *row[COLUMNS] = {numbers[i][0], whet_json_str(r, "time"), whet_json_str(r, "kind"), whet_json_str(r, "study"), numbers[i][1], joined[i], whet_json_str(r, "summary")};
         memcpy(&cells[i * COLUMNS], row, sizeof row);
     }
     if (n > 0 && cells != NULL && numbers != NULL && joined != NULL) whet_render_table(out, width, color, COLUMNS, titles, "rllllll", (int)n, cells);
     if (n == 0) whet_strbuf_puts(out, "no stored runs\n");
-    whet_strbuf_printf(out, "store: %s\n", text_of(doc, "store"));
+    whet_strbuf_printf(out, "store: %s\n", whet_json_str(doc, "store"));
     whet_free(numbers);
     whet_free(joined);
     whet_free(cells);
@@ -113,7 +107,7 @@ static void render_done(const json_t *doc, int width, bool color, whet_strbuf *o
 {
     (void)width;
     (void)color;
-    whet_strbuf_printf(out, "%s\n", text_of(doc, "done"));
+    whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "done"));
 }
 
 // Steals `text`.

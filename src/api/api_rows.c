@@ -9,12 +9,6 @@
 #include "report/report.h"
 #include "wire/json.h"
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
-
 /* Breaks at blanks; lines after the first begin with `indent` blanks. */
 static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
 {
@@ -38,7 +32,7 @@ static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
 
 static void remark(whet_strbuf *out, const json_t *row, const char *text, int width)
 {
-    char *line = whet_format("  %s on %s: %s", text_of(row, "model"), text_of(row, "runtime"), text);
+    char *line = whet_format("  %s on %s: %s", whet_json_str(row, "model"), whet_json_str(row, "runtime"), text);
     if (line != NULL) wrapped(out, line + 2, width, 4);
     out->failed = out->failed || line == NULL;
     whet_free(line);
@@ -63,11 +57,11 @@ static void remarks(const json_t *doc, int width, whet_strbuf *out)
     whet_strbuf_puts(out, "\n");
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(text_of(row, "status"), "ok") != 0) remark(out, row, text_of(row, "status"), width);
+        if (strcmp(whet_json_str(row, "status"), "ok") != 0) remark(out, row, whet_json_str(row, "status"), width);
         list = json_object_get(row, "verdict_reasons");
         json_array_foreach(list, k, item) remark(out, row, json_string_value(item), width);
-        if (json_is_null(json_object_get(row, "accuracy")) && strcmp(text_of(row, "status"), "ok") == 0 && text_of(row, "accuracy_na")[0] != '\0') {
-            char *text = whet_format("accuracy n/a: %s", text_of(row, "accuracy_na"));
+        if (json_is_null(json_object_get(row, "accuracy")) && strcmp(whet_json_str(row, "status"), "ok") == 0 && whet_json_str(row, "accuracy_na")[0] != '\0') {
+            char *text = whet_format("accuracy n/a: %s", whet_json_str(row, "accuracy_na"));
             if (text != NULL) remark(out, row, text, width);
             whet_free(text);
         }
@@ -85,7 +79,7 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     for (size_t i = 0; numbers != NULL && cells != NULL && i < n; i++) {
         const json_t *s = json_array_get(steps, i);
         snprintf(numbers[i], sizeof numbers[i], "%.1f", json_number_value(json_object_get(s, "seconds")));
-        const char *row[COLUMNS] = {text_of(s, "name"), text_of(s, "label"), text_of(s, "state"), numbers[i]};
+        const char *row[COLUMNS] = {whet_json_str(s, "name"), whet_json_str(s, "label"), whet_json_str(s, "state"), numbers[i]};
         memcpy(&cells[i * COLUMNS], row, sizeof row);
     }
     if (n > 0 && numbers != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "lllr", (int)n, cells);
@@ -93,7 +87,7 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     whet_strbuf_printf(out, "\n%zu rows", json_array_size(json_object_get(doc, "rows")));
     if (json_integer_value(json_object_get(doc, "excluded")) > 0) whet_strbuf_printf(out, " (%d excluded)", (int)json_integer_value(json_object_get(doc, "excluded")));
     whet_strbuf_printf(out, ", about %.1f minutes and %s of disk still to do; folder %s\n", json_number_value(json_object_get(estimate, "seconds")) / 60,
-                       whet_render_bytes(bytes, sizeof bytes, json_number_value(json_object_get(estimate, "bytes"))), text_of(doc, "out"));
+                       whet_render_bytes(bytes, sizeof bytes, json_number_value(json_object_get(estimate, "bytes"))), whet_json_str(doc, "out"));
     whet_free(numbers);
     whet_free(cells);
 }
@@ -131,5 +125,5 @@ void whet_render_rows(const json_t *doc, int width, bool color, whet_strbuf *out
     char *summary = whet_report_summary(doc);
     if (summary != NULL) wrapped(out, summary, width, 0);
     whet_free(summary);
-    if (strcmp(text_of(doc, "kind"), "study") == 0) study_end(doc, width, out);
+    if (strcmp(whet_json_str(doc, "kind"), "study") == 0) study_end(doc, width, out);
 }

@@ -12,6 +12,7 @@
 #include "measure/machine.h"
 #include "measure/runtimes.h"
 #include "measure/worker.h"
+#include "wire/json.h"
 #include "whet/runtime.h"
 
 void whet_runtimes_options_init(whet_runtimes_options *o) { *o = (whet_runtimes_options){.size = sizeof *o}; }
@@ -19,12 +20,6 @@ void whet_runtimes_options_init(whet_runtimes_options *o) { *o = (whet_runtimes_
 void whet_runtime_install_options_init(whet_runtime_install_options *o) { *o = (whet_runtime_install_options){.size = sizeof *o}; }
 
 int whet_worker_serve(void) { return whet_worker_main(); }
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
 
 /* --- runtimes */
 static void render_runtimes(const json_t *doc, int width, bool color, whet_strbuf *out)
@@ -34,11 +29,11 @@ static void render_runtimes(const json_t *doc, int width, bool color, whet_strbu
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
         const bool ok = json_is_true(json_object_get(o, "available"));
-        whet_strbuf_printf(out, "%-10s ", text_of(o, "name"));
-        whet_render_bold(out, color, text_of(o, "title"));
-        whet_strbuf_printf(out, " %s%s\n", text_of(o, "version"), ok ? "" : "  not available");
-        if (!ok) whet_strbuf_printf(out, "           %s\n", text_of(o, "reason"));
-        if (text_of(o, "path")[0] != '\0') whet_strbuf_printf(out, "           %s\n", text_of(o, "path"));
+        whet_strbuf_printf(out, "%-10s ", whet_json_str(o, "name"));
+        whet_render_bold(out, color, whet_json_str(o, "title"));
+        whet_strbuf_printf(out, " %s%s\n", whet_json_str(o, "version"), ok ? "" : "  not available");
+        if (!ok) whet_strbuf_printf(out, "           %s\n", whet_json_str(o, "reason"));
+        if (whet_json_str(o, "path")[0] != '\0') whet_strbuf_printf(out, "           %s\n", whet_json_str(o, "path"));
     }
 }
 
@@ -55,11 +50,11 @@ static void render_install(const json_t *doc, int width, bool color, whet_strbuf
     (void)width;
     (void)color;
     if (json_is_true(json_object_get(doc, "already")))
-        whet_strbuf_printf(out, "%s %s is installed: nothing to do\n", text_of(doc, "name"), text_of(doc, "version"));
+        whet_strbuf_printf(out, "%s %s is installed: nothing to do\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"));
     else
-        whet_strbuf_printf(out, "installed %s %s from %s\nsha256 %s\n", text_of(doc, "name"), text_of(doc, "version"), text_of(doc, "file"),
-                           text_of(doc, "sha256"));
-    whet_strbuf_printf(out, "in %s\n", text_of(doc, "folder"));
+        whet_strbuf_printf(out, "installed %s %s from %s\nsha256 %s\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"), whet_json_str(doc, "file"),
+                           whet_json_str(doc, "sha256"));
+    whet_strbuf_printf(out, "in %s\n", whet_json_str(doc, "folder"));
 }
 
 whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_runtime_install_options *opt)
@@ -89,17 +84,15 @@ static void find(json_t *list, const char *area, const char *name, const char *s
     json_array_append_new(list, json_pack("{ss, ss, ss, ss, ss}", "area", area, "name", name, "state", state, "text", text, "cure", cure));
 }
 
-static double real_of(const json_t *m, const char *key) { return json_number_value(json_object_get(m, key)); }
-
 static void look_at_machine(json_t *list, const json_t *m)
 {
-    const char *governor = text_of(m, "governor"), *vm = text_of(m, "virtual"), *box = text_of(m, "container");
-    find(list, "machine", "cpu", "info", "", "%s, %.0f CPUs, %.0f usable, %s", text_of(m, "cpu"), real_of(m, "cpus"), real_of(m, "usable_cpus"),
-         text_of(m, "isa"));
-    find(list, "machine", "memory", "info", "", "%.1f GB", real_of(m, "memory_bytes") / 1e9);
+    const char *governor = whet_json_str(m, "governor"), *vm = whet_json_str(m, "virtual"), *box = whet_json_str(m, "container");
+    find(list, "machine", "cpu", "info", "", "%s, %.0f CPUs, %.0f usable, %s", whet_json_str(m, "cpu"), whet_json_real(m, "cpus"), whet_json_real(m, "usable_cpus"),
+         whet_json_str(m, "isa"));
+    find(list, "machine", "memory", "info", "", "%.1f GB", whet_json_real(m, "memory_bytes") / 1e9);
     if (vm[0] != '\0') find(list, "machine", "virtual machine", "warn", "measure on a machine of your own for publication", "%s: neighbours can slow it; ratios hold, absolute figures may not", vm);
     if (box[0] != '\0') find(list, "machine", "container", "info", "", "%s", box);
-    if (real_of(m, "quota_cpus") > 0) find(list, "machine", "cpu quota", "warn", "start the container without --cpus", "%.2f CPUs", real_of(m, "quota_cpus"));
+    if (whet_json_real(m, "quota_cpus") > 0) find(list, "machine", "cpu quota", "warn", "start the container without --cpus", "%.2f CPUs", whet_json_real(m, "quota_cpus"));
     if (governor[0] == '\0')
         find(list, "machine", "governor", "info", "", "not shown by this kernel (usual in virtual machines)");
     else
@@ -107,8 +100,8 @@ static void look_at_machine(json_t *list, const json_t *m)
              strcmp(governor, "performance") == 0 ? "" : "sudo cpupower frequency-set -g performance", "%s", governor);
     if (json_is_true(json_object_get(m, "boost")))
         find(list, "machine", "boost", "warn", "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo", "on: speed depends on heat");
-    const bool busy = real_of(m, "load1_before") > real_of(m, "cpus") * 0.5;
-    find(list, "machine", "load", busy ? "warn" : "ok", busy ? "stop other programs (`top` shows them)" : "", "%.2f", real_of(m, "load1_before"));
+    const bool busy = whet_json_real(m, "load1_before") > whet_json_real(m, "cpus") * 0.5;
+    find(list, "machine", "load", busy ? "warn" : "ok", busy ? "stop other programs (`top` shows them)" : "", "%.2f", whet_json_real(m, "load1_before"));
 }
 
 static void look_at_power(json_t *list)
@@ -130,8 +123,8 @@ static whet_status look_at_runtimes(json_t *list, const char *program)
         const json_t *o = json_array_get(runtimes, i);
         const bool ok = json_is_true(json_object_get(o, "available")), known = json_is_string(json_object_get(o, "pinned"));
         char cure[128] = "";
-        if (!ok && known) snprintf(cure, sizeof cure, "whet runtimes install %s", text_of(o, "name"));
-        find(list, "runtimes", text_of(o, "name"), ok ? "ok" : "bad", cure, "%s", ok ? text_of(o, "version") : text_of(o, "reason"));
+        if (!ok && known) snprintf(cure, sizeof cure, "whet runtimes install %s", whet_json_str(o, "name"));
+        find(list, "runtimes", whet_json_str(o, "name"), ok ? "ok" : "bad", cure, "%s", ok ? whet_json_str(o, "version") : whet_json_str(o, "reason"));
     }
     json_decref(runtimes);
     return WHET_OK;
@@ -163,14 +156,14 @@ static void render_doctor(const json_t *doc, int width, bool color, whet_strbuf 
     (void)width;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
-        const char *state = text_of(o, "state");
-        if (strcmp(area, text_of(o, "area")) != 0) {
-            area = text_of(o, "area");
+        const char *state = whet_json_str(o, "state");
+        if (strcmp(area, whet_json_str(o, "area")) != 0) {
+            area = whet_json_str(o, "area");
             whet_render_bold(out, color, area);
             whet_strbuf_puts(out, "\n");
         }
-        whet_strbuf_printf(out, "  %-4s  %-16s %s\n", strcmp(state, "info") == 0 ? "" : state, text_of(o, "name"), text_of(o, "text"));
-        if (text_of(o, "cure")[0] != '\0') whet_strbuf_printf(out, "        %-16s cure: %s\n", "", text_of(o, "cure"));
+        whet_strbuf_printf(out, "  %-4s  %-16s %s\n", strcmp(state, "info") == 0 ? "" : state, whet_json_str(o, "name"), whet_json_str(o, "text"));
+        if (whet_json_str(o, "cure")[0] != '\0') whet_strbuf_printf(out, "        %-16s cure: %s\n", "", whet_json_str(o, "cure"));
     }
 }
 

@@ -8,15 +8,10 @@
 #include "backend/backend.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
+#include "wire/json.h"
 #include "whet/verify.h"
 
 void whet_verify_options_init(whet_verify_options *o) { *o = (whet_verify_options){.size = sizeof *o}; }
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
 
 static const char *figure(const json_t *o, const char *key, const char *format, char *buf, size_t size)
 {
@@ -38,7 +33,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     const size_t n = json_array_size(list) < MAX_ROWS ? json_array_size(list) : MAX_ROWS;
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(list, i);
-        const char *row[] = {text_of(o, "name"),
+        const char *row[] = {whet_json_str(o, "name"),
                              figure(o, "max", "%.3g", text[i][0], 32),
                              figure(o, "cosine", "%.7f", text[i][1], 32),
                              figure(o, "snr_db", "%.1f", text[i][2], 32),
@@ -46,12 +41,12 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
                              json_is_true(json_object_get(o, "ok")) ? "yes" : "NO"};
         memcpy(&cells[i * COLUMNS], row, sizeof row);
     }
-    whet_strbuf_printf(out, "%s on %s %s\nreference: %s\naccepted: %s\n\n", text_of(a, "model"), text_of(a, "title"), text_of(a, "version"),
-                       text_of(doc, "reference"), text_of(doc, "accept"));
+    whet_strbuf_printf(out, "%s on %s %s\nreference: %s\naccepted: %s\n\n", whet_json_str(a, "model"), whet_json_str(a, "title"), whet_json_str(a, "version"),
+                       whet_json_str(doc, "reference"), whet_json_str(doc, "accept"));
     whet_render_table(out, width, color, COLUMNS, titles, "lrrrrl", (int)n, cells);
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(list, i);
-        if (text_of(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", text_of(o, "name"), text_of(o, "why"));
+        if (whet_json_str(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", whet_json_str(o, "name"), whet_json_str(o, "why"));
     }
     whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");
 }

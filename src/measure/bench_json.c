@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what was measured to the document of docs/result-format.md: figures, verdicts and their reasons. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "measure/bench_private.h"
 #include "measure/machine.h"
+#include "wire/json.h"
 
 enum { MAX_PAIRS = 512 };
 static const char *const mode_names[] = {"default", "quick", "publish"};
@@ -92,17 +92,6 @@ static whet_status latency(const whet_bench_block *blocks, int n_blocks, const c
 }
 
 /* --- verdict */
-static void reason(json_t *list, const char *fmt, ...) WHET_PRINTF(2, 3);
-static void reason(json_t *list, const char *fmt, ...)
-{
-    char text[300];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    json_array_append_new(list, json_string(text));
-}
-
 static void judge_threads(const whet_bench_row *r, json_t *o, json_t *reasons)
 {
     double wall = 0, cpu = 0;
@@ -115,7 +104,7 @@ static void judge_threads(const whet_bench_row *r, json_t *o, json_t *reasons)
     const double share = wall > 0 ? cpu / wall : 0;
     const bool ok = busy <= r->threads && share <= r->threads + 0.1;
     json_object_set_new(o, "thread_check", json_pack("{sb, si, sf, si}", "ok", ok, "busy", busy, "cpu_per_wall", share, "allowed", r->threads));
-    if (!ok) reason(reasons, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
+    if (!ok) whet_json_add_text(reasons, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
 }
 
 static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o, json_t *notes)
@@ -126,7 +115,7 @@ static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o,
         slow += r->blocks[i].slow;
     }
     json_object_set_new(o, "probe", json_pack("{sf, si, si}", "best", b->best_probe, "repeated", repeated, "flagged", slow));
-    if (slow > 0) reason(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
+    if (slow > 0) whet_json_add_text(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
 }
 
 static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o)
@@ -136,16 +125,16 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
     const double n = json_number_value(json_object_get(lat, "n")), seconds = json_number_value(json_object_get(lat, "seconds"));
     WHET_TRY(whet_bench_row_stability(r, b->spec->seed, &s));
     const bool invalid = n < b->min_runs || seconds < 0.98 * b->min_seconds;
-    if (invalid) reason(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
-    if (s.wide) reason(reasons, "the interval of the median is +-%.1f %% wide, over 3 %%", s.half_width * 100);
-    if (s.drifting) reason(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
-    if (r->still_falling) reason(reasons, "the runs were still becoming faster after the warm-up");
+    if (invalid) whet_json_add_text(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
+    if (s.wide) whet_json_add_text(reasons, "the interval of the median is +-%.1f %% wide, over 3 %%", s.half_width * 100);
+    if (s.drifting) whet_json_add_text(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
+    if (r->still_falling) whet_json_add_text(reasons, "the runs were still becoming faster after the warm-up");
     judge_threads(r, o, reasons);
     json_object_set_new(o, "verdict", json_string(invalid ? "INVALID" : json_array_size(reasons) > 0 ? "UNSTABLE" : "ok"));
     json_object_set_new(o, "verdict_reasons", reasons);
     const double cv = json_number_value(json_object_get(lat, "cv")), iqr = json_number_value(json_object_get(lat, "iqr"));
-    if (cv > 0.025) reason(r->notes, "coefficient of variation %.1f %%", cv * 100);
-    if (iqr > 0.1 * s.median.value) reason(r->notes, "interquartile range %.0f %% of the median", iqr / s.median.value * 100);
+    if (cv > 0.025) whet_json_add_text(r->notes, "coefficient of variation %.1f %%", cv * 100);
+    if (iqr > 0.1 * s.median.value) whet_json_add_text(r->notes, "interquartile range %.0f %% of the median", iqr / s.median.value * 100);
     judge_probe(b, r, o, r->notes);
     return WHET_OK;
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/threads.h"
 #include "measure/machine.h"
+#include "wire/json.h"
 
 #define CPU0 "/sys/devices/system/cpu/cpu0/"
 
@@ -192,44 +193,28 @@ json_t *whet_machine_record(void)
 }
 
 /* --- judging */
-static void warn(json_t *list, const char *fmt, ...) WHET_PRINTF(2, 3);
-static void warn(json_t *list, const char *fmt, ...)
-{
-    char text[300];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    json_array_append_new(list, json_string(text));
-}
-
-static double real_of(const json_t *m, const char *key)
-{
-    return json_number_value(json_object_get(m, key));
-}
-
 static void judge(const json_t *m, json_t *w)
 {
     const char *governor = json_string_value(json_object_get(m, "governor")), *vm = json_string_value(json_object_get(m, "virtual"));
-    const double cpus = real_of(m, "cpus"), before = real_of(m, "frequency_mhz_before"), after = real_of(m, "frequency_mhz_after");
-    if (governor != NULL && strcmp(governor, "performance") != 0) warn(w, "the CPU governor is '%s', not 'performance'", governor);
-    if (vm != NULL && vm[0] != '\0') warn(w, "this is a virtual machine (%s): neighbours can slow it", vm);
-    if (real_of(m, "load1_before") > cpus * 0.5) warn(w, "other programs were running: load average %.1f on %.0f CPUs", real_of(m, "load1_before"), cpus);
-    if (real_of(m, "psi_cpu") > 0.1) warn(w, "programs waited for a CPU %.0f %% of the time before the start", real_of(m, "psi_cpu") * 100);
-    if (real_of(m, "steal_share") > 0.01) warn(w, "the hypervisor took %.1f %% of the CPU time", real_of(m, "steal_share") * 100);
+    const double cpus = whet_json_real(m, "cpus"), before = whet_json_real(m, "frequency_mhz_before"), after = whet_json_real(m, "frequency_mhz_after");
+    if (governor != NULL && strcmp(governor, "performance") != 0) whet_json_add_text(w, "the CPU governor is '%s', not 'performance'", governor);
+    if (vm != NULL && vm[0] != '\0') whet_json_add_text(w, "this is a virtual machine (%s): neighbours can slow it", vm);
+    if (whet_json_real(m, "load1_before") > cpus * 0.5) whet_json_add_text(w, "other programs were running: load average %.1f on %.0f CPUs", whet_json_real(m, "load1_before"), cpus);
+    if (whet_json_real(m, "psi_cpu") > 0.1) whet_json_add_text(w, "programs waited for a CPU %.0f %% of the time before the start", whet_json_real(m, "psi_cpu") * 100);
+    if (whet_json_real(m, "steal_share") > 0.01) whet_json_add_text(w, "the hypervisor took %.1f %% of the CPU time", whet_json_real(m, "steal_share") * 100);
     if (before > 0 && after > 0 && (after < 0.9 * before || after > 1.1 * before))
-        warn(w, "the CPU's frequency went from %.0f to %.0f MHz", before, after);
-    if (real_of(m, "throttled") > 0) warn(w, "the CPU was throttled %.0f times by heat", real_of(m, "throttled"));
+        whet_json_add_text(w, "the CPU's frequency went from %.0f to %.0f MHz", before, after);
+    if (whet_json_real(m, "throttled") > 0) whet_json_add_text(w, "the CPU was throttled %.0f times by heat", whet_json_real(m, "throttled"));
 }
 
 void whet_machine_finish(json_t *m, json_t *warnings)
 {
     double all = 0, steal = 0;
     steal_counters(&all, &steal);
-    all -= real_of(m, "jiffies_all");
-    steal -= real_of(m, "jiffies_steal");
+    all -= whet_json_real(m, "jiffies_all");
+    steal -= whet_json_real(m, "jiffies_steal");
     json_t *now = throttled();
-    json_object_set_new(m, "throttled", json_is_null(now) ? json_null() : json_real(json_number_value(now) - real_of(m, "throttled_before")));
+    json_object_set_new(m, "throttled", json_is_null(now) ? json_null() : json_real(json_number_value(now) - whet_json_real(m, "throttled_before")));
     json_decref(now);
     json_object_set_new(m, "steal_share", all > 0 ? json_real(steal / all) : json_null());
     json_object_set_new(m, "frequency_mhz_after", frequency());

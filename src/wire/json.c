@@ -3,6 +3,7 @@
  * jansson prints 0.1 as 0.10000000000000001. Values come from jansson, so nesting is limited to its 2048. */
 #include "wire/json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/io.h"
@@ -137,4 +138,20 @@ whet_status whet_json_write(const char *path, const json_t *v)
     whet_status status = whet_file_write(path, text, n + 1);
     whet_free(text);
     return status;
+}
+
+const char *whet_json_str(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+
+double whet_json_real(const json_t *o, const char *key) { return json_number_value(json_object_get(o, key)); }
+
+void whet_json_add_text(json_t *list, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    json_array_append_new(list, json_vsprintf(fmt, ap));
+    va_end(ap);
 }

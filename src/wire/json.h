@@ -21,4 +21,10 @@ char *whet_json_canonical(const json_t *v);
 /* Written atomically, indented by 2, newline at the end. */
 whet_status whet_json_write(const char *path, const json_t *v);
 
+/* A member of an object; of another type, absent, or o is NULL: "" and 0. */
+const char *whet_json_str(const json_t *o, const char *key);
+double whet_json_real(const json_t *o, const char *key);
+/* One more text at the end of a list. */
+void whet_json_add_text(json_t *list, const char *fmt, ...) WHET_PRINTF(2, 3);
+
 #endif
