@@ -16,11 +16,6 @@ uint64_t whet_now_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-uint64_t whet_cpu_ns(void)
-{
-    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 void whet_sleep_ns(uint64_t ns)
 {
     struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 uint64_t whet_now_ns(void);         /* CLOCK_MONOTONIC */
-uint64_t whet_cpu_ns(void);         /* CPU time of the whole process */
 void whet_sleep_ns(uint64_t ns);
 /* "2026-11-21T09:30:00Z" of the wall clock into out[21]. */
 void whet_utc_now(char out[21]);

@@ -316,12 +316,3 @@ int whet_dataset_broken(const whet_dataset *d, const char **first)
     return d->broken;
 }
 
-void whet_dataset_default_contract(const whet_dataset *d, whet_contract *c)
-{
-    whet_contract_init(c);
-    if (d->kind == WHET_SAMPLE_RAW || d->kind == WHET_SAMPLE_DRAWN) {
-        c->height = d->raw_height;
-        c->width = d->raw_width;
-        if (d->raw_channels == 1) c->color = WHET_COLOR_GRAY;
-    }
-}

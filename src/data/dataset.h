@@ -37,8 +37,6 @@ int whet_dataset_label(const whet_dataset *d, whet_split s, int i); /* -1 unlabe
 const char *whet_dataset_sample_name(const whet_dataset *d, whet_split s, int i); /* path, or name in an archive; "" */
 bool whet_dataset_strict(const whet_dataset *d);
 whet_status whet_dataset_set_source(whet_dataset *d, const char *text); /* what whet_dataset_source says */
-/* "unit" with the size and colour of the set's pictures where they are all alike (IDX, CIFAR binary, digits). */
-void whet_dataset_default_contract(const whet_dataset *d, whet_contract *c);
 /* "val: seeded stratified 10 % of train (seed 0)", for reports. */
 const char *whet_dataset_split_text(const whet_dataset *d, whet_split s);
 /* Decodes picture i; thread-safe. A copy the caller disposes of. path_out (may be NULL) is borrowed from the set. */

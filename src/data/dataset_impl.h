@@ -77,8 +77,7 @@ whet_status whet_read_maybe_gz(uint8_t **out, size_t *size, const char *path, si
 /* Inflates a gzip stream in memory; EFORMAT with the offset if it is cut or damaged, or passes the limit. */
 whet_status whet_gunzip(uint8_t **out, size_t *size, const uint8_t *data, size_t n, size_t limit, const char *name);
 
-/* One drawing of the generator: 28 x 28 grey; the label is the drawn digit. */
-int whet_digit_label(uint64_t seed, uint64_t number);
+/* One drawing of the generator: 28 x 28 grey. */
 void whet_digit_draw(uint64_t seed, uint64_t number, uint8_t out[28 * 28]);
 uint64_t whet_digits_seed(void);
 

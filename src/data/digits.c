@@ -104,7 +104,7 @@ static double distance(const point *p, int n, double x, double y)
     return sqrt(best);
 }
 
-int whet_digit_label(uint64_t seed, uint64_t number)
+static int digit_label(uint64_t seed, uint64_t number)
 {
     whet_rng r = whet_rng_at(seed, number);
 
@@ -134,7 +134,7 @@ void whet_digit_draw(uint64_t seed, uint64_t number, uint8_t out[SIDE * SIDE])
 static whet_status add(whet_samples *s, size_t base, int n)
 {
     for (int i = 0; i < n; i++) {
-        whet_sample one = {NULL, NULL, base + (size_t)i, whet_digit_label(SEED, base + (size_t)i)};
+        whet_sample one = {NULL, NULL, base + (size_t)i, digit_label(SEED, base + (size_t)i)};
         WHET_TRY(whet_samples_add(s, &one));
     }
     s->own = true;

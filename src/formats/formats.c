@@ -52,11 +52,7 @@ static const whet_model_format table[] = {
 };
 #undef F
 
-int whet_format_count(void) { return (int)WHET_COUNT(table); }
-
-const whet_model_format *whet_format_at(int i) { return &table[i]; }
-
-const whet_model_format *whet_format_find(const char *name)
+static const whet_model_format *find_format(const char *name)
 {
     for (size_t i = 0; i < WHET_COUNT(table); i++)
         if (strcmp(table[i].name, name) == 0) return &table[i];
@@ -126,7 +122,7 @@ whet_status whet_format_read(whet_graph **out, const char *path, const whet_form
 whet_status whet_format_write(const whet_graph *g, const char *path, const char *format, const whet_format_options *opt)
 {
     whet_format_options o = settle(opt);
-    const whet_model_format *f = format ? whet_format_find(format) : by_extension(path);
+    const whet_model_format *f = format ? find_format(format) : by_extension(path);
     if (!f || !f->write)
         return WHET_FAIL(WHET_EINVAL, "'%s' is no format that models can be written in; use the extension .onnx",
                          format ? format : path);

@@ -22,9 +22,6 @@ typedef struct whet_model_format {
     whet_status (*write)(const whet_graph *g, const char *path, const whet_format_options *o);  /* NULL: cannot be written */
 } whet_model_format;
 
-int whet_format_count(void);
-const whet_model_format *whet_format_at(int i);
-const whet_model_format *whet_format_find(const char *name); /* "onnx"; NULL if unknown */
 /* By content, then by extension. ENOTFOUND, EIO, or EUNSUPPORTED naming what it looks like. */
 whet_status whet_format_of_file(const char *path, const whet_model_format **out);
 

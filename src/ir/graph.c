@@ -223,29 +223,6 @@ whet_status whet_graph_add_node_(whet_graph *g, const whet_op *op, const char *n
     return WHET_OK;
 }
 
-whet_status whet_graph_set_attr(whet_graph *g, whet_nid id, const whet_attr *a)
-{
-    whet_node *n = &g->nodes[id];
-    whet_attr copy;
-    WHET_TRY(copy_attr(g, &copy, a));
-    for (int i = 0; i < n->n_attr; i++) {
-        if (strcmp(n->attr[i].name, a->name) != 0) continue;
-        whet_attr_dispose_(&n->attr[i]);
-        n->attr[i] = copy;
-        return WHET_OK;
-    }
-    whet_attr *list = whet_arena_alloc(g->priv->arena, (size_t)(n->n_attr + 1) * sizeof *list);
-    if (list == NULL) {
-        whet_attr_dispose_(&copy);
-        return WHET_ENOMEM;
-    }
-    if (n->n_attr > 0) memcpy(list, n->attr, (size_t)n->n_attr * sizeof *list);
-    list[n->n_attr] = copy;
-    n->attr = list;
-    n->n_attr++;
-    return WHET_OK;
-}
-
 whet_vid whet_graph_find(const whet_graph *g, const char *value_name)
 {
     return value_name == NULL ? WHET_NO_VALUE : table_find(g, false, value_name);

@@ -181,7 +181,6 @@ const char *whet_dims_text(const whet_graph *g, const whet_dims *d, char *buf, s
 /* --- changing */
 void whet_graph_replace_uses(whet_graph *g, whet_vid from, whet_vid to); /* in nodes, outputs and commits' sources */
 void whet_graph_set_input(whet_graph *g, whet_nid n, int i, whet_vid v);
-whet_status whet_graph_set_attr(whet_graph *g, whet_nid n, const whet_attr *a); /* adds or replaces */
 /* Another name for a value; EINVAL if it is empty or another value has it. */
 whet_status whet_graph_rename(whet_graph *g, whet_vid v, const char *name);
 void whet_graph_remove_node(whet_graph *g, whet_nid n);  /* its outputs must be unused */

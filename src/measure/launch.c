@@ -333,11 +333,6 @@ void whet_worker_continue(whet_worker *w)
     if (w->pid > 0) kill(-w->pid, SIGCONT);
 }
 
-pid_t whet_worker_pid(const whet_worker *w)
-{
-    return w->pid;
-}
-
 int whet_worker_dead(const whet_worker *w)
 {
     return w->dead;

@@ -31,7 +31,6 @@ void whet_worker_free(whet_worker *w); /* kills the process group; accepts NULL 
 whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, json_t **reply);
 void whet_worker_pause(whet_worker *w);    /* SIGSTOP to its group, waited for */
 void whet_worker_continue(whet_worker *w); /* SIGCONT */
-pid_t whet_worker_pid(const whet_worker *w);
 /* True once the worker crashed, timed out or was killed: it answers no more. */
 int whet_worker_dead(const whet_worker *w);
 /* Bytes [offset, offset + n) of the worker's result memory, valid until the next call; NULL if they are not there. */

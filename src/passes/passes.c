@@ -24,7 +24,6 @@ static const whet_pass passes[] = {
 };
 
 int whet_pass_count(void) { return (int)WHET_COUNT(passes); }
-const whet_pass *whet_pass_at(int i) { return &passes[i]; }
 
 int whet_pass_find(const char *name)
 {

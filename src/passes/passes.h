@@ -20,7 +20,6 @@ typedef struct whet_pass {
 } whet_pass;
 
 int whet_pass_count(void);
-const whet_pass *whet_pass_at(int i);
 int whet_pass_find(const char *name); /* position in the table, -1 if unknown */
 
 typedef struct whet_pass_options {

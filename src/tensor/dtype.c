@@ -4,11 +4,11 @@
 
 #include "tensor/tensor.h"
 
-typedef struct dtype_info { const char *name; int bits; char kind; int onnx; } dtype_info;
+typedef struct dtype_info { const char *name; int bits; char kind; int onnx; const char *safetensors; } dtype_info;
 
 static const dtype_info infos[WHET_DTYPE_COUNT] = {
-    [WHET_DTYPE_NONE] = {"none", 0, ' ', 0},
-#define T(id, name, bits, kind, onnx, ctype) [WHET_##id] = {name, bits, kind, onnx},
+    [WHET_DTYPE_NONE] = {"none", 0, ' ', 0, ""},
+#define T(id, name, bits, kind, onnx, safetensors, ctype) [WHET_##id] = {name, bits, kind, onnx, safetensors},
 #include "tensor/dtype.def"
 #undef T
 };
@@ -50,9 +50,9 @@ bool whet_dtype_is_int(whet_dtype t)
     return info(t)->kind == 's' || info(t)->kind == 'u';
 }
 
-bool whet_dtype_is_signed(whet_dtype t)
+const char *whet_dtype_safetensors(whet_dtype t)
 {
-    return info(t)->kind == 's' || info(t)->kind == 'f';
+    return info(t)->safetensors;
 }
 
 int whet_dtype_to_onnx(whet_dtype t)

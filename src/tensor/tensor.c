@@ -61,11 +61,6 @@ void *whet_buffer_data(const whet_buffer *b)
     return b->data;
 }
 
-size_t whet_buffer_size(const whet_buffer *b)
-{
-    return b->size;
-}
-
 void whet_tensor_init(whet_tensor *t)
 {
     *t = (whet_tensor){0};

@@ -11,7 +11,7 @@
 
 typedef enum whet_dtype {
     WHET_DTYPE_NONE = 0,
-#define T(id, name, bits, kind, onnx, ctype) WHET_##id,
+#define T(id, name, bits, kind, onnx, safetensors, ctype) WHET_##id,
 #include "tensor/dtype.def"
 #undef T
     WHET_DTYPE_COUNT
@@ -23,7 +23,7 @@ int whet_dtype_bits(whet_dtype t);               /* 4, 8, ... 64; 0 for NONE */
 size_t whet_dtype_size(whet_dtype t);            /* bytes an element; 0 for the packed 4-bit types */
 bool whet_dtype_is_float(whet_dtype t);
 bool whet_dtype_is_int(whet_dtype t);            /* signed or unsigned, not bool */
-bool whet_dtype_is_signed(whet_dtype t);         /* floats and signed integers */
+const char *whet_dtype_safetensors(whet_dtype t); /* "I64"; "" if the format has it not */
 int whet_dtype_to_onnx(whet_dtype t);
 whet_dtype whet_dtype_from_onnx(int code);       /* NONE if ONNX has it and whet has not, or unknown */
 const char *whet_onnx_dtype_name(int code);      /* "string", "complex64", ... for messages; "type 77" style unknowns -> "unknown" */
@@ -42,7 +42,7 @@ bool whet_shape_equal(const whet_shape *a, const whet_shape *b);
 /* Number of elements; ENOMEM if it, or its bytes in `t`, overflow or pass the limit of 2^40 bytes. */
 whet_status whet_shape_count(const whet_shape *s, int64_t *count);
 whet_status whet_shape_bytes(const whet_shape *s, whet_dtype t, size_t *bytes);
-int64_t whet_shape_numel(const whet_shape *s);      /* for shapes already checked */
+int64_t whet_shape_numel(const whet_shape *s);      /* INT64_MAX where it is beyond that */
 /* "2x3x4", "scalar" for rank 0; returns buf. */
 const char *whet_shape_text(const whet_shape *s, char *buf, size_t size);
 
@@ -54,7 +54,6 @@ whet_status whet_buffer_wrap(whet_buffer **out, void *data, size_t size, void (*
 whet_buffer *whet_buffer_ref(whet_buffer *b);
 void whet_buffer_unref(whet_buffer *b); /* accepts NULL */
 void *whet_buffer_data(const whet_buffer *b);
-size_t whet_buffer_size(const whet_buffer *b);
 
 typedef struct whet_tensor {
     whet_dtype dtype;

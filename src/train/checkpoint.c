@@ -8,18 +8,6 @@
 #include "wire/json.h"
 #include "wire/safetensors.h"
 
-static const struct { whet_dtype dtype; const char *name; } dtype_names[] = {
-    {WHET_F64, "F64"}, {WHET_F32, "F32"}, {WHET_F16, "F16"}, {WHET_BF16, "BF16"}, {WHET_S64, "I64"}, {WHET_S32, "I32"},
-    {WHET_S16, "I16"}, {WHET_S8, "I8"},   {WHET_U64, "U64"}, {WHET_U32, "U32"},   {WHET_U16, "U16"}, {WHET_U8, "U8"},
-    {WHET_BOOL, "BOOL"}};
-
-static const char *dtype_name(whet_dtype t)
-{
-    for (size_t i = 0; i < WHET_COUNT(dtype_names); i++)
-        if (dtype_names[i].dtype == t) return dtype_names[i].name;
-    return "";
-}
-
 /* --- state <-> JSON */
 
 typedef enum { INTEGER, REAL, FLAG } state_kind;
@@ -83,7 +71,7 @@ whet_status whet_checkpoint_save(const char *path, whet_exec *e, const whet_trai
     if (entries == NULL || texts[0] == NULL || texts[1] == NULL || texts[2] == NULL || texts[3] == NULL) goto done;
     for (int i = 0; i < n; i++) {
         const whet_tensor *t = whet_exec_variable_at(e, i);
-        entries[i] = (whet_safetensors_entry){.name = whet_exec_variable_name(e, i), .dtype = dtype_name(t->dtype),
+        entries[i] = (whet_safetensors_entry){.name = whet_exec_variable_name(e, i), .dtype = whet_dtype_safetensors(t->dtype),
                                               .rank = t->shape.rank, .data = t->data, .bytes = whet_tensor_bytes(t)};
         for (int k = 0; k < t->shape.rank; k++) entries[i].dims[k] = t->shape.dims[k];
         WHET_GOTO(check_finite(entries[i].name, t));
@@ -172,11 +160,11 @@ whet_status whet_checkpoint_same(const whet_checkpoint *c, const json_t *identit
 
 static whet_status copy_entry(const whet_safetensors_entry *x, whet_tensor *t, const char *name)
 {
-    bool same = strcmp(x->dtype, dtype_name(t->dtype)) == 0 && x->rank == t->shape.rank && x->bytes == whet_tensor_bytes(t);
+    bool same = strcmp(x->dtype, whet_dtype_safetensors(t->dtype)) == 0 && x->rank == t->shape.rank && x->bytes == whet_tensor_bytes(t);
     for (int k = 0; same && k < x->rank; k++) same = x->dims[k] == t->shape.dims[k];
     if (!same)
         return WHET_FAIL(WHET_ESHAPE, "'%s' in the file is %s of rank %d, %zu bytes; the model wants %s of rank %d, %zu bytes", name,
-                         x->dtype, x->rank, x->bytes, dtype_name(t->dtype), t->shape.rank, whet_tensor_bytes(t));
+                         x->dtype, x->rank, x->bytes, whet_dtype_safetensors(t->dtype), t->shape.rank, whet_tensor_bytes(t));
     if (x->bytes > 0) memcpy(t->data, x->data, x->bytes);
     return WHET_OK;
 }

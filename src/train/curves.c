@@ -19,11 +19,6 @@ struct whet_curves {
     char *path[WHET_CURVE_FILES];
 };
 
-const char *whet_curves_name(int file)
-{
-    return names[file];
-}
-
 static whet_status io_failure(const whet_curves *c, int i, const char *what)
 {
     WHET_FAIL(WHET_EIO, "cannot %s: %s", what, strerror(errno));

@@ -27,6 +27,5 @@ whet_status whet_curves_step(whet_curves *c, int64_t epoch, int64_t step, double
 whet_status whet_curves_epoch(whet_curves *c, const whet_epoch_record *r);
 /* Everything handed to the system; the lengths. */
 whet_status whet_curves_flush(whet_curves *c, int64_t sizes[WHET_CURVE_FILES]);
-const char *whet_curves_name(int file); /* "curves.csv" */
 
 #endif

@@ -56,15 +56,7 @@ typedef struct whet_train_settings {
 
 void whet_train_settings_init(whet_train_settings *s);
 
-/* --- the table of the settings that the result depends on */
-typedef enum whet_train_kind { WHET_TRAIN_INT, WHET_TRAIN_REAL, WHET_TRAIN_STRING } whet_train_kind;
-typedef struct whet_train_field {
-    const char *name;
-    whet_train_kind kind;
-    size_t offset;
-    double least, most; /* allowed range of numbers */
-} whet_train_field;
-const whet_train_field *whet_train_fields(int *n);
+/* --- the settings that the result depends on (a table in train_settings.c) */
 /* Takes unset ones from a stored object (strings are borrowed from it). */
 whet_status whet_train_settings_adopt(whet_train_settings *s, const json_t *stored);
 /* Unset ones from the defaults of s->model; then checks every range: EINVAL. */

@@ -6,8 +6,16 @@
 #include "train/schedule.h"
 #include "train/train.h"
 
-#define FIELD(name, kind, least, most) {#name, WHET_TRAIN_##kind, offsetof(whet_train_settings, name), least, most}
-static const whet_train_field fields[] = {
+typedef enum field_kind { FIELD_INT, FIELD_REAL, FIELD_STRING } field_kind;
+typedef struct field {
+    const char *name;
+    field_kind kind;
+    size_t offset;
+    double least, most; /* allowed range of numbers */
+} field;
+
+#define FIELD(name, kind, least, most) {#name, FIELD_##kind, offsetof(whet_train_settings, name), least, most}
+static const field fields[] = {
     FIELD(model, STRING, 0, 0),
     FIELD(data, STRING, 0, 0),
     FIELD(val, STRING, 0, 0),
@@ -57,23 +65,17 @@ static const struct { const char *model; whet_train_settings s; } defaults[] = {
 };
 #undef SGD
 
-const whet_train_field *whet_train_fields(int *n)
-{
-    *n = (int)WHET_COUNT(fields);
-    return fields;
-}
-
-static int64_t *int_of(const whet_train_settings *s, const whet_train_field *f)
+static int64_t *int_of(const whet_train_settings *s, const field *f)
 {
     return (int64_t *)((char *)(uintptr_t)s + f->offset);
 }
 
-static double *real_of(const whet_train_settings *s, const whet_train_field *f)
+static double *real_of(const whet_train_settings *s, const field *f)
 {
     return (double *)((char *)(uintptr_t)s + f->offset);
 }
 
-static const char **string_of(const whet_train_settings *s, const whet_train_field *f)
+static const char **string_of(const whet_train_settings *s, const field *f)
 {
     return (const char **)((char *)(uintptr_t)s + f->offset);
 }
@@ -82,29 +84,29 @@ void whet_train_settings_init(whet_train_settings *s)
 {
     *s = (whet_train_settings){.save_seconds = 60, .isa = UINT32_MAX};
     for (size_t i = 0; i < WHET_COUNT(fields); i++) {
-        if (fields[i].kind == WHET_TRAIN_INT) *int_of(s, &fields[i]) = WHET_TRAIN_UNSET;
-        if (fields[i].kind == WHET_TRAIN_REAL) *real_of(s, &fields[i]) = NAN;
+        if (fields[i].kind == FIELD_INT) *int_of(s, &fields[i]) = WHET_TRAIN_UNSET;
+        if (fields[i].kind == FIELD_REAL) *real_of(s, &fields[i]) = NAN;
     }
 }
 
-static bool is_set(const whet_train_settings *s, const whet_train_field *f)
+static bool is_set(const whet_train_settings *s, const field *f)
 {
-    if (f->kind == WHET_TRAIN_INT) return *int_of(s, f) != WHET_TRAIN_UNSET;
-    if (f->kind == WHET_TRAIN_REAL) return !isnan(*real_of(s, f));
+    if (f->kind == FIELD_INT) return *int_of(s, f) != WHET_TRAIN_UNSET;
+    if (f->kind == FIELD_REAL) return !isnan(*real_of(s, f));
     return *string_of(s, f) != NULL;
 }
 
 whet_status whet_train_settings_adopt(whet_train_settings *s, const json_t *stored)
 {
     for (size_t i = 0; i < WHET_COUNT(fields); i++) {
-        const whet_train_field *f = &fields[i];
+        const field *f = &fields[i];
         const json_t *v = json_object_get(stored, f->name);
         if (is_set(s, f) || v == NULL || json_is_null(v)) continue;
-        bool fits = f->kind == WHET_TRAIN_STRING ? json_is_string(v) : f->kind == WHET_TRAIN_INT ? json_is_integer(v) : json_is_number(v);
+        bool fits = f->kind == FIELD_STRING ? json_is_string(v) : f->kind == FIELD_INT ? json_is_integer(v) : json_is_number(v);
         if (!fits) return WHET_FAIL(WHET_EFORMAT, "setting '%s' of the checkpoint has the wrong type", f->name);
-        if (f->kind == WHET_TRAIN_INT) *int_of(s, f) = json_integer_value(v);
-        if (f->kind == WHET_TRAIN_REAL) *real_of(s, f) = json_number_value(v);
-        if (f->kind == WHET_TRAIN_STRING) *string_of(s, f) = json_string_value(v);
+        if (f->kind == FIELD_INT) *int_of(s, f) = json_integer_value(v);
+        if (f->kind == FIELD_REAL) *real_of(s, f) = json_number_value(v);
+        if (f->kind == FIELD_STRING) *string_of(s, f) = json_string_value(v);
     }
     return WHET_OK;
 }
@@ -113,9 +115,9 @@ static whet_status check(const whet_train_settings *s)
 {
     whet_schedule_kind kind;
     for (size_t i = 0; i < WHET_COUNT(fields); i++) {
-        const whet_train_field *f = &fields[i];
-        if (f->kind == WHET_TRAIN_STRING) continue;
-        double x = f->kind == WHET_TRAIN_INT ? (double)*int_of(s, f) : *real_of(s, f);
+        const field *f = &fields[i];
+        if (f->kind == FIELD_STRING) continue;
+        double x = f->kind == FIELD_INT ? (double)*int_of(s, f) : *real_of(s, f);
         if (!(x >= f->least && x <= f->most))
             return WHET_FAIL(WHET_EINVAL, "setting '%s' is %g, allowed is %g to %g", f->name, x, f->least, f->most);
     }
@@ -142,19 +144,19 @@ whet_status whet_train_settings_resolve(whet_train_settings *s)
     if (s->schedule != NULL && strcmp(s->schedule, "onecycle") != 0 && isnan(s->warmup)) s->warmup = 0;
     if (!isnan(s->momentum) && s->momentum <= 0 && s->nesterov == WHET_TRAIN_UNSET) s->nesterov = 0;
     for (size_t i = 0; i < WHET_COUNT(fields); i++) {
-        const whet_train_field *f = &fields[i];
+        const field *f = &fields[i];
         if (is_set(s, f)) continue;
-        if (f->kind == WHET_TRAIN_INT) *int_of(s, f) = *int_of(d, f);
-        if (f->kind == WHET_TRAIN_REAL) *real_of(s, f) = *real_of(d, f);
-        if (f->kind == WHET_TRAIN_STRING) *string_of(s, f) = *string_of(d, f);
+        if (f->kind == FIELD_INT) *int_of(s, f) = *int_of(d, f);
+        if (f->kind == FIELD_REAL) *real_of(s, f) = *real_of(d, f);
+        if (f->kind == FIELD_STRING) *string_of(s, f) = *string_of(d, f);
     }
     return check(s);
 }
 
-static json_t *field_json(const whet_train_settings *s, const whet_train_field *f)
+static json_t *field_json(const whet_train_settings *s, const field *f)
 {
-    if (f->kind == WHET_TRAIN_INT) return json_integer(*int_of(s, f));
-    if (f->kind == WHET_TRAIN_REAL) return json_real(*real_of(s, f));
+    if (f->kind == FIELD_INT) return json_integer(*int_of(s, f));
+    if (f->kind == FIELD_REAL) return json_real(*real_of(s, f));
     return *string_of(s, f) != NULL ? json_string(*string_of(s, f)) : json_null();
 }
 
@@ -174,10 +176,10 @@ whet_status whet_train_settings_same(const whet_train_settings *s, const json_t 
 {
     whet_status status = WHET_OK;
     for (size_t i = 0; status == WHET_OK && i < WHET_COUNT(fields); i++) {
-        const whet_train_field *f = &fields[i];
+        const field *f = &fields[i];
         json_t *now = field_json(s, f);
         const json_t *then = json_object_get(stored, f->name);
-        bool same = f->kind == WHET_TRAIN_REAL ? json_number_value(now) == json_number_value(then)
+        bool same = f->kind == FIELD_REAL ? json_number_value(now) == json_number_value(then)
                                                : json_equal(now, then) || (json_is_null(now) && then == NULL);
         if (!same) {
             char *a = json_dumps(then, JSON_ENCODE_ANY | JSON_COMPACT), *b = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT);

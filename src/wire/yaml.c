@@ -84,17 +84,6 @@ done:
     return status;
 }
 
-whet_status whet_yaml_read(whet_yaml **out, const char *path)
-{
-    uint8_t *text = NULL;
-    size_t size = 0;
-    *out = NULL;
-    WHET_TRY(whet_file_read(&text, &size, path, WHET_YAML_MAX_BYTES));
-    whet_status status = whet_yaml_parse(out, (const char *)text, size, path);
-    whet_free(text);
-    return status;
-}
-
 void whet_yaml_free(whet_yaml *y)
 {
     if (!y) return;
@@ -103,8 +92,6 @@ void whet_yaml_free(whet_yaml *y)
 }
 
 const whet_yaml_node *whet_yaml_root(const whet_yaml *y) { return y->root; }
-
-const char *whet_yaml_file(const whet_yaml *y) { return y->file; }
 
 const whet_yaml_node *whet_yaml_get(const whet_yaml_node *map, const char *key)
 {

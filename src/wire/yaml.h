@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* YAML over libyaml: a small tree of nodes with marks. Refused, with file, line and column: aliases and anchors, tags,
  * duplicate keys, more than one document, keys that are not plain text, nesting deeper than 32, files over 4 MiB.
- * Builds with WHET_MINIMAL have no libyaml: whet_yaml_read then takes JSON (which is a part of YAML) and says so for
+ * Builds with WHET_MINIMAL have no libyaml: whet_yaml_parse then takes JSON (which is a part of YAML) and says so for
  * anything else; the tree is the same. */
 #ifndef WHET_WIRE_YAML_H
 #define WHET_WIRE_YAML_H
@@ -29,11 +29,9 @@ struct whet_yaml_node {
 
 /* Owns all nodes. `file` is copied and stands in whet_yaml_fail's errors. An empty document gives an empty MAP. */
 typedef struct whet_yaml whet_yaml;
-whet_status whet_yaml_read(whet_yaml **out, const char *path);
 whet_status whet_yaml_parse(whet_yaml **out, const char *text, size_t size, const char *file);
 void whet_yaml_free(whet_yaml *y); /* accepts NULL */
 const whet_yaml_node *whet_yaml_root(const whet_yaml *y);
-const char *whet_yaml_file(const whet_yaml *y);
 
 /* NULL if absent. */
 const whet_yaml_node *whet_yaml_get(const whet_yaml_node *map, const char *key);

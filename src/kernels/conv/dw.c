@@ -13,7 +13,6 @@ static const whet_dw_kernel table[] = {
 #undef K
 };
 
-int whet_dw_kernel_count(void) { return (int)WHET_COUNT(table); }
 const whet_dw_kernel *whet_dw_kernel_at(int i) { return &table[i]; }
 
 const whet_dw_kernel *whet_dw_kernel_for(uint32_t isa)

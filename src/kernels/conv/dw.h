@@ -30,7 +30,6 @@ typedef struct whet_dw_kernel {
     int tier;
     whet_dw_fn row;
 } whet_dw_kernel;
-int whet_dw_kernel_count(void);
 const whet_dw_kernel *whet_dw_kernel_at(int i); /* best first */
 const whet_dw_kernel *whet_dw_kernel_for(uint32_t isa);
 
