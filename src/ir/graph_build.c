@@ -33,13 +33,14 @@ whet_status whet_graph_know_const_(whet_graph *g, whet_value *v)
 static whet_status add_data(whet_graph *g, const char *name, const char *stem, whet_value_kind kind, const whet_tensor *data,
                             whet_vid *out)
 {
+    const whet_tensor kept = *data; /* data may be that of another value of g, and the values move when they grow */
     *out = WHET_NO_VALUE;
     if (data->buffer == NULL) return WHET_FAIL(WHET_EINVAL, "tensor '%s' does not own its bytes", name != NULL ? name : stem);
     WHET_TRY(whet_graph_add_value_(g, name, stem, kind, out));
     whet_value *v = &g->values[*out];
-    whet_tensor_ref(&v->data, data);
-    v->dtype = data->dtype;
-    v->dims = whet_dims_of(&data->shape);
+    whet_tensor_ref(&v->data, &kept);
+    v->dtype = kept.dtype;
+    v->dims = whet_dims_of(&kept.shape);
     return kind == WHET_VALUE_CONST ? whet_graph_know_const_(g, v) : WHET_OK;
 }
 

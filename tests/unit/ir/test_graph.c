@@ -34,6 +34,23 @@ static void shapes_keep_symbols(void **state)
     whet_graph_free(g);
 }
 
+/* A constant made of another value's own tensor, while the table of values grows and moves. */
+static void constants_of_constants(void **state)
+{
+    (void)state;
+    whet_vid x, y, c, first;
+    const int64_t three[] = {1, 2, 3};
+    whet_graph *g = chain(&x, &y);
+    assert_ok(whet_graph_const_s64(g, "c", 3, three, &first));
+    c = first;
+    for (int i = 0; i < 300; i++) {
+        assert_ok(whet_graph_const(g, NULL, &g->values[c].data, &c));
+        assert_ptr_equal(g->values[c].data.data, g->values[first].data.data);
+        assert_int_equal(g->values[c].dims.dims[0], 3);
+    }
+    whet_graph_free(g);
+}
+
 static void a_failed_node_leaves_no_trace(void **state)
 {
     (void)state;
@@ -171,7 +188,8 @@ static void building_survives_every_failed_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes_keep_symbols),        cmocka_unit_test(a_failed_node_leaves_no_trace),
+        cmocka_unit_test(shapes_keep_symbols), cmocka_unit_test(constants_of_constants),
+        cmocka_unit_test(a_failed_node_leaves_no_trace),
         cmocka_unit_test(names_are_made_unique),      cmocka_unit_test(prune_drops_what_nothing_needs),
         cmocka_unit_test(sort_finds_order_and_cycles), cmocka_unit_test(uses_count_each_use),
         cmocka_unit_test(commits_need_equal_shapes),  cmocka_unit_test(building_survives_every_failed_allocation),
