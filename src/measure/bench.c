@@ -52,6 +52,7 @@ static whet_status init_rows(whet_bench *b)
         r->threads = r->cell->threads > 0 ? r->cell->threads : whet_cpu_count();
         r->batch = r->cell->batch > 0 ? r->cell->batch : 1;
         r->notes = json_array();
+        b->n_rows++;
         r->t = (whet_bench_timing){-1, -1, -1, -1, -1};
         for (size_t j = 0; j < i && r->facts == NULL; j++)
             if (strcmp(b->rows[j].cell->model, r->cell->model) == 0) r->facts = b->rows[j].facts;
@@ -59,7 +60,6 @@ static whet_status init_rows(whet_bench *b)
             WHET_TRY(whet_facts_read(&b->facts[i], r->cell->model));
             r->facts = &b->facts[i];
         }
-        b->n_rows++;
     }
     return WHET_OK;
 }
