@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only interface to compute threads. Two bodies give the same chunks: threads_omp.c (shares libgomp's team with
- * oneDNN) and threads_pool.c (builds without OpenMP, clang, tsan).
+/* The only interface to compute threads. Two bodies give the same chunks: threads_pool.c (the default) and
+ * threads_omp.c (-DWHET_THREADS=omp: shares libgomp's team with oneDNN).
  *
  * Chunks are cut by the caller at points fixed by the shape, never by the number of threads, so results have the same
  * bits for any team size. Chunks are handed out dynamically; fn must not depend on which thread runs which chunk.
