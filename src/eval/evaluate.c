@@ -92,7 +92,7 @@ static whet_status drive(struct run *r, whet_loader *l, int total)
         if (b.n == 0 || r->s->n >= total) break;
         status = score_batch(r, &b);
         whet_loader_release(l, &b);
-        if (r->o->progress) r->o->progress(r->o->progress_arg, stage, r->s->n, total, "img", NULL);
+        if (r->o->progress) r->o->progress(r->o->progress_arg, stage, WHET_MIN(r->s->n, total), total, "img", NULL);
     }
     return status;
 }

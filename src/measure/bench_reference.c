@@ -116,7 +116,7 @@ whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
         f->n_samples = WHET_MIN(i == 0 ? WHET_REFERENCE_SAMPLES : 4, r->samples->count);
         const whet_status status = compute(b, f, r, order[i]);
         if (status == WHET_OK) break;
-        if (status == WHET_ENOMEM || status == WHET_ECANCELLED) return status;
+        if (status == WHET_ECANCELLED) return status;
         const size_t used = strlen(f->why);
         snprintf(f->why + used, sizeof f->why - used, "%s%s: %s", used > 0 ? "; " : "", order[i], whet_error_last()->text);
         clear(f);

@@ -169,10 +169,10 @@ done:
     return status;
 }
 
-/* ECANCELLED and ENOMEM end the bench; anything else ends the row. */
+/* ECANCELLED ends the bench; anything else, a model that is too large for the memory too, ends the row. */
 static bool ends_all(whet_status status)
 {
-    return status == WHET_ENOMEM || status == WHET_ECANCELLED;
+    return status == WHET_ECANCELLED;
 }
 
 whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)

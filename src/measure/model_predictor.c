@@ -39,7 +39,8 @@ static whet_status read_input(whet_runner *m, const whet_backend_io *io, const w
     if (io->rank != 4 || (!is_picture(io->dims[1]) && !is_picture(io->dims[3])))
         return WHET_FAIL(WHET_ESHAPE, "input '%s' takes no pictures: it needs 4 dimensions with 1 or 3 channels", io->name);
     if (io->dtype != ONNX_F32)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' has element type %d, pictures are given as float32", io->name, io->dtype);
+        return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' takes %s, pictures are given as f32", io->name,
+                         whet_dtype_name(whet_dtype_from_onnx(io->dtype)));
     p->nhwc = !is_picture(io->dims[1]);
     if (p->nhwc) {
         h = 1;

@@ -88,14 +88,20 @@ static bool has_pictures(const study_cell *c)
     return c->data != NULL && c->data->set != NULL && json_object_get(c->model, "contract") != NULL;
 }
 
+// json_equal, for which two missing values (no contract, say) are equal too.
+static bool same(const json_t *a, const json_t *b)
+{
+    return (a == NULL && b == NULL) || json_equal(a, b);
+}
+
 // Rows that are timed in turns: the same file at the same batch, threads and inputs.
 static bool same_set(const study_cell *a, const study_cell *b)
 {
     static const char *const keys[] = {"batch", "threads", "seed", "verify.accept", "precision"};
     for (size_t i = 0; i < WHET_COUNT(keys); i++)
-        if (!json_equal(json_object_get(a->set, keys[i]), json_object_get(b->set, keys[i]))) return false;
-    return a->data == b->data && json_equal(json_object_get(a->model, "sha256"), json_object_get(b->model, "sha256")) &&
-           json_equal(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
+        if (!same(json_object_get(a->set, keys[i]), json_object_get(b->set, keys[i]))) return false;
+    return a->data == b->data && same(json_object_get(a->model, "sha256"), json_object_get(b->model, "sha256")) &&
+           same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
 }
 
 static json_t *bench_job(study_run *r, study_cell *const *set, int n)
@@ -264,7 +270,7 @@ static whet_status bench_set(study_run *r, study_cell *const *set, int n)
     snprintf(label, sizeof label, "%s, %d row%s", json_string_value(json_object_get(c->model, "label")), n, n == 1 ? "" : "s");
     whet_status status = study_step(r, &study_bench_step, label, job, n * bench_seconds(r, c), 1e5 * n, &outputs);
     if (status == WHET_OK && outputs != NULL) take_rows(r, set, n, json_object_get(outputs, "bench"));
-    if (status != WHET_OK && status != WHET_ECANCELLED && status != WHET_ENOMEM) {
+    if (status != WHET_OK && status != WHET_ECANCELLED) {
         for (int i = 0; i < n; i++) study_row_fail(set[i], "runtime failed", whet_error_message());
         status = WHET_OK;
     }
@@ -419,7 +425,7 @@ whet_status study_eval(study_run *r, study_cell *c)
     double n = whet_dataset_count(c->data->set, WHET_SPLIT_TEST);
     whet_status status = study_step(r, &study_eval_step, label, job, n / 3000 + 0.5, 0, &outputs);
     if (status == WHET_OK && outputs != NULL) take_accuracy(r, c, json_object_get(outputs, "eval"));
-    if (status != WHET_OK && status != WHET_ECANCELLED && status != WHET_ENOMEM) {
+    if (status != WHET_OK && status != WHET_ECANCELLED) {
         study_row_fail(c, "runtime failed", whet_error_message());
         status = WHET_OK;
     }

@@ -111,7 +111,7 @@ done:
 // True for what must end the whole run instead of one row.
 static bool ends_run(whet_status status)
 {
-    return status == WHET_ECANCELLED || status == WHET_ENOMEM || status == WHET_EIO;
+    return status == WHET_ECANCELLED || status == WHET_EIO; // a model too large for the memory is one row's misfortune
 }
 
 static whet_status prepare_cell(study_run *r, study_cell *c)

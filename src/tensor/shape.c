@@ -49,8 +49,12 @@ whet_status whet_shape_bytes(const whet_shape *s, whet_dtype t, size_t *bytes)
 int64_t whet_shape_numel(const whet_shape *s)
 {
     int64_t n = 1;
-    for (int i = 0; i < s->rank; i++) n *= s->dims[i];
-    return n;
+    bool fits = true;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dims[i] == 0) return 0;
+        fits = fits && whet_mul_i64(n, s->dims[i], &n);
+    }
+    return fits ? n : INT64_MAX;
 }
 
 const char *whet_shape_text(const whet_shape *s, char *buf, size_t size)

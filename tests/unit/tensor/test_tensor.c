@@ -25,6 +25,8 @@ static void shapes_refuse_overflow(void **state)
     size_t bytes = 0;
     char text[64];
     assert_status(whet_shape_count(&big, &n), WHET_ENOMEM);
+    assert_int_equal(whet_shape_numel(&big), INT64_MAX);
+    assert_int_equal(whet_shape_numel(&empty), 0);
     assert_ok(whet_shape_count(&empty, &n));
     assert_int_equal(n, 0);
     assert_ok(whet_shape_bytes(&s, WHET_U4, &bytes));
