@@ -48,7 +48,7 @@ function(whet_module name)
   target_link_libraries(whet_${name} PUBLIC whet_flags ${deps} PRIVATE ${M_LIBS})
   set(WHET_MODULES ${WHET_MODULES} ${name} CACHE INTERNAL "")
   # tests/unit/NAME/test_*.c: one cmocka program each
-  if(WHET_TESTS AND NOT CMAKE_CROSSCOMPILING)
+  if(WHET_BUILD_TESTS)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${name}/test_*.c)
     foreach(t ${tests})
       get_filename_component(tname ${t} NAME_WE)

@@ -11,5 +11,10 @@ if(WHET_SYSROOT)
   set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${WHET_SYSROOT}/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,${WHET_SYSROOT}/usr/lib/aarch64-linux-gnu:${WHET_SYSROOT}/lib/aarch64-linux-gnu")
   set(CMAKE_SHARED_LINKER_FLAGS_INIT "${CMAKE_EXE_LINKER_FLAGS_INIT}")
 endif()
+find_program(WHET_QEMU qemu-aarch64)
+if(WHET_QEMU AND WHET_SYSROOT) # then the tests are built too and run under it
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${WHET_QEMU} -L /usr/aarch64-linux-gnu
+    -E LD_LIBRARY_PATH=${WHET_SYSROOT}/usr/lib/aarch64-linux-gnu:${WHET_SYSROOT}/lib/aarch64-linux-gnu)
+endif()
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY BOTH)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE BOTH)

@@ -6,9 +6,9 @@ set -eu
 cd "$(dirname "$0")/.."
 out=build-aarch64
 root=$PWD/$out/sysroot
-packages="libjansson-dev libjansson4 libsqlite3-dev libsqlite3-0 libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g"
+packages="libjansson-dev libjansson4 libsqlite3-dev libsqlite3-0 libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g libcmocka-dev libcmocka0"
 mkdir -p "$out/debs" "$root"
-if [ ! -e "$root/usr/include/jansson.h" ]; then
+if [ ! -e "$root/usr/include/jansson.h" ] || [ ! -e "$root/usr/include/cmocka.h" ]; then
     apt="-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State=$PWD/$out/apt -o Dir::State::status=$PWD/$out/apt/status -o Dir::Cache=$PWD/$out/apt"
     mkdir -p "$out/apt/lists/partial" "$out/apt/archives/partial"
     : > "$out/apt/status"
