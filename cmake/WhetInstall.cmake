@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-set(CMAKE_INSTALL_LIBDIR lib CACHE PATH "libraries below the prefix")
-include(GNUInstallDirs)
 if(TARGET whet)
   install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS libwhet_static libwhet_shared
