@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/printable.h"
 #include "data/dataset_impl.h"
 
 enum { MAX_DEPTH = 3 };
@@ -133,6 +134,12 @@ whet_status whet_tree_build(whet_dataset *d, whet_sample *s, size_t n, size_t sk
     if (n == 0) {
         whet_fail(WHET_EFORMAT, "no pictures (jpg, png, bmp, webp, gif) found, expected train/<class>/..., <class>/... or "
                                 "pictures alone");
+        whet_error_at_file(what);
+        return WHET_EFORMAT;
+    }
+    for (size_t i = 0; i < n; i++) { /* classes and files are named in JSON, ONNX metadata and pages */
+        if (whet_is_utf8(s[i].name + skip)) continue;
+        whet_fail(WHET_EFORMAT, "the name '%s' is not UTF-8, rename it", s[i].name + skip);
         whet_error_at_file(what);
         return WHET_EFORMAT;
     }
