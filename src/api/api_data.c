@@ -98,7 +98,7 @@ whet_status whet_data_get(whet_result **out, const char *name, const whet_data_o
         return WHET_FAIL(WHET_EINVAL, "'%s' cannot be got, only mnist, cifar10 and digits", name);
     if (opt->from && strncmp(name, "digits", 6) != 0)
         WHET_GOTO(whet_fetch_set(name, opt->from, opt->progress, opt->progress_arg, &where));
-    WHET_GOTO(whet_dataset_obtain(&d, name, &o, false, opt->progress, opt->progress_arg));
+    WHET_GOTO(whet_dataset_obtain(&d, name, &o, true, false, opt->progress, opt->progress_arg));
     doc = json_object();
     json_object_set_new(doc, "name", json_string(whet_dataset_name(d)));
     json_object_set_new(doc, "source", json_string(where ? where : whet_dataset_source(d)));

@@ -194,14 +194,14 @@ whet_status whet_fetch_set(const char *name, const char *from, whet_progress_fn 
     return status;
 }
 
-whet_status whet_dataset_obtain(whet_dataset **out, const char *spec, const whet_dataset_options *opt, bool fallback,
-                                whet_progress_fn progress, void *arg)
+whet_status whet_dataset_obtain(whet_dataset **out, const char *spec, const whet_dataset_options *opt, bool download,
+                                bool fallback, whet_progress_fn progress, void *arg)
 {
     whet_status status = whet_dataset_open(out, spec, opt);
     char *where = NULL, *text = NULL;
 
     if (status != WHET_EUNAVAILABLE) return status;
-    status = whet_fetch_set(spec, NULL, progress, arg, &where);
+    if (download) status = whet_fetch_set(spec, NULL, progress, arg, &where);
     if (status == WHET_OK) {
         status = whet_dataset_open(out, spec, opt);
         if (status == WHET_OK) {

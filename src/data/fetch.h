@@ -11,10 +11,10 @@
  * without network (the text says what else can be done), EFORMAT for a wrong checksum. */
 whet_status whet_fetch_set(const char *name, const char *from, whet_progress_fn progress, void *arg, char **where);
 
-/* whet_dataset_open; a known set that is missing is fetched; if that fails too and `fallback`, digits are drawn instead.
- * whet_dataset_source then says so with the reason. */
-whet_status whet_dataset_obtain(whet_dataset **out, const char *spec, const whet_dataset_options *opt, bool fallback,
-                                whet_progress_fn progress, void *arg);
+/* whet_dataset_open; a known set that is missing is fetched if `download`; if that fails too and `fallback`, digits are
+ * drawn instead. whet_dataset_source then says so with the reason. */
+whet_status whet_dataset_obtain(whet_dataset **out, const char *spec, const whet_dataset_options *opt, bool download,
+                                bool fallback, whet_progress_fn progress, void *arg);
 
 /* Writes the splits as <dir>/<split>/<class>/: PNG for raw pictures, the files' own bytes for others. `limit` > 0: at most
  * that many of each split, spread over it. `dir` must not exist or be empty; it appears only when it is complete. */

@@ -43,11 +43,9 @@ static whet_status open_set(study_run *r, study_data *d, const json_t *cell)
     opt.own_model = d->own_model;
     opt.val = whet_study_text(cell, "data.val");
     opt.seed = d->seed;
-    if (r->o.dry_run || !whet_study_flag(cell, "data.download")) {
-        whet_status status = whet_dataset_open(&d->set, d->spec, &opt);
-        if (status != WHET_EUNAVAILABLE || !whet_study_flag(cell, "data.fallback") || r->o.dry_run) return status;
-    }
-    return whet_dataset_obtain(&d->set, d->spec, &opt, whet_study_flag(cell, "data.fallback"), study_progress, r);
+    const bool fallback = whet_study_flag(cell, "data.fallback");
+    if (r->o.dry_run) return whet_dataset_open(&d->set, d->spec, &opt);
+    return whet_dataset_obtain(&d->set, d->spec, &opt, whet_study_flag(cell, "data.download"), fallback, study_progress, r);
 }
 
 study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model)

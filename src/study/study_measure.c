@@ -124,7 +124,7 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
     if (job == NULL) return NULL;
     json_object_set_new(job, "inputs", has_pictures(c) ? split_of(c, input_split(c)) : json_null());
     if (has_pictures(c)) {
-        json_object_set_new(job, "data", json_string(c->data->spec));
+        json_object_set_new(job, "data", json_string(study_data_name(c->data)));
         json_object_set_new(job, "split", json_integer(input_split(c)));
         json_object_set(job, "contract", contract);
     }

@@ -84,7 +84,7 @@ static json_t *given_settings(const json_t *cell)
     return o;
 }
 
-static const char *data_spec(const study_data *d)
+const char *study_data_name(const study_data *d)
 {
     const char *name = json_string_value(json_object_get(d->info, "name"));
     return name != NULL && strcmp(name, "digits") == 0 ? "digits" : d->spec; // the fallback took the set's place
@@ -121,7 +121,7 @@ static whet_status train_job(study_cell *c, const char *label, json_t **out)
     *out = NULL;
     for (int i = 0; status == WHET_OK && fields[i] != NULL; i++) json_array_append_new(list, json_string(fields[i]));
     job = json_pack("{s:s, s:s, s:s, s:s?, s:I, s:o, s:o, s:s?, s:o, s:s, s:s}", "label", label, "model", whet_study_text(c->set, "model"),
-                    "data", data_spec(c->data), "val", whet_study_text(c->set, "data.val"), "seed",
+                    "data", study_data_name(c->data), "val", whet_study_text(c->set, "data.val"), "seed",
                     (json_int_t)whet_study_number(c->set, "seed"), "train_sha256", split_hash(c->data, "train"), "val_sha256",
                     split_hash(c->data, "val"), "contract", whet_study_text(c->set, "contract.preset"), "contract_fields", list, "isa",
                     whet_isa_name(whet_isa()), "program", WHET_VERSION);

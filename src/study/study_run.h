@@ -74,6 +74,8 @@ char *study_output_path(const study_run *r, const json_t *outputs, int i);
 whet_status study_open_data(study_run *r, study_cell *c);
 void study_data_free(study_data *d);
 /* The set of these outputs' job, for steps that read pictures. */
+/* What opens the same pictures again: the spec, or "digits" where the fallback took the set's place. */
+const char *study_data_name(const study_data *d);
 study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model);
 /* --- study_model.c: training, export, contract */
 whet_status study_make_model(study_run *r, study_cell *c);

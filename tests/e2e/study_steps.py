@@ -106,6 +106,19 @@ def main_study(tmp, env):
     return out
 
 
+def fallback(tmp, env, model):
+    """A set that cannot be had is replaced by the generator in every step, not only the first."""
+    out = tmp / "drawn"
+    study = tmp / "drawn.json"
+    study.write_text(json.dumps({"model": str(model), "out": str(out), "runtimes": ["native"], "threads": 1,
+                                 "data": {"name": "mnist", "fallback": True, "download": False, "limit": 200},
+                                 "bench": {"min_time": 0.05, "iterations": 20, "warmup": 0.01}}))
+    whet({**env, "WHET_SHARED": str(tmp / "nothing-here")}, "study", study)
+    doc = json.loads((out / "result.json").read_text())
+    expect("built-in generator" in doc["data"]["source"], f"the document says where the pictures are from: {doc['data']}")
+    expect(doc["rows"][0]["status"] == "ok" and doc["rows"][0]["accuracy"]["value"] > 0, f"the row is measured: {doc['rows'][0]}")
+
+
 def interruption(tmp, env):
     out = tmp / "cut"
     args = ["study", tmp / "small.yaml", "--quick", "--set", f"out={out}", "--set", 'runtimes=["native"]', "--set", "train.epochs=300"]
@@ -164,6 +177,7 @@ def main():
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), NO_COLOR="1")
         draw_set(tmp / "set", 640, 100)
         out = main_study(tmp, env)
+        fallback(tmp, env, out / "models/lenet.onnx")
         interruption(tmp, env)
         bad_input(tmp, env, out / "models/lenet.onnx")
     return 1 if FAILED else 0
