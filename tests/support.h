@@ -93,6 +93,23 @@ static inline const char *support_shared_path(const char *rel, int *missing)
         if (support_missing_) support_skip("shared", "%s not found (set WHET_SHARED)", var);                        \
     } while (0)
 
+/* Calls fn again and again, its first, second, ... allocation failing, until it succeeds: all others must give ENOMEM. fn frees
+ * what it made; the sanitizer finds what it leaves. Libraries' own allocations do not count (jansson 2.14 writes beyond
+ * its buffer when one fails while it reads). */
+static inline void support_fail_each_allocation(whet_status (*fn)(void *arg), void *arg)
+{
+    for (long n = 1; n < 20000; n++) {
+        whet_alloc_fail_after(n);
+        const whet_status status = fn(arg);
+        whet_alloc_fail_after(0);
+        if (status == WHET_OK && n > 1) return;
+        if (status == WHET_ENOMEM) continue;
+        print_error("allocation %ld failing gave %s: %s\n", n, whet_status_name(status), status != WHET_OK ? whet_error_message() : "");
+        fail();
+    }
+    fail();
+}
+
 /* A fresh scratch folder; removed by support_rmtree. */
 static inline char *support_tmpdir(void)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "base/spelling.h"
 #include "base/strbuf.h"
 #include "wire/json.h"
@@ -133,29 +134,37 @@ static whet_status wrong(const study_key *k, const whet_yaml *y, const whet_yaml
 
 static whet_status scalar(json_t **out, const study_key *k, const whet_yaml *y, const whet_yaml_node *n)
 {
-    bool flag = false;
+    bool flag = false, fits = false;
     int64_t whole = 0;
     double real = 0;
     *out = NULL;
     if (n->kind != WHET_YAML_SCALAR) return wrong(k, y, n);
     switch (k->kind) {
     case STUDY_BOOL:
-        if (whet_yaml_bool(n, &flag)) *out = json_boolean(flag);
+        fits = whet_yaml_bool(n, &flag);
+        *out = json_boolean(flag);
         break;
     case STUDY_INT:
-        if (whet_yaml_int(n, &whole) && (double)whole >= k->low && (double)whole <= k->high) *out = json_integer(whole);
+        fits = whet_yaml_int(n, &whole) && (double)whole >= k->low && (double)whole <= k->high;
+        *out = json_integer(whole);
         break;
     case STUDY_REAL:
     case STUDY_REALS:
-        if (whet_yaml_real(n, &real) && (k->kind == STUDY_REALS || (real >= k->low && real <= k->high))) *out = json_real(real);
+        fits = whet_yaml_real(n, &real) && (k->kind == STUDY_REALS || (real >= k->low && real <= k->high));
+        *out = json_real(real);
         break;
     case STUDY_CHOICE:
-        if (is_choice(k->choices, n->text)) *out = json_string(n->text);
+        fits = is_choice(k->choices, n->text);
+        *out = json_string(n->text);
         break;
     default:
-        if (n->text[0] != '\0') *out = json_string(n->text);
+        fits = n->text[0] != '\0' && whet_is_utf8(n->text);
+        *out = json_string(n->text);
     }
-    return *out != NULL ? WHET_OK : wrong(k, y, n);
+    if (fits) return *out != NULL ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory while reading a study");
+    json_decref(*out);
+    *out = NULL;
+    return wrong(k, y, n);
 }
 
 whet_status study_value(json_t **out, const study_key *k, const whet_yaml *y, const whet_yaml_node *n, bool lists)

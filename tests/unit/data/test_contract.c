@@ -152,11 +152,36 @@ static void centre_crop(void **state)
     whet_contract_dispose(&c);
 }
 
+static whet_status to_and_from_json(void *arg)
+{
+    (void)arg;
+    whet_contract c, back;
+    char *json = NULL;
+    whet_contract_init(&c);
+    whet_contract_init(&back);
+    whet_status status = whet_contract_load(&c, "imagenet");
+    if (status == WHET_OK) status = whet_contract_set_labels(&c, 2, (const char *const[]){"cat", "dog"});
+    if (status == WHET_OK) status = whet_contract_to_json(&c, &json);
+    if (status == WHET_OK) status = whet_contract_from_json(&back, json);
+    if (status == WHET_OK) status = whet_contract_copy(&c, &back);
+    whet_free(json);
+    whet_contract_dispose(&c);
+    whet_contract_dispose(&back);
+    return status;
+}
+
+static void allocation_may_fail_anywhere(void **state)
+{
+    (void)state;
+    support_fail_each_allocation(to_and_from_json, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_and_text), cmocka_unit_test(fields_are_checked), cmocka_unit_test(json_round_trip),
         cmocka_unit_test(pixels),           cmocka_unit_test(centre_crop),
+        cmocka_unit_test(allocation_may_fail_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,35 @@ static void newer_files_are_refused(void **state)
     whet_free(p);
 }
 
+static whet_status put_and_get(void *arg)
+{
+    (void)arg;
+    json_t *doc = document("a", 0.1), *back = NULL, *meta = NULL, *list = NULL, *moved = NULL;
+    whet_store *s = NULL;
+    int64_t id = 0;
+    int added = 0, skipped = 0;
+    whet_status status = whet_store_open(&s, path, false);
+    if (status == WHET_OK) status = whet_store_put_run(s, doc, "study", &id);
+    if (status == WHET_OK) status = whet_store_tag(s, id, "t", false);
+    if (status == WHET_OK) status = whet_store_get_run(s, &back, id, &meta);
+    if (status == WHET_OK) status = whet_store_list(s, &list, NULL);
+    if (status == WHET_OK) status = whet_store_export(s, &moved, &id, 1);
+    if (status == WHET_OK) status = whet_store_import(s, moved, &added, &skipped);
+    whet_store_close(s);
+    json_decref(doc);
+    json_decref(back);
+    json_decref(meta);
+    json_decref(list);
+    json_decref(moved);
+    return status;
+}
+
+static void allocation_may_fail_anywhere(void **state)
+{
+    (void)state;
+    support_fail_each_allocation(put_and_get, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(foreign_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_pages_are_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_files_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(allocation_may_fail_anywhere, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,11 +262,37 @@ YAML_ONLY static void shipped_studies_are_read(void **state)
     whet_study_free(s);
 }
 
+static whet_status read_and_spread(void *arg)
+{
+    (void)arg;
+    static const char text[] = "{\"model\": [\"lenet\", \"a.onnx\"], \"batch\": [1, 2], \"exclude\": [{\"batch\": 2}],"
+                               " \"train\": {\"epochs\": 3}, \"quick\": {\"train\": {\"epochs\": 1}}}";
+    whet_study *s = NULL;
+    json_t *cells = NULL;
+    char *written = NULL;
+    int excluded = 0;
+    whet_status status = whet_study_parse_mem(&s, text, sizeof text - 1, "s.json");
+    if (status == WHET_OK) status = whet_study_set(s, "seed=3");
+    if (status == WHET_OK) status = whet_study_apply_quick(s);
+    if (status == WHET_OK) status = whet_study_cells(s, &cells, &excluded);
+    if (status == WHET_OK) status = whet_study_write(s, &written);
+    whet_free(written);
+    json_decref(cells);
+    whet_study_free(s);
+    return status;
+}
+
+static void allocation_may_fail_anywhere(void **state)
+{
+    (void)state;
+    support_fail_each_allocation(read_and_spread, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_is_read_too), cmocka_unit_test(written_files_read_back_in_every_build),
-        cmocka_unit_test(schema_has_every_key),
+        cmocka_unit_test(schema_has_every_key), cmocka_unit_test(allocation_may_fail_anywhere),
 #ifndef WHET_MINIMAL // reads JSON only
         cmocka_unit_test(values_and_defaults), cmocka_unit_test(axes_multiply_and_exclude),
         cmocka_unit_test(all_excluded_is_an_error), cmocka_unit_test(quick_and_set), cmocka_unit_test(errors_say_where_and_what),
