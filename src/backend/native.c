@@ -22,7 +22,6 @@ struct whet_backend_model {
     whet_graph *g;
     int threads;
     level optimisation;
-    bool zero_denormals;
     int n_taps;
     char *described; /* the last stream's plan as JSON */
     size_t arena_bytes;

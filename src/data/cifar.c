@@ -9,7 +9,7 @@
 #include "data/archive.h"
 #include "data/dataset_impl.h"
 
-enum { RECORD = 1 + 3 * 32 * 32, PER_FILE = 10000, N_FILES = 6, MAX_FILE = 64 << 20 };
+enum { RECORD = 1 + 3 * 32 * 32, N_FILES = 6, MAX_FILE = 64 << 20 };
 
 static const char *const files[N_FILES] = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                            "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};

@@ -70,7 +70,7 @@ typedef struct whet_bench {
     whet_bench_reference *references;
     int min_runs;
     double min_seconds, best_probe;
-    bool together, cannot_together;
+    bool together;
     json_t *warnings, *machine;
     uint64_t started_ns;
     char started[21];

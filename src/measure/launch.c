@@ -32,7 +32,7 @@ extern char **environ;
 #define SANITIZED 1
 #endif
 
-enum { FIRST_FREE_FD = 10, SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30 };
+enum { SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30 };
 
 struct whet_worker {
     pid_t pid;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 2-D f32 convolution and its gradients by oneDNN, NHWC only: there forward and data gradient have the same bits for any
  * number of threads, which its paths for NCHW have not. The weight gradient has not either (28 of 99 shapes measured), so
- * the batch is cut at points fixed by the
- * shape, each part runs on one thread, and the parts are added in order. Weights go in the layout that oneDNN asks for:
- * constants once, variables at each run. */
+ * the batch is cut at points fixed by the shape, each part runs on one thread, and the parts are added in order. Weights go in
+ * the layout that oneDNN asks for: constants once, variables at each run. */
 #include <math.h>
 #include <stdio.h>
 
@@ -22,6 +21,7 @@ typedef struct conv_state {
     dnn_exec conv[MOST_PARTS], reorder; /* weights: plain to wanted, or the gradient's back */
     bool need_reorder;
     const void *packed;
+    whet_status packing; /* how the reorder of constants ended */
     size_t weights_size, weights_ws, scratch_ws, scratch_each; /* bytes; offsets in floats */
     float lo, hi;
     bool bias, residual;
@@ -111,10 +111,10 @@ static whet_status make_part(whet_cpu_node *k, conv_state *s, dnn_exec *x, int64
 
 static void pack_weights(void *dst, const void *src, void *arg)
 {
-    const conv_state *s = arg;
+    conv_state *s = arg;
     whet_dnn_point(&s->reorder, 0, src);
     whet_dnn_point(&s->reorder, 1, dst);
-    (void)whet_dnn_run(&s->engine, &s->reorder, NULL);
+    s->packing = whet_dnn_run(&s->engine, &s->reorder, NULL);
 }
 
 static whet_status prepare_weights(whet_cpu_node *k, conv_state *s, const conv_mds *m)
@@ -139,7 +139,8 @@ static whet_status prepare_weights(whet_cpu_node *k, conv_state *s, const conv_m
         for (int i = 0; i < w->format_desc.blocking.inner_nblks && n > 0 && n < (int)sizeof key - 20; i++)
             n += snprintf(key + n, sizeof key - (size_t)n, "/%d.%d", (int)w->format_desc.blocking.inner_idxs[i],
                           (int)w->format_desc.blocking.inner_blks[i]);
-        return whet_cpu_pack(k, k->in[1].vid, key, s->weights_size, pack_weights, s, &s->packed);
+        WHET_TRY(whet_cpu_pack(k, k->in[1].vid, key, s->weights_size, pack_weights, s, &s->packed));
+        return s->packing;
     }
     s->weights_ws = whet_own_reserve(k, (s->weights_size + 3) / sizeof(float));
     return WHET_OK;
