@@ -99,10 +99,6 @@ static inline onnx_attr *maker_attr(onnx_node *n, const char *name, int type)
 }
 static inline void maker_int(onnx_node *n, const char *name, int64_t x) { maker_attr(n, name, ONNX_ATTR_INT)->i = x; }
 static inline void maker_float(onnx_node *n, const char *name, float x) { maker_attr(n, name, ONNX_ATTR_FLOAT)->f = x; }
-static inline void maker_string(onnx_node *n, const char *name, const char *x)
-{
-    maker_attr(n, name, ONNX_ATTR_STRING)->s = (whet_pb_bytes){(const uint8_t *)x, strlen(x)};
-}
 static inline void maker_ints(onnx_node *n, const char *name, size_t count, const int64_t *x)
 {
     maker_attr(n, name, ONNX_ATTR_INTS)->ints = (whet_pb_ints){count, x};
