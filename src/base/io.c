@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -249,6 +250,25 @@ whet_status whet_mkdirs(const char *path)
     }
     whet_free(p);
     return status;
+}
+
+whet_status whet_dir_hold(int *fd, const char *path)
+{
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) return sys_fail("opening", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return WHET_OK;
+    bool taken = errno == EWOULDBLOCK;
+    whet_dir_release(fd);
+    if (!taken) return WHET_OK;
+    whet_fail(WHET_EIO, "another program is at work in this folder; wait for its end or name another folder");
+    whet_error_at_file(path);
+    return WHET_EIO;
+}
+
+void whet_dir_release(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
 }
 
 char *whet_path_join(const char *dir, const char *name)

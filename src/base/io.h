@@ -33,6 +33,10 @@ bool whet_file_exists(const char *path);
 bool whet_dir_exists(const char *path);
 int64_t whet_file_size(const char *path); /* -1 if it cannot be had */
 whet_status whet_mkdirs(const char *path); /* like mkdir -p */
+/* Holds a folder for this process until close(*fd): a second program that asks gets EIO at once. The lock goes with the
+ * process, so a killed one leaves none; where the file system knows no locks *fd is -1 and nobody is kept out. */
+whet_status whet_dir_hold(int *fd, const char *path);
+void whet_dir_release(int *fd); /* sets -1; accepts -1 */
 char *whet_path_join(const char *dir, const char *name); /* heap string or NULL */
 const char *whet_path_base(const char *path);            /* part behind the last '/', borrowed */
 const char *whet_path_ext(const char *path);             /* ".onnx" or "", borrowed */

@@ -98,6 +98,7 @@ static whet_status open_folder(study_run *r)
         goto done;
     }
     if (status == WHET_OK) status = whet_mkdirs(r->out);
+    if (status == WHET_OK) status = whet_dir_hold(&r->folder, r->out);
     if (status == WHET_OK) status = whet_store_open(&r->store, path, false);
     if (status == WHET_OK) status = whet_study_write(r->s, &yaml);
     if (status == WHET_OK) status = whet_file_write(file, yaml, strlen(yaml));
@@ -155,6 +156,7 @@ static void dispose(study_run *r)
     json_t *const parts[] = {r->cells, r->rows, r->steps, r->trainings, r->choices, r->comparisons, r->axes, r->runtimes, r->bench_head};
     for (size_t i = 0; i < WHET_COUNT(parts); i++) json_decref(parts[i]);
     whet_store_close(r->store);
+    whet_dir_release(&r->folder);
     whet_free(r->c);
     whet_free(r->out);
     whet_free(r->name);
@@ -189,6 +191,7 @@ whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_o
     memset(&r, 0, sizeof r);
     r.s = s;
     r.o = *opt;
+    r.folder = -1;
     if (r.o.mode == NULL) r.o.mode = "default";
     whet_status status = begin(&r);
     if (status == WHET_OK) status = open_folder(&r);

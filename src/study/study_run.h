@@ -42,6 +42,7 @@ struct study_run {
     const whet_study *s;
     whet_study_options o;
     char *out, *name;
+    int folder; // holds `out` against a second program, -1 if nothing is held
     whet_store *store;
     json_t *cells, *rows, *steps, *trainings, *choices, *comparisons, *axes, *runtimes;
     json_t *context;     /* of the bench documents */

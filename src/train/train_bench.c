@@ -113,7 +113,7 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     whet_status status = WHET_OK;
     whet_graph *step = NULL;
     whet_exec_options opt;
-    trainer t = {.classes = 10};
+    trainer t = {.classes = 10, .folder = -1};
     json_t *o = NULL;
     *doc = NULL;
     whet_train_settings_init(&t.s);

@@ -30,6 +30,7 @@ static void trainer_dispose(trainer *t)
     json_decref(t->identity);
     json_decref(t->history);
     whet_checkpoint_close(t->from);
+    whet_dir_release(&t->folder);
     whet_free(t->last_path);
     whet_free(t->best_path);
     whet_free(t->model_path);
@@ -47,6 +48,7 @@ static whet_status open_folder(trainer *t)
     t->result_path = whet_path_join(t->s.out, "train.json");
     if (t->last_path == NULL || t->best_path == NULL || t->model_path == NULL || t->result_path == NULL) return WHET_ENOMEM;
     WHET_TRY(whet_mkdirs(t->s.out));
+    WHET_TRY(whet_dir_hold(&t->folder, t->s.out));
     const bool there = whet_file_exists(t->last_path);
     if (there && !t->s.resume && !t->s.overwrite)
         return WHET_FAIL(WHET_EINVAL, "'%s' already holds a training run: go on with --resume, start anew with --overwrite, or give "
@@ -314,7 +316,7 @@ static whet_status already_done(const trainer *t, json_t **doc)
 whet_status whet_train_run(json_t **doc, const whet_train_settings *s)
 {
     whet_status status = WHET_OK;
-    trainer t = {.s = *s, .state = {.best = NAN}};
+    trainer t = {.s = *s, .folder = -1, .state = {.best = NAN}};
     *doc = NULL;
     whet_contract_init(&t.contract);
     WHET_GOTO(prepare(&t));

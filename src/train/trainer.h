@@ -29,6 +29,7 @@ typedef struct trainer {
     whet_train_state state;
     json_t *settings, *identity, *history;
     char *last_path, *best_path, *model_path, *result_path;
+    int folder; /* holds --out against a second program, -1 if nothing is held */
     double lr; /* of the last step */
     uint64_t epoch_ns, saved_ns; /* clock at the epoch's (or the resume's) begin and the last save */
     int64_t saved_step;

@@ -64,7 +64,7 @@ static whet_status run(const whet_cpu_node *k)
     const whet_cpu_arg *ratio = k->n_in > 1 && k->in[1].dtype != WHET_DTYPE_NONE ? &k->in[1] : NULL;
     const whet_cpu_arg *training = k->n_in > 2 && k->in[2].dtype != WHET_DTYPE_NONE ? &k->in[2] : NULL;
     if (ratio != NULL) job.ratio = ratio->dtype == WHET_F64 ? *(const double *)ratio->data : (double)*(const float *)ratio->data;
-    if (!(job.ratio >= 0 && job.ratio <= 1)) return WHET_FAIL(WHET_EINVAL, "dropout ratio %g is not between 0 and 1", job.ratio);
+    if (!(job.ratio >= 0 && job.ratio <= 1)) return WHET_FAIL(WHET_ERUNTIME, "dropout ratio %g is not between 0 and 1", job.ratio);
     if (training == NULL || *(const uint8_t *)training->data == 0) job.ratio = 0;
     if (job.ratio > 0 && k->impl->op[0] == 'D' && whet_node_attr(k->n, "seed") != NULL) {
         const whet_status status = WHET_FAIL(WHET_EUNSUPPORTED, "operator 'Dropout' with a seed of its own: ONNX does not say which "

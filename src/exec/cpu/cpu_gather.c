@@ -19,9 +19,9 @@ static whet_status check_index(const whet_cpu_node *k, int64_t *i, int64_t n)
     const int64_t given = *i;
     if (*i < 0) *i += n;
     if (*i >= 0 && *i < n) return WHET_OK;
-    WHET_FAIL(WHET_EINVAL, "index %lld is out of range for an axis of size %lld", (long long)given, (long long)n);
+    WHET_FAIL(WHET_ERUNTIME, "index %lld is out of range for an axis of size %lld", (long long)given, (long long)n);
     whet_error_at_node(k->n->name);
-    return WHET_EINVAL;
+    return WHET_ERUNTIME; /* the data are wrong, not the call */
 }
 
 static whet_status gather_begin(whet_cpu_node *k, const whet_cpu_arg *data)

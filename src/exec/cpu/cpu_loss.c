@@ -46,14 +46,14 @@ static whet_status forward_reshape(whet_cpu_node *k)
 
 static whet_status grad_reshape(whet_cpu_node *k) { return reshape(k, &k->in[1]); }
 
-/* Number of positions that count; EINVAL for a label out of range. */
+/* Number of positions that count; ERUNTIME for a label out of range. */
 static whet_status count_labels(const loss_state *s, const int64_t *labels, int64_t *count)
 {
     *count = 0;
     for (int64_t i = 0; i < s->positions; i++) {
         if (labels[i] == s->ignore) continue;
         if (labels[i] < 0 || labels[i] >= s->classes)
-            return WHET_FAIL(WHET_EINVAL, "label %lld at position %lld is not one of the %lld classes", (long long)labels[i],
+            return WHET_FAIL(WHET_ERUNTIME, "label %lld at position %lld is not one of the %lld classes", (long long)labels[i],
                              (long long)i, (long long)s->classes);
         *count += 1;
     }

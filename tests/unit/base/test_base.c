@@ -78,6 +78,21 @@ static void devices_are_written_to_and_folders_refused(void **state)
     support_rmtree(dir);
 }
 
+static void a_folder_is_held_by_one(void **state)
+{
+    (void)state;
+    char *dir = support_tmpdir();
+    int a = -1, b = -1;
+    assert_ok(whet_dir_hold(&a, dir));
+    assert_status(whet_dir_hold(&b, dir), WHET_EIO);
+    assert_int_equal(b, -1);
+    whet_dir_release(&a);
+    assert_ok(whet_dir_hold(&b, dir));
+    whet_dir_release(&b);
+    assert_status(whet_dir_hold(&b, "/nonexistent-folder"), WHET_ENOTFOUND);
+    support_rmtree(dir);
+}
+
 static void allocation_fails_on_request(void **state)
 {
     (void)state;
@@ -270,7 +285,7 @@ int main(void)
         cmocka_unit_test(rng_is_uniform_and_stateless), cmocka_unit_test(hashes_match_published_values),
         cmocka_unit_test(halves_round_to_even),   cmocka_unit_test(strbuf_grows),
         cmocka_unit_test(spelling_finds_the_nearest),
-        cmocka_unit_test(messages_hold_no_escapes), cmocka_unit_test(devices_are_written_to_and_folders_refused),
+        cmocka_unit_test(a_folder_is_held_by_one), cmocka_unit_test(messages_hold_no_escapes), cmocka_unit_test(devices_are_written_to_and_folders_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
