@@ -227,6 +227,13 @@ whet_status whet_bench(whet_result **out, int n_models, const char *const *model
     WHET_GOTO(fill_cells(cells, &n, n_models, models, &runtimes, &batches, &threads, o.optimisation));
     s.cells = cells;
     s.n_cells = n;
+    if (o.baseline != NULL) { /* told before the minutes of measuring, not after them */
+        json_t *old = NULL;
+        WHET_GOTO(whet_json_read(&old, o.baseline));
+        const bool rows = json_is_array(json_object_get(old, "rows"));
+        json_decref(old);
+        if (!rows) WHET_GOTO(WHET_FAIL(WHET_EFORMAT, "'%s' is no stored result of a bench: it has no rows", o.baseline));
+    }
     WHET_GOTO(whet_bench_run(&doc, &s));
     if (o.baseline != NULL) WHET_GOTO(whet_bench_compare_stored(doc, o.baseline, o.seed));
     const int gate = gate_of(doc);

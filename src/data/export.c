@@ -2,8 +2,10 @@
 /* Writes a set as an image folder. The tree grows under a temporary name beside its place and is renamed when complete, so
  * an interrupted run leaves nothing that looks like a set. The thousands of files are not synced one by one. */
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -99,6 +101,12 @@ static whet_status export_split(whet_dataset *d, const char *root, whet_split s,
     return WHET_OK;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st, (void)kind, (void)where;
+    return remove(path) == 0 ? 0 : -1;
+}
+
 whet_status whet_dataset_export(whet_dataset *d, const char *dir, int limit, whet_progress_fn progress, void *arg,
                                 int counts[WHET_SPLIT_COUNT])
 {
@@ -109,6 +117,10 @@ whet_status whet_dataset_export(whet_dataset *d, const char *dir, int limit, whe
     if (!part) return WHET_ENOMEM;
     if (d->n_classes == 0) {
         status = WHET_FAIL(WHET_EINVAL, "'%s' is unlabelled and cannot be written as class folders", d->name);
+        goto done;
+    }
+    if (whet_file_exists(dir)) {
+        status = WHET_FAIL(WHET_EINVAL, "'%s' is a file, name a new folder", dir);
         goto done;
     }
     if (whet_dir_exists(dir) && rmdir(dir) != 0) {
@@ -122,6 +134,7 @@ whet_status whet_dataset_export(whet_dataset *d, const char *dir, int limit, whe
         whet_error_at_file(part);
     }
 done:
+    if (status != WHET_OK && part) (void)nftw(part, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     whet_free(part);
     return status;
 }
