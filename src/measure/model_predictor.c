@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binds a model file on a runtime to the predictor interface. The shape is fixed once (batch, channels, height, width); a
+/* Binds a model file on a runtime to the predictor interface, in this process or in a worker (`apart`). The shape is fixed once (batch, channels, height, width); a
  * short last batch is filled up with zeros, so that no second plan is made. Which axis holds the channels is read off the
  * input's shape. */
 #include "measure/model_predictor.h"
@@ -9,13 +9,18 @@
 
 #include "base/mem.h"
 #include "base/threads.h"
+#include "measure/bench_private.h"
 
-enum { DEFAULT_BATCH = 64, ONNX_F32 = 1 };
+enum { DEFAULT_BATCH = 64, ONNX_F32 = 1, LOAD_SECONDS = 300, RUN_SECONDS = 300 };
+static const size_t most_input = (size_t)1 << 30; /* of the shared memory; pages that are not written cost nothing */
 
 struct whet_runner {
     const whet_backend *b;
     whet_backend_model *model;
     whet_backend_stream *stream;
+    whet_worker *worker; /* instead of the three above */
+    whet_shared input;
+    size_t input_bytes;
     whet_predictor p;
     char runtime[64];
 };
@@ -84,25 +89,103 @@ static whet_status predict(void *arg, const float *x, int n, float *y)
     return call(m, m->b->io_unmap(m->stream, 1, 0), "reading the output");
 }
 
+static whet_status read_output(whet_runner *m, const char *name, int dtype, int rank, const int64_t *dims)
+{
+    int64_t n = 1;
+    for (int i = 1; i < rank; i++) n *= dims[i] > 0 ? dims[i] : 0;
+    if (dtype != ONNX_F32 || rank < 2 || dims[0] != m->p.batch || n < 1 || n > 1 << 20 || (rank > 2 && n != dims[1]))
+        return WHET_FAIL(WHET_ESHAPE, "output '%s' is no row of class scores a picture", name);
+    m->p.classes = (int)n;
+    return WHET_OK;
+}
+
 /* The first run, on zeros, tells how many scores there are. */
 static whet_status probe_output(whet_runner *m)
 {
     whet_backend_io io;
     void *data = NULL;
     size_t bytes = 0;
-    int64_t n = 1;
 
     WHET_TRY(call(m, m->b->io_map(m->stream, 0, 0, &data, &bytes, &io), "writing the input"));
     memset(data, 0, bytes);
     WHET_TRY(call(m, m->b->io_unmap(m->stream, 0, 0), "writing the input"));
     WHET_TRY(call(m, m->b->run(m->stream), "running the model"));
     WHET_TRY(call(m, m->b->io_map(m->stream, 1, 0, &data, &bytes, &io), "reading the output"));
-    for (int i = 1; i < io.rank; i++) n *= io.dims[i] > 0 ? io.dims[i] : 0;
-    if (io.dtype != ONNX_F32 || io.rank < 2 || io.dims[0] != m->p.batch || n < 1 || n > 1 << 20 ||
-        (io.rank > 2 && n != io.dims[1]))
-        return WHET_FAIL(WHET_ESHAPE, "output '%s' is no row of class scores a picture", io.name);
-    m->p.classes = (int)n;
+    WHET_TRY(read_output(m, io.name, io.dtype, io.rank, io.dims));
     return call(m, m->b->io_unmap(m->stream, 1, 0), "reading the output");
+}
+
+/* --- in a worker: the pictures go through shared memory as its only sample */
+static whet_status run_apart(whet_runner *m, whet_tensor *y, json_t **reply)
+{
+    WHET_TRY(whet_worker_call(m->worker, json_pack("{ss, si}", "do", "run", "sample", 0), RUN_SECONDS, reply));
+    return whet_outputs_of(m->worker, *reply, 0, y);
+}
+
+static whet_status predict_apart(void *arg, const float *x, int n, float *y)
+{
+    whet_runner *m = arg;
+    whet_tensor t;
+    json_t *reply = NULL;
+    const size_t one = m->input_bytes / (size_t)m->p.batch, scores = (size_t)m->p.classes * sizeof *y;
+    memcpy(m->input.data, x, one * (size_t)n);
+    memset((char *)m->input.data + one * (size_t)n, 0, m->input_bytes - one * (size_t)n);
+    whet_status status = run_apart(m, &t, &reply);
+    if (status == WHET_OK && (t.dtype != WHET_F32 || whet_tensor_bytes(&t) != scores * (size_t)m->p.batch))
+        status = WHET_FAIL(WHET_ESHAPE, "the output is no float32 row of %d scores a picture", m->p.classes);
+    if (status == WHET_OK) memcpy(y, t.data, scores * (size_t)n);
+    json_decref(reply);
+    return status;
+}
+
+static whet_status read_input_apart(whet_runner *m, const json_t *inputs, const whet_runner_options *o)
+{
+    const json_t *first = json_array_get(inputs, 0), *list = json_object_get(first, "dims");
+    whet_backend_io io;
+    int64_t dims[4] = {0};
+    memset(&io, 0, sizeof io);
+    if (json_array_size(inputs) != 1 || json_array_size(list) > WHET_BACKEND_MAX_RANK)
+        return WHET_FAIL(WHET_ESHAPE, "the model has %zu inputs, one for pictures is needed", json_array_size(inputs));
+    io.name = json_string_value(json_object_get(first, "name"));
+    io.dtype = (int)json_integer_value(json_object_get(first, "dtype"));
+    io.rank = (int)json_array_size(list);
+    for (int d = 0; d < io.rank; d++) io.dims[d] = json_integer_value(json_array_get(list, (size_t)d));
+    WHET_TRY(read_input(m, &io, o, dims));
+    m->input_bytes = (size_t)json_integer_value(json_object_get(first, "bytes"));
+    if (m->input_bytes <= most_input && m->input_bytes % (size_t)m->p.batch == 0) return WHET_OK;
+    return WHET_FAIL(WHET_EUNSUPPORTED, "a batch of %d pictures takes %zu bytes, over 1 GiB: use a smaller batch", m->p.batch, m->input_bytes);
+}
+
+static whet_status open_apart(whet_runner *m, const char *path, const whet_runner_options *o)
+{
+    const int sizes[2] = {o->contract != NULL ? o->contract->height : 0, o->contract != NULL ? o->contract->width : 0};
+    whet_worker_options wo;
+    whet_tensor y;
+    json_t *reply = NULL, *q = NULL;
+    const char *name = o->runtime != NULL ? o->runtime : "native";
+    whet_status status = WHET_OK;
+    WHET_GOTO(whet_shared_create(&m->input, "whet-pictures", most_input));
+    whet_worker_options_init(&wo);
+    wo.inputs_fd = m->input.fd;
+    wo.threads = o->threads > 0 ? o->threads : whet_cpu_count();
+    WHET_GOTO(whet_worker_start(&m->worker, &wo));
+    q = whet_bench_load_request(name, path, wo.threads, o->optimisation != NULL ? o->optimisation : "all", o->batch > 0 ? o->batch : DEFAULT_BATCH, sizes);
+    if (q != NULL) json_object_set_new(q, "any_batch", json_true());
+    WHET_GOTO(whet_worker_call(m->worker, q, LOAD_SECONDS, &reply));
+    snprintf(m->runtime, sizeof m->runtime, "%s %s", name, json_string_value(json_object_get(reply, "version")));
+    WHET_GOTO(read_input_apart(m, json_object_get(reply, "inputs"), o));
+    WHET_GOTO(whet_worker_call(m->worker, json_pack("{ss, si, s[I]}", "do", "feed", "count", 1, "bytes", (json_int_t)m->input_bytes), RUN_SECONDS, NULL));
+    json_decref(reply);
+    reply = NULL;
+    WHET_GOTO(run_apart(m, &y, &reply));
+    WHET_GOTO(read_output(m, json_string_value(json_object_get(json_array_get(json_object_get(reply, "outputs"), 0), "name")),
+                          (int)json_integer_value(json_object_get(json_array_get(json_object_get(reply, "outputs"), 0), "dtype")), y.shape.rank,
+                          y.shape.dims));
+    m->p.predict = predict_apart;
+    m->p.arg = m;
+done:
+    json_decref(reply);
+    return status;
 }
 
 whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const char *path, const whet_runner_options *opt)
@@ -118,6 +201,12 @@ whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const ch
     *out = NULL;
     m = whet_calloc(1, sizeof *m);
     if (!m) return WHET_ENOMEM;
+    m->input.fd = -1;
+    if (opt->apart) {
+        WHET_GOTO(open_apart(m, path, opt));
+        *out = m;
+        return WHET_OK;
+    }
     WHET_GOTO(whet_backends_find(b, opt->runtime ? opt->runtime : "native", &m->b));
     WHET_GOTO(call(m, m->b->version(version, sizeof version), "asking the version"));
     snprintf(m->runtime, sizeof m->runtime, "%s %s", m->b->name, version);
@@ -142,6 +231,8 @@ done:
 void whet_runner_close(whet_runner *m)
 {
     if (!m) return;
+    whet_worker_free(m->worker);
+    if (m->input.fd >= 0) whet_shared_free(&m->input);
     if (m->stream) m->b->stream_free(m->stream);
     if (m->model) m->b->close(m->model);
     whet_free(m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model file on a runtime, as a predictor: the runtime is loaded into this process, one of them at a time. */
+/* A model file on a runtime, as a predictor: the runtime is loaded into this process, one of them at a time, or into a worker
+ * process of its own (`apart`), so that a program may use several and outlives a crash of each. */
 #ifndef WHET_MEASURE_MODEL_PREDICTOR_H
 #define WHET_MEASURE_MODEL_PREDICTOR_H
 
@@ -13,6 +14,7 @@ typedef struct whet_runner_options {
     int threads;                   /* 0: all that may be used */
     const char *optimisation;      /* NULL: the runtime's default; "off", "basic", "all" */
     int batch;                     /* pictures a call; a fixed batch in the file overrules it; 0: 64 */
+    bool apart;                    /* in a worker process; `b` of whet_runner_open may be NULL then */
     const whet_contract *contract; /* size for inputs whose height and width are free; may be NULL */
 } whet_runner_options;
 void whet_runner_options_init(whet_runner_options *o);

@@ -174,7 +174,7 @@ static whet_status choose_shape(const json_t *q, int i, whet_backend_io *io)
         return WHET_OK;
     }
     if (io->rank > 0 && batch > 0 && io->dims[0] < 0) io->dims[0] = batch;
-    if (io->rank > 0 && batch > 1 && io->dims[0] != batch && i == 0)
+    if (io->rank > 0 && batch > 1 && io->dims[0] != batch && i == 0 && !json_is_true(json_object_get(q, "any_batch")))
         return WHET_FAIL(WHET_EUNSUPPORTED, "the file's batch is fixed at %lld, %lld was asked for", (long long)io->dims[0], (long long)batch);
     for (int d = 1, k = 0; d < io->rank; d++) {
         if (io->dims[d] >= 0) continue;

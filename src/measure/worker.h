@@ -3,7 +3,7 @@
  *
  *   hello                                     -> whet (version), pid
  *   probe  runtime                            -> title, version, available, reason, caps, built_for
- *   load   runtime path settings batch sizes shapes
+ *   load   runtime path settings batch sizes shapes any_batch (a batch that is fixed in the file overrules the one asked for)
  *                                             -> version, title, build_ns, memory before and after, inputs, outputs
  *   feed   count bytes[]                      -> the samples in the shared memory: per sample all inputs one behind the other
  *   run    sample                             -> ns, outputs in the result memory

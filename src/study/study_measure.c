@@ -305,7 +305,6 @@ whet_status study_bench(study_run *r)
 // --- models as predictors, for eval and find
 
 typedef struct opened {
-    whet_backends *backends;
     whet_runner *model;
     whet_contract contract;
 } opened;
@@ -313,7 +312,6 @@ typedef struct opened {
 static void opened_dispose(opened *o)
 {
     whet_runner_close(o->model);
-    whet_backends_free(o->backends);
     whet_contract_dispose(&o->contract);
 }
 
@@ -330,14 +328,14 @@ static whet_status open_model(opened *o, const char *path, const json_t *job)
         whet_free(text);
         WHET_TRY(status);
     }
-    WHET_TRY(whet_backends_create(&o->backends));
     whet_runner_options_init(&opt);
+    opt.apart = true; // never two vendors' runtimes in one process, and a crash is a row with a reason
     opt.runtime = json_string_value(json_object_get(job, "runtime"));
     opt.threads = (int)json_integer_value(json_object_get(job, "threads"));
     opt.optimisation = json_string_value(json_object_get(job, "optimisation"));
     opt.batch = (int)json_integer_value(json_object_get(job, "batch"));
     opt.contract = contract != NULL ? &o->contract : NULL;
-    return whet_runner_open(&o->model, o->backends, path, &opt);
+    return whet_runner_open(&o->model, NULL, path, &opt);
 }
 
 static study_data *data_of(study_run *r, const json_t *job)

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "measure/launch.h"
+#include "measure/model_predictor.h"
 #include "measure/runtimes.h"
 #include "measure/worker.h"
 #include "support.h"
@@ -178,6 +179,28 @@ static void test_no_program(void **state)
     assert_contains(whet_error_message(), "cannot be executed");
 }
 
+/* A predictor in a worker: the runtime's crash is this program's error, and a shape that it does not take too. */
+static void test_predictor_apart(void **state)
+{
+    static const char *const cases[][2] = {{"fake\nabort\n", "crash: signal 6"}, {"fake\ngood\n", "input 'x' takes 1 x n"}};
+    whet_runner_options opt;
+    whet_runner *m = NULL;
+    char *path = whet_format("%s/apart.fake", scratch);
+    const whet_contract contract = {.height = 8, .width = 8};
+    (void)state;
+    whet_runner_options_init(&opt);
+    opt.runtime = "fake";
+    opt.apart = true;
+    opt.contract = &contract;
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
+        assert_ok(whet_file_write(path, cases[i][0], strlen(cases[i][0])));
+        assert_true(whet_runner_open(&m, NULL, path, &opt) != WHET_OK);
+        assert_contains(whet_error_message(), cases[i][1]);
+        assert_null(m);
+    }
+    whet_free(path);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
@@ -186,7 +209,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_versions), cmocka_unit_test(test_probe),
         cmocka_unit_test(test_run_and_query), cmocka_unit_test(test_crash),    cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_program),
+        cmocka_unit_test(test_no_program),      cmocka_unit_test(test_predictor_apart),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
