@@ -92,7 +92,7 @@ static whet_status latency(const whet_bench_block *blocks, int n_blocks, const c
 }
 
 /* --- verdict */
-static void judge_threads(const whet_bench_row *r, json_t *o, json_t *reasons)
+static void judge_threads(const whet_bench_row *r, json_t *o, json_t *notes)
 {
     double wall = 0, cpu = 0;
     int busy = 0;
@@ -104,7 +104,7 @@ static void judge_threads(const whet_bench_row *r, json_t *o, json_t *reasons)
     const double share = wall > 0 ? cpu / wall : 0;
     const bool ok = busy <= r->threads && share <= r->threads + 0.1;
     json_object_set_new(o, "thread_check", json_pack("{sb, si, sf, si}", "ok", ok, "busy", busy, "cpu_per_wall", share, "allowed", r->threads));
-    if (!ok) whet_json_add_text(reasons, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
+    if (!ok) whet_json_add_text(notes, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
 }
 
 static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o, json_t *notes)
@@ -128,8 +128,9 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
     if (invalid) whet_json_add_text(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
     if (s.wide) whet_json_add_text(reasons, "the interval of the median is +-%.1f %% wide, over 3 %%", s.half_width * 100);
     if (s.drifting) whet_json_add_text(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
-    if (r->still_falling) whet_json_add_text(reasons, "the runs were still becoming faster after the warm-up");
-    judge_threads(r, o, reasons);
+    /* these warn; the verdict is about the figure's own spread (R7) */
+    if (r->still_falling) whet_json_add_text(r->notes, "the runs were still becoming faster after the warm-up");
+    judge_threads(r, o, r->notes);
     json_object_set_new(o, "verdict", json_string(invalid ? "INVALID" : json_array_size(reasons) > 0 ? "UNSTABLE" : "ok"));
     json_object_set_new(o, "verdict_reasons", reasons);
     const double cv = json_number_value(json_object_get(lat, "cv")), iqr = json_number_value(json_object_get(lat, "iqr"));
@@ -243,8 +244,10 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     put_phases(r, o);
     if (shown) WHET_GOTO(latency(r->blocks, r->n_blocks, "infer", b->spec->seed, &lat));
     if (shown && r->n_e2e > 0) WHET_GOTO(latency(r->e2e, r->n_e2e, "e2e", b->spec->seed, &e2e));
-    const double n = json_number_value(json_object_get(lat, "n")), seconds = json_number_value(json_object_get(lat, "seconds"));
-    set_real(o, "img_per_s", seconds > 0 ? n * r->group * r->batch / seconds : NAN);
+    /* one stream: the rate follows from the median, so that a stolen CPU distorts it no more than the latency */
+    const double p50 = json_number_value(json_object_get(lat, "p50"));
+    set_real(o, "img_per_s", p50 > 0 ? 1e3 * r->batch / p50 : NAN);
+    json_object_set_new(o, "img_per_s_from", json_string("batch / median latency, one stream"));
     json_object_set_new(o, "latency", lat != NULL ? json_incref(lat) : json_null());
     json_object_set_new(o, "e2e", e2e != NULL ? json_incref(e2e) : json_null());
     if (e2e == NULL) json_object_set_new(o, "e2e_na", json_string(r->e2e_why[0] != '\0' ? r->e2e_why : r->batch > 1 ? "batch over 1" : "no pictures given"));

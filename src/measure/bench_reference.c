@@ -112,8 +112,7 @@ whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
     f->path = path;
     f->batch = r->batch;
     for (size_t i = 0; i < WHET_COUNT(order) && !f->ready; i++) {
-        /* plain kernels are slow: four samples prove as much per second as sixteen by a fast runtime */
-        f->n_samples = WHET_MIN(i == 0 ? WHET_REFERENCE_SAMPLES : 4, r->samples->count);
+        f->n_samples = WHET_MIN(WHET_REFERENCE_SAMPLES, r->samples->count);
         const whet_status status = compute(b, f, r, order[i]);
         if (status == WHET_OK) break;
         if (status == WHET_ECANCELLED) return status;

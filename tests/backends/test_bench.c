@@ -2,6 +2,7 @@
 /* A whole bench over the fake plug-in: good rows are timed in turns and compared, a crash and a failure are rows with their
  * reasons, a missing plug-in too. */
 #include <jansson.h>
+#include <math.h>
 
 #include "measure/bench.h"
 #include "measure/worker.h"
@@ -57,6 +58,16 @@ static void test_rows(void **state)
     assert_true(json_number_value(json_object_get(lat, "p50_high")) >= json_number_value(json_object_get(lat, "p50")));
     assert_true(json_array_size(json_object_get(first, "samples")) >= 12);
     assert_true(json_is_string(json_object_get(lat, "p99_9_na")));
+    /* one stream: the rate is that of the median */
+    assert_true(fabs(json_number_value(json_object_get(first, "img_per_s")) * json_number_value(json_object_get(lat, "p50")) - 1e3) < 1e-6 * 1e3);
+    /* the verdict has no reasons but those of R7: spread, drift, too few runs */
+    for (size_t r = 0; r < json_array_size(rows); r++) {
+        const json_t *reasons = json_object_get(json_array_get(rows, r), "verdict_reasons");
+        for (size_t i = 0; i < json_array_size(reasons); i++) {
+            const char *reason = json_string_value(json_array_get(reasons, i));
+            assert_true(strstr(reason, "median") != NULL || strstr(reason, "are needed") != NULL);
+        }
+    }
     /* a run of nanoseconds is timed in groups */
     assert_true(json_integer_value(json_object_get(json_array_get(json_object_get(first, "samples"), 0), "runs_per_sample")) > 1);
     assert_true(json_is_null(json_object_get(first, "parity")));
