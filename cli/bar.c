@@ -53,13 +53,18 @@ void cli_progress(void *cli_, const char *stage, double done, double total, cons
     b->drawn = now;
     double seconds = (double)(now - b->start) * 1e-9;
     double rate = seconds > 0.05 ? (done - b->first) / seconds : 0;
-    char eta[24] = "--:--", raw[256], line[512];
-    if (rate > 0 && total > 0) duration(eta, (total - done) / rate);
+    char eta[24] = "", speed[64] = "", left[40] = "", count[64], raw[400], line[512];
+    if (rate > 0) snprintf(speed, sizeof speed, "  %.4g %s/s", rate, unit);
+    if (rate > 0 && total > 0 && !end) {
+        duration(eta, (total - done) / rate);
+        snprintf(left, sizeof left, "  ETA %s", eta);
+    }
     if (total > 0)
-        snprintf(raw, sizeof raw, "%s %3.0f %% %.0f/%.0f %s  %.4g %s/s  ETA %s  %s", stage, 100 * done / total, done, total, unit,
-                 rate, unit, eta, text != NULL ? text : "");
+        snprintf(count, sizeof count, "%3.0f %% %.0f/%.0f", 100 * done / total, done, total);
     else
-        snprintf(raw, sizeof raw, "%s %.0f %s  %.4g %s/s  %s", stage, done, unit, rate, unit, text != NULL ? text : "");
+        snprintf(count, sizeof count, "%.0f", done);
+    const bool said = text != NULL && text[0] != '\0';
+    snprintf(raw, sizeof raw, "%s %s %s%s%s%s%s", stage, count, unit, speed, left, said ? "  " : "", said ? text : "");
     whet_printable(line, sizeof line, raw, 0);
     if (!c->err_tty) {
         fprintf(stderr, "%s\n", line);

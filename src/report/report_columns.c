@@ -259,7 +259,12 @@ json_t *whet_report_brief(const json_t *doc)
         for (int k = 0; k < WHET_REPORT_BRIEF; k++) {
             for (int j = 0; j < report_column_count(); j++)
                 if (strcmp(columns[j].id, ids[k]) == 0) report_cell(&columns[j], row, buf, sizeof buf, NULL);
-            if (k == 1) report_row_name(doc, row, false, buf, sizeof buf);
+            if (k == 1) { // the runtime's short name: 80 columns hold no titles
+                char full[200];
+                const char *title = report_str(row, "runtime_title"), *runtime = report_str(row, "runtime");
+                report_row_name(doc, row, false, full, sizeof full);
+                snprintf(buf, sizeof buf, "%s%s", runtime, full + strlen(title[0] != '\0' ? title : runtime));
+            }
             if (k == 3 && strncmp(buf, "equal", 5) == 0) snprintf(buf, sizeof buf, "equal"); // how nearly stands in the report
             if (k == 6) buf[strcspn(buf, " ")] = '\0'; // without the share of the model
             if (k == 7 && !report_row_ok(row)) snprintf(buf, sizeof buf, "%s", report_str(row, "status"));
