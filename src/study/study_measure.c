@@ -206,7 +206,7 @@ done:
     whet_free(cells);
     return status;
 }
-const study_step_kind study_bench_step = {"bench", 1, run_bench};
+const study_step_kind study_bench_step = {"bench", 2, run_bench};
 
 // The bench's rows become the study's, under the study's ids; comparisons follow them.
 static void take_rows(study_run *r, study_cell *const *set, int n, const json_t *bench)
