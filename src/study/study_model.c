@@ -87,7 +87,8 @@ static json_t *given_settings(const json_t *cell)
 const char *study_data_name(const study_data *d)
 {
     const char *name = json_string_value(json_object_get(d->info, "name"));
-    return name != NULL && strcmp(name, "digits") == 0 ? "digits" : d->spec; // the fallback took the set's place
+    const bool replaced = name != NULL && strcmp(name, "digits") == 0 && strncmp(d->spec, "digits", 6) != 0;
+    return replaced ? "digits" : d->spec;
 }
 
 static json_t *split_hash(const study_data *d, const char *split)
