@@ -30,6 +30,7 @@ typedef struct whet_bench_spec {
     whet_bench_mode mode;
     const char *data;      /* NULL: seeded images */
     whet_split split;
+    const whet_dataset_options *opening; /* how `data` was split; NULL: as for a given model, seed 0 */
     const char *contract;  /* NULL: the model's own */
     const char *accept;    /* NULL: by precision */
     int sizes[2];          /* height, width where the file leaves them free; 0: none */
@@ -38,6 +39,7 @@ typedef struct whet_bench_spec {
     double min_seconds;    /* 0: by mode */
     int warmup_runs;       /* 0: 10 */
     double warmup_seconds; /* < 0: 0.5 */
+    int parity_inputs;     /* at least, for models of up to 1 G MACs; 0: 16 samples */
     bool force;            /* time models that fail the parity gate, labelled */
     const char *program;   /* worker program; NULL: this one */
     const char *command;   /* as it stands in the result */

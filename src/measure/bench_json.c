@@ -170,9 +170,9 @@ static void put_parity(const whet_bench_row *r, json_t *o)
         ok &= r->parity[i].ok;
         json_array_append_new(outputs, whet_parity_json(&r->parity[i], f->names[i]));
     }
-    json_object_set_new(o, "parity", json_pack("{sb, ss, ss, si, si, so}", "ok", ok, "reference", f->name, "accept",
-                                               whet_accept_text(&r->accept, accept, sizeof accept), "samples", f->n_samples, "rechecked",
-                                               r->rechecked, "outputs", outputs));
+    json_object_set_new(o, "parity", json_pack("{sb, ss, ss, si, si, si, so}", "ok", ok, "reference", f->name, "accept",
+                                               whet_accept_text(&r->accept, accept, sizeof accept), "samples", f->n_samples, "inputs",
+                                               f->n_different, "rechecked", r->rechecked, "outputs", outputs));
 }
 
 static double median_ms(const double *x, int n)

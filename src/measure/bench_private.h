@@ -31,6 +31,7 @@ typedef struct whet_bench_reference {
     bool ready;
     char name[160], why[300];
     int n_outputs, n_samples;
+    int n_different;    /* inputs among them: a small split repeats */
     char *names[WHET_BENCH_MAX_OUTPUTS];
     whet_tensor *t;     /* [sample][output], owned */
 } whet_bench_reference;

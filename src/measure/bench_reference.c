@@ -100,6 +100,15 @@ void whet_bench_reference_dispose(whet_bench_reference *f)
     clear(f);
 }
 
+/* More where the caller wants them and a picture costs little. */
+static int reference_samples(const whet_bench *b, const whet_bench_row *r)
+{
+    static const int64_t little_macs = 1000000000;
+    const int wanted = (b->spec->parity_inputs + r->batch - 1) / r->batch;
+    const bool cheap = r->facts->macs >= 0 && r->facts->macs <= little_macs;
+    return cheap ? WHET_MAX(WHET_REFERENCE_SAMPLES, wanted) : WHET_REFERENCE_SAMPLES;
+}
+
 /* Finds or makes the reference of a row. Having none is no failure: the row says so. */
 whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
 {
@@ -112,7 +121,8 @@ whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
     f->path = path;
     f->batch = r->batch;
     for (size_t i = 0; i < WHET_COUNT(order) && !f->ready; i++) {
-        f->n_samples = WHET_MIN(WHET_REFERENCE_SAMPLES, r->samples->count);
+        f->n_samples = WHET_MIN(reference_samples(b, r), r->samples->count);
+        f->n_different = (int)WHET_MIN((int64_t)f->n_samples * f->batch, r->samples->different);
         const whet_status status = compute(b, f, r, order[i]);
         if (status == WHET_OK) break;
         if (status == WHET_ECANCELLED) return status;

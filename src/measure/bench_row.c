@@ -81,8 +81,8 @@ static whet_status find_samples(whet_bench *b, whet_bench_row *r)
         }
     }
     whet_samples *s = &b->samples[b->n_samples];
-    const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .contract = b->spec->contract, .own = r->facts->contract,
-                                      .seed = b->spec->seed, .count = WHET_BENCH_SAMPLES};
+    const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .opening = b->spec->opening,
+                                      .contract = b->spec->contract, .own = r->facts->contract, .seed = b->spec->seed, .count = WHET_BENCH_SAMPLES};
     whet_status status = start(b, r);
     if (status == WHET_OK) status = load(b, r, &reply);
     if (status == WHET_OK) {
@@ -353,6 +353,9 @@ whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
     whet_worker_continue(r->worker);
     json_t *q = json_pack("{ss, ss, si, ss, si, si, si}", "do", "e2e", "data", b->spec->data, "split", (int)b->spec->split, "contract", contract,
                           "channels", r->samples->channels, "height", r->samples->height, "width", r->samples->width);
+    if (b->spec->opening != NULL)
+        json_object_set_new(q, "opening", json_pack("{ss*, sI, sb}", "val", b->spec->opening->val, "seed", (json_int_t)b->spec->opening->seed,
+                                                    "own_model", b->spec->opening->own_model));
     json_object_set_new(q, "runs", json_integer(runs));
     json_object_set_new(q, "ns", json_integer((json_int_t)(b->min_seconds * 0.25e9 / b->rounds)));
     json_object_set_new(q, "start", json_integer((json_int_t)b->round * 97));

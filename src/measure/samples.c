@@ -152,6 +152,7 @@ static whet_status open_data(whet_samples *s, const whet_samples_options *opt, b
     if (!picture) return WHET_FAIL(WHET_EUNSUPPORTED, "the model's input '%s' takes no pictures: leave --data out", s->in[0].name);
     whet_dataset_options_init(&o);
     o.own_model = true;
+    if (opt->opening != NULL) o = *opt->opening;
     WHET_TRY(whet_dataset_open(d, opt->data, &o));
     if (whet_dataset_count(*d, opt->split) > 0) return WHET_OK;
     return WHET_FAIL(WHET_ENOTFOUND, "'%s' has no pictures in the split '%s'", opt->data, whet_split_name(opt->split));
@@ -170,6 +171,7 @@ whet_status whet_samples_make(whet_samples *s, const json_t *inputs, const whet_
     WHET_GOTO(whet_shared_create(&s->memory, "whet-samples", s->sample_bytes * (size_t)s->count));
     WHET_GOTO(fill(s, d, opt, picture));
     s->pictures = d != NULL;
+    s->different = d != NULL ? whet_dataset_count(d, opt->split) : INT64_MAX;
     if (d != NULL)
         snprintf(s->source, sizeof s->source, "%s %s, %d of %d pictures", whet_dataset_name(d), whet_split_name(opt->split),
                  (int)WHET_MIN((int64_t)s->count * s->in[0].shape.dims[0], (int64_t)whet_dataset_count(d, opt->split)),
@@ -186,6 +188,7 @@ whet_status whet_samples_take(whet_samples *s, int n, const whet_tensor *tensors
     if (n < 1 || n > WHET_SAMPLES_MAX_INPUTS) return WHET_FAIL(WHET_EINVAL, "%d inputs were given; 1 to %d are possible", n, WHET_SAMPLES_MAX_INPUTS);
     s->n_inputs = n;
     s->count = 1;
+    s->different = 1;
     for (int i = 0; i < n; i++) {
         s->in[i].dtype = tensors[i].dtype;
         s->in[i].shape = tensors[i].shape;

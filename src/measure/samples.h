@@ -13,6 +13,7 @@ enum { WHET_SAMPLES_MAX_INPUTS = 64 };
 typedef struct whet_samples_options {
     const char *data;     /* NULL: seeded images */
     whet_split split;
+    const whet_dataset_options *opening; /* of data; NULL: as for a given model, seed 0 */
     const char *contract; /* preset or file; NULL: the model's own */
     const char *own;      /* contract JSON of the model, or NULL */
     uint64_t seed;
@@ -21,6 +22,7 @@ typedef struct whet_samples_options {
 
 typedef struct whet_samples {
     int n_inputs, count;
+    int64_t different;    /* pictures in the split, or as many as there are */
     struct { char name[256]; whet_dtype dtype; whet_shape shape; size_t bytes; } in[WHET_SAMPLES_MAX_INPUTS];
     size_t sample_bytes;
     whet_shared memory;

@@ -24,7 +24,10 @@ static whet_status open_job(job *j, const json_t *q)
     const char *data = json_string_value(json_object_get(q, "data")), *contract = json_string_value(json_object_get(q, "contract"));
     if (data == NULL || contract == NULL) return WHET_FAIL(WHET_EINVAL, "the request names no data or contract");
     whet_dataset_options_init(&opt);
-    opt.own_model = true;
+    const json_t *opening = json_object_get(q, "opening");
+    opt.own_model = opening == NULL || json_is_true(json_object_get(opening, "own_model"));
+    opt.val = json_string_value(json_object_get(opening, "val"));
+    opt.seed = (uint64_t)json_integer_value(json_object_get(opening, "seed"));
     WHET_TRY(whet_contract_from_json(&j->contract, contract));
     WHET_TRY(whet_dataset_open(&j->d, data, &opt));
     j->split = (whet_split)json_integer_value(json_object_get(q, "split"));

@@ -14,6 +14,7 @@ void study_data_free(study_data *d)
     whet_dataset_close(d->set);
     json_decref(d->info);
     whet_free(d->spec);
+    whet_free(d->val);
     whet_free(d->error);
     whet_free(d);
 }
@@ -41,34 +42,40 @@ static whet_status open_set(study_run *r, study_data *d, const json_t *cell)
     whet_dataset_options opt;
     whet_dataset_options_init(&opt);
     opt.own_model = d->own_model;
-    opt.val = whet_study_text(cell, "data.val");
+    opt.val = d->val;
     opt.seed = d->seed;
     const bool fallback = whet_study_flag(cell, "data.fallback");
     if (r->o.dry_run) return whet_dataset_open(&d->set, d->spec, &opt);
     return whet_dataset_obtain(&d->set, d->spec, &opt, whet_study_flag(cell, "data.download"), fallback, study_progress, r);
 }
 
-study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model)
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+study_data *study_find_data(study_run *r, const char *spec, const char *val, uint64_t seed, bool own_model)
 {
     for (study_data *d = r->datas; d != NULL; d = d->next)
-        if (strcmp(d->spec, spec) == 0 && d->seed == seed && d->own_model == own_model) return d;
+        if (strcmp(d->spec, spec) == 0 && same_text(d->val, val) && d->seed == seed && d->own_model == own_model) return d;
     return NULL;
 }
 
 whet_status study_open_data(study_run *r, study_cell *c)
 {
-    const char *spec = whet_study_text(c->set, "data.name"), *model = whet_study_text(c->set, "model");
+    const char *spec = whet_study_text(c->set, "data.name"), *model = whet_study_text(c->set, "model"), *val = whet_study_text(c->set, "data.val");
     uint64_t seed = (uint64_t)whet_study_number(c->set, "seed");
     whet_status status = WHET_OK;
     if (spec == NULL) return WHET_OK;
-    c->data = study_find_data(r, spec, seed, study_is_file(model));
+    c->data = study_find_data(r, spec, val, seed, study_is_file(model));
     if (c->data != NULL) return WHET_OK;
     study_data *d = whet_calloc(1, sizeof *d);
     if (d == NULL) return WHET_ENOMEM;
     d->spec = whet_strdup(spec);
+    d->val = val != NULL ? whet_strdup(val) : NULL;
     d->seed = seed;
     d->own_model = study_is_file(model);
-    if (d->spec == NULL) status = WHET_ENOMEM;
+    if (d->spec == NULL || (val != NULL && d->val == NULL)) status = WHET_ENOMEM;
     if (status == WHET_OK) status = open_set(r, d, c->set);
     if (status == WHET_ENOMEM || status == WHET_ECANCELLED) {
         study_data_free(d);

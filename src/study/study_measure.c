@@ -21,6 +21,8 @@
 #include "study/study_run.h"
 #include "wire/json.h"
 
+enum { PARITY_INPUTS = 64 };
+
 static json_t *machine(void)
 {
     char cpu[200] = "";
@@ -126,6 +128,8 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
     if (has_pictures(c)) {
         json_object_set_new(job, "data", json_string(study_data_name(c->data)));
         json_object_set_new(job, "split", json_integer(input_split(c)));
+        json_object_set_new(job, "opening", json_pack("{s:s*, s:I, s:b}", "val", c->data->val, "seed", (json_int_t)c->data->seed, "own_model",
+                                                      c->data->own_model));
         json_object_set(job, "contract", contract);
     }
     return job;
@@ -166,6 +170,8 @@ static whet_bench_mode bench_mode(const char *mode)
 static whet_status run_bench(study_run *r, const char *key, const json_t *job, json_t **outputs)
 {
     const json_t *rows = json_object_get(job, "rows"), *row = NULL, *contract = json_object_get(job, "contract");
+    const json_t *opening = json_object_get(job, "opening");
+    whet_dataset_options data;
     whet_bench_cell *cells = whet_calloc(json_array_size(rows), sizeof *cells);
     whet_bench_spec spec;
     char *contract_path = NULL;
@@ -189,6 +195,12 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     spec.mode = bench_mode(json_string_value(json_object_get(job, "mode")));
     spec.data = json_string_value(json_object_get(job, "data"));
     spec.split = (whet_split)json_integer_value(json_object_get(job, "split"));
+    whet_dataset_options_init(&data); // the split that the training had
+    data.val = json_string_value(json_object_get(opening, "val"));
+    data.seed = (uint64_t)json_integer_value(json_object_get(opening, "seed"));
+    data.own_model = json_is_true(json_object_get(opening, "own_model"));
+    spec.opening = &data;
+    spec.parity_inputs = PARITY_INPUTS;
     spec.contract = contract_path;
     spec.accept = json_string_value(json_object_get(job, "accept"));
     spec.seed = (uint64_t)json_integer_value(json_object_get(job, "seed"));
@@ -206,7 +218,7 @@ done:
     whet_free(cells);
     return status;
 }
-const study_step_kind study_bench_step = {"bench", 2, run_bench};
+const study_step_kind study_bench_step = {"bench", 3, run_bench};
 
 // The bench's rows become the study's, under the study's ids; comparisons follow them.
 static void take_rows(study_run *r, study_cell *const *set, int n, const json_t *bench)
@@ -340,7 +352,8 @@ static whet_status open_model(opened *o, const char *path, const json_t *job)
 
 static study_data *data_of(study_run *r, const json_t *job)
 {
-    return study_find_data(r, json_string_value(json_object_get(job, "data")), (uint64_t)json_integer_value(json_object_get(job, "seed")),
+    return study_find_data(r, json_string_value(json_object_get(job, "data")), json_string_value(json_object_get(job, "val")),
+                           (uint64_t)json_integer_value(json_object_get(job, "seed")),
                            json_is_true(json_object_get(job, "own_model")));
 }
 
@@ -414,10 +427,10 @@ whet_status study_eval(study_run *r, study_cell *c)
         return WHET_OK;
     }
     snprintf(label, sizeof label, "%s on %s", json_string_value(json_object_get(c->model, "label")), whet_study_text(c->set, "runtime"));
-    job = json_pack("{s:O, s:s, s:O?, s:s, s:i, s:O?, s:s, s:b, s:I, s:o, s:i, s:i, s:s}", "sha256", json_object_get(c->model, "sha256"), "runtime",
+    job = json_pack("{s:O, s:s, s:O?, s:s, s:i, s:O?, s:s, s:s*, s:b, s:I, s:o, s:i, s:i, s:s}", "sha256", json_object_get(c->model, "sha256"), "runtime",
                     whet_study_text(c->set, "runtime"), "version", json_object_get(runtime_of(r, c), "version"), "optimisation",
                     whet_study_text(c->set, "optimisation"), "threads", threads_of(c), "contract", json_object_get(c->model, "contract"),
-                    "data", c->data->spec, "own_model", c->data->own_model, "seed", (json_int_t)c->data->seed, "test_sha256",
+                    "data", c->data->spec, "val", c->data->val, "own_model", c->data->own_model, "seed", (json_int_t)c->data->seed, "test_sha256",
                     split_of(c, WHET_SPLIT_TEST), "limit", (int)whet_study_number(c->set, "data.limit"), "batch",
                     (int)whet_study_number(c->set, "eval.batch"), "program", WHET_VERSION);
     double n = whet_dataset_count(c->data->set, WHET_SPLIT_TEST);

@@ -359,8 +359,8 @@ static whet_status find_contract(study_run *r, study_cell *c)
         return WHET_FAIL(WHET_EINVAL, "'%s' carries no preprocessing contract and the pictures have no labels to find it by: say it with "
                          "--contract unit|pm1|imagenet|caffe|raw|FILE", json_string_value(json_object_get(c->model, "label")));
     const char *split = whet_dataset_count(c->data->set, WHET_SPLIT_VAL) > 0 ? "val" : "train";
-    job = json_pack("{s:s, s:O, s:s, s:b, s:I, s:s, s:o, s:s}", "path", json_string_value(json_object_get(c->model, "path")), "sha256",
-                    json_object_get(c->model, "sha256"), "data", c->data->spec, "own_model", c->data->own_model, "seed",
+    job = json_pack("{s:s, s:O, s:s, s:s*, s:b, s:I, s:s, s:o, s:s}", "path", json_string_value(json_object_get(c->model, "path")), "sha256",
+                    json_object_get(c->model, "sha256"), "data", c->data->spec, "val", c->data->val, "own_model", c->data->own_model, "seed",
                     (json_int_t)c->data->seed, "split", split, "split_sha256", split_hash(c->data, split), "program", WHET_VERSION);
     whet_status status = study_step(r, &study_find_step, json_string_value(json_object_get(c->model, "label")), job, 10, 0, &found);
     json_decref(job);

@@ -21,6 +21,7 @@ extern const study_step_kind study_train_step, study_export_step, study_find_ste
 
 typedef struct study_data { /* an open set */
     char *spec;          /* data.name */
+    char *val;           /* data.val; NULL: the default */
     uint64_t seed;
     bool own_model;
     whet_dataset *set;   /* NULL: none, or it could not be opened */
@@ -77,7 +78,7 @@ void study_data_free(study_data *d);
 /* The set of these outputs' job, for steps that read pictures. */
 /* What opens the same pictures again: the spec, or "digits" where the fallback took the set's place. */
 const char *study_data_name(const study_data *d);
-study_data *study_find_data(study_run *r, const char *spec, uint64_t seed, bool own_model);
+study_data *study_find_data(study_run *r, const char *spec, const char *val, uint64_t seed, bool own_model);
 /* --- study_model.c: training, export, contract */
 whet_status study_make_model(study_run *r, study_cell *c);
 bool study_is_file(const char *model);

@@ -106,6 +106,24 @@ def main_study(tmp, env):
     return out
 
 
+def same_split(tmp, env, model):
+    """The bench takes its pictures from the validation split of the study: its share and its seed."""
+    seen = set()
+    for seed in (0, 1):
+        out, study = tmp / f"split{seed}", tmp / "split.json"
+        study.write_text(json.dumps({"model": str(model), "out": str(out), "runtimes": ["native"], "threads": 1, "seed": seed,
+                                     "data": {"name": str(tmp / "set"), "val": "0.2"},
+                                     "bench": {"min_time": 0.05, "iterations": 20, "warmup": 0.01}}))
+        whet(env, "study", study, "--quick")
+        doc = json.loads((out / "result.json").read_text())
+        val = [s for s in doc["data"]["splits"] if s["name"] == "val"][0]
+        expect(val["count"] == 130 and f"20 % of train (seed {seed})" in val["text"], f"the text of the split: {val}")
+        expect("of 130 pictures" in doc["inputs"]["source"], f"the bench's pictures: {doc['inputs']['source']}")
+        expect(doc["rows"][0]["parity"]["inputs"] == 64, f"parity on 64 pictures: {doc['rows'][0]['parity']}")
+        seen.add(doc["inputs"]["sha256"])
+    expect(len(seen) == 2, "another seed is another validation split, in the bench too")
+
+
 def fallback(tmp, env, model):
     """A set that cannot be had is replaced by the generator in every step, not only the first."""
     out = tmp / "drawn"
@@ -177,6 +195,7 @@ def main():
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), NO_COLOR="1")
         draw_set(tmp / "set", 640, 100)
         out = main_study(tmp, env)
+        same_split(tmp, env, out / "models/lenet.onnx")
         fallback(tmp, env, out / "models/lenet.onnx")
         interruption(tmp, env)
         bad_input(tmp, env, out / "models/lenet.onnx")

@@ -39,8 +39,8 @@ static json_t *sample_row(int i, const char *model, const char *runtime, const c
         "ok", "reason", "", "runtime_version", i == 0 ? "0.1.0" : "1.31.1", "size_bytes", 248312, "params", 61706, "macs", 416520);
     json_object_set_new(row, "accuracy", json_pack("{s:s, s:f, s:f, s:f, s:i, s:s, s:s}", "metric", "top-1", "value", 0.9891, "low", 0.98685,
                                                    "high", 0.99094, "count", 10000, "split", "test", "data", "mnist"));
-    json_object_set_new(row, "parity", json_pack("{s:b, s:s, s:s, s:i, s:i, s:[{s:s, s:b, s:f, s:f, s:f, s:f, s:s}]}", "ok", 1, "reference",
-                                                 "ONNX Runtime, optimisation off", "accept", "max=0.0001", "samples", 32, "rechecked", 12,
+    json_object_set_new(row, "parity", json_pack("{s:b, s:s, s:s, s:i, s:i, s:i, s:[{s:s, s:b, s:f, s:f, s:f, s:f, s:s}]}", "ok", 1, "reference",
+                                                 "ONNX Runtime, optimisation off", "accept", "max=0.0001", "samples", 32, "inputs", 32, "rechecked", 12,
                                                  "outputs", "name", "logits", "ok", 1, "max", 2.1e-7, "cosine", 1.0, "snr_db", 131.2, "top1", 1.0,
                                                  "why", ""));
     json_object_set_new(row, "load_ms", json_real(i == 0 ? 1.91 : 12.4));
