@@ -118,6 +118,16 @@ static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o,
     if (slow > 0) whet_json_add_text(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
 }
 
+bool whet_bench_spread_text(char *text, size_t size, double cv, bool ok)
+{
+    if (ok && cv > 0.25) /* such a figure beside an `ok` puzzles */
+        snprintf(text, size, "single inferences vary much (coefficient of variation %.0f %%), as when other programs interrupt them; the "
+                 "median is steady", cv * 100);
+    else
+        snprintf(text, size, "coefficient of variation %.1f %%", cv * 100);
+    return cv > 0.025;
+}
+
 static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o)
 {
     whet_stability s;
@@ -134,7 +144,8 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
     json_object_set_new(o, "verdict", json_string(invalid ? "INVALID" : json_array_size(reasons) > 0 ? "UNSTABLE" : "ok"));
     json_object_set_new(o, "verdict_reasons", reasons);
     const double cv = json_number_value(json_object_get(lat, "cv")), iqr = json_number_value(json_object_get(lat, "iqr"));
-    if (cv > 0.025) whet_json_add_text(r->notes, "coefficient of variation %.1f %%", cv * 100);
+    char spread[200];
+    if (whet_bench_spread_text(spread, sizeof spread, cv, !invalid && json_array_size(reasons) == 0)) whet_json_add_text(r->notes, "%s", spread);
     if (iqr > 0.1 * s.median.value) whet_json_add_text(r->notes, "interquartile range %.0f %% of the median", iqr / s.median.value * 100);
     judge_probe(b, r, o, r->notes);
     return WHET_OK;

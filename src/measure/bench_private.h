@@ -94,6 +94,8 @@ json_t *whet_bench_load_request(const char *runtime, const char *path, int threa
 /* bench_json.c */
 whet_status whet_bench_document(whet_bench *b, json_t **out);
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);
+/* A remark on the coefficient of variation; false: none is due. `ok`: the verdict on the median. */
+bool whet_bench_spread_text(char *text, size_t size, double cv, bool ok);
 /* The row's blocks in the form of the statistics; heap array. */
 whet_status whet_bench_blocks_of(const whet_bench_block *b, int n, whet_block **out);
 
