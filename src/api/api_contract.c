@@ -83,7 +83,7 @@ whet_status whet_contract_show(whet_result **out, const char *model)
     whet_contract_init(&c);
     WHET_GOTO(whet_model_contract_read(model, &c));
     if (!c.given) {
-        status = WHET_FAIL(WHET_EINVAL, "'%s' carries no preprocessing contract, find it with 'whet contract find' or write it with "
+        status = WHET_FAIL(WHET_ENOTFOUND, "'%s' carries no preprocessing contract, find it with 'whet contract find' or write it with "
                                         "'whet contract set'", model);
         goto done;
     }

@@ -28,7 +28,10 @@ static whet_status map_outputs(int32_t *map, const whet_dataset *d, const whet_p
         return WHET_FAIL(WHET_ESHAPE, "the model has %d outputs, data set '%s' has %d classes", p->classes, whet_dataset_name(d),
                          classes);
     for (int i = 0; i < p->classes; i++) map[i] = i < classes ? i : -1;
-    if (c->n_labels != p->classes) return WHET_OK;
+    if (c->n_labels == 0) return WHET_OK;
+    if (c->n_labels != p->classes)
+        return WHET_FAIL(WHET_EINVAL, "the contract names %d classes, the model has %d outputs, give the right names with --labels",
+                         c->n_labels, p->classes);
     for (int i = 0; i < p->classes; i++) map[i] = -1;
     for (int k = 0; k < classes; k++) {
         int at = -1;

@@ -7,7 +7,8 @@
 
 /* c->given is false (and c the default) if the file carries none. c must be initialised. */
 whet_status whet_model_contract_read(const char *path, whet_contract *c);
-/* Rewrites the file with the contract in its metadata, atomically; out may equal path. */
+/* Rewrites the file with the contract in its metadata, atomically; out may equal path. EINVAL if the contract's size or
+ * class names do not fit what the file fixes. */
 whet_status whet_model_contract_write(const char *path, const whet_contract *c, const char *out);
 
 #endif
