@@ -108,7 +108,10 @@ static whet_status external(onnx_reader *r, const onnx_tensor *t, size_t bytes, 
         return WHET_FAIL(WHET_EFORMAT, "external data length '%.40s' is no number", length_text);
     WHET_TRY(open_file(r, location, &f));
     size_t size = whet_map_size(f->map);
-    if (offset > size || bytes > size - offset || (length_text && length != bytes))
+    if (length_text && length != bytes)
+        return WHET_FAIL(WHET_EFORMAT, "external data '%s' has length %llu; the tensor's shape needs %zu bytes", location,
+                         (unsigned long long)length, bytes);
+    if (offset > size || bytes > size - offset)
         return WHET_FAIL(WHET_EFORMAT, "external data '%s' has %zu bytes; the tensor needs %zu at offset %llu", location, size,
                          bytes, (unsigned long long)offset);
     *data = whet_map_data(f->map) + offset;
