@@ -81,6 +81,16 @@ done:
     return status;
 }
 
+/* What the model is at fault for names its file. */
+static whet_status at_model(const struct eval_job *j, whet_status status)
+{
+    const bool model = status == WHET_EUNSUPPORTED || status == WHET_ENOMEM || status == WHET_ESHAPE;
+
+    if (model && whet_error_last()->status != status) WHET_FAIL(status, "there is not enough memory to run the model");
+    if (model && !strstr(whet_error_last()->text, j->model)) whet_error_at_file(j->model);
+    return status;
+}
+
 static whet_status open_all(struct eval_job *j)
 {
     whet_dataset_options d;
@@ -103,7 +113,7 @@ static whet_status open_all(struct eval_job *j)
     m.threads = j->o->threads;
     m.batch = j->o->batch;
     m.contract = &j->contract;
-    return whet_runner_open(&j->m, j->backends, j->model, &m);
+    return at_model(j, whet_runner_open(&j->m, j->backends, j->model, &m));
 }
 
 static whet_status describe(const struct eval_job *j, const whet_scores *s, double seconds, json_t **out)
@@ -228,7 +238,7 @@ whet_status whet_eval(whet_result **out, const char *model, const whet_eval_opti
     eo.progress = opt->progress;
     eo.progress_arg = opt->progress_arg;
     start = whet_now_ns();
-    WHET_GOTO(whet_evaluate(&s, j.d, whet_runner_predictor(j.m), &eo));
+    WHET_GOTO(at_model(&j, whet_evaluate(&s, j.d, whet_runner_predictor(j.m), &eo)));
     j.contract.height = whet_runner_predictor(j.m)->height;
     j.contract.width = whet_runner_predictor(j.m)->width;
     j.contract.nhwc = whet_runner_predictor(j.m)->nhwc;

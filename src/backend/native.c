@@ -151,7 +151,9 @@ static void fill_info(const whet_value *v, whet_backend_io *info)
 
 static int io_info(whet_backend_model *m, int output, int i, whet_backend_io *info)
 {
-    if (i < 0 || i >= (output ? m->g->n_outputs : m->g->n_inputs)) return WHET_ENOTFOUND;
+    const int count = output ? m->g->n_outputs : m->g->n_inputs;
+    if (i < 0 || i >= count)
+        return WHET_FAIL(WHET_ENOTFOUND, "there is no %s %d, the model has %d", output ? "output" : "input", i, count);
     fill_info(&m->g->values[output ? m->g->outputs[i] : m->g->inputs[i]], info);
     return WHET_OK;
 }

@@ -214,7 +214,10 @@ whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const ch
     settings[n++] = (whet_backend_setting){"threads", threads};
     if (opt->optimisation) settings[n++] = (whet_backend_setting){"optimisation", opt->optimisation};
     WHET_GOTO(call(m, m->b->open(&m->model, path, settings, n), "opening the model"));
-    WHET_GOTO(call(m, m->b->io_info(m->model, 0, 0, &io), "asking for the input"));
+    if (m->b->io_info(m->model, 0, 0, &io) != WHET_OK) {
+        status = WHET_FAIL(WHET_ESHAPE, "the model has no input, one for pictures is needed");
+        goto done;
+    }
     WHET_GOTO(read_input(m, &io, opt, dims));
     if (m->b->set_shape) WHET_GOTO(call(m, m->b->set_shape(m->model, 0, 4, dims), "setting the input's shape"));
     WHET_GOTO(call(m, m->b->stream_create(m->model, &m->stream), "preparing the model"));
