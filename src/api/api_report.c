@@ -59,7 +59,7 @@ whet_status whet_report(whet_result **out, const char *source, const whet_report
     *out = NULL;
     whet_status status = load(&doc, source, opt->store);
     if (status == WHET_OK && !json_is_array(json_object_get(doc, "rows")))
-        status = WHET_FAIL(WHET_EINVAL, "'%s' has no rows to report on: a report is made of a bench or a study", source);
+        status = WHET_FAIL(WHET_EFORMAT, "'%s' has no rows to report on: a report is made of a bench or a study", source);
     if (status == WHET_OK && opt->html != NULL) {
         status = whet_report_html(doc, opt->chart_js, &text);
         status = write_one(files, opt->html, status, text);

@@ -57,7 +57,7 @@ whet_status whet_results_list(whet_result **out, const whet_results_options *opt
     *out = NULL;
     whet_status status = whet_store_open(&s, opt->store, true);
     if (status == WHET_OK) status = whet_store_list(s, &runs, &f);
-    if (status == WHET_ENOTFOUND && s == NULL) {
+    if (status == WHET_ENOTFOUND && s == NULL && opt->store == NULL) { /* the user's own: nothing was stored yet */
         whet_error_clear();
         runs = json_array();
         fallback = opt->store != NULL ? whet_strdup(opt->store) : whet_store_default_path();
