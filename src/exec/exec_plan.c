@@ -50,10 +50,12 @@ static int earliest_place(const whet_graph *g, whet_nid id, const int *uses_left
 static whet_status pull_updates_up(whet_graph *g)
 {
     whet_status status = WHET_ENOMEM;
+    if (g->n_commits == 0) return WHET_OK;
     int *uses = whet_calloc((size_t)g->n_values, sizeof *uses), *target = whet_calloc((size_t)g->n_values, sizeof *target);
     int *place = whet_calloc((size_t)g->n_nodes, sizeof *place), *moved = whet_calloc((size_t)g->n_nodes, sizeof *moved);
+    int *first = whet_calloc((size_t)g->n_nodes + 1, sizeof *first), *next = whet_calloc((size_t)g->n_nodes, sizeof *next); /* by place + 1 */
     whet_node *nodes = whet_calloc((size_t)g->n_nodes, sizeof *nodes);
-    if (uses == NULL || target == NULL || place == NULL || moved == NULL || nodes == NULL) goto done;
+    if (uses == NULL || target == NULL || place == NULL || moved == NULL || nodes == NULL || first == NULL || next == NULL) goto done;
     for (int v = 0; v < g->n_values; v++) target[v] = -1;
     for (int n = 0; n < g->n_nodes; n++)
         for (int i = 0; i < g->nodes[n].n_in; i++)
@@ -65,10 +67,15 @@ static whet_status pull_updates_up(whet_graph *g)
     }
     for (int n = 0; n < g->n_nodes; n++) place[n] = earliest_place(g, n, uses, target);
     int count = 0;
+    for (int k = 0; k <= g->n_nodes; k++) first[k] = -1;
+    for (int k = g->n_nodes - 1; k >= 0; k--) {
+        if (place[k] == k) continue;
+        next[k] = first[place[k] + 1];
+        first[place[k] + 1] = k;
+    }
     for (int n = -1; n < g->n_nodes; n++) {
         if (n >= 0 && place[n] == n) nodes[count] = g->nodes[n], moved[n] = count++;
-        for (int k = n + 1; k < g->n_nodes; k++)
-            if (place[k] == n && k != n) nodes[count] = g->nodes[k], moved[k] = count++;
+        for (int k = first[n + 1]; k >= 0; k = next[k]) nodes[count] = g->nodes[k], moved[k] = count++;
     }
     for (int v = 0; v < g->n_values; v++)
         if (g->values[v].producer >= 0) g->values[v].producer = moved[g->values[v].producer];
@@ -79,6 +86,8 @@ done:
     whet_free(target);
     whet_free(place);
     whet_free(moved);
+    whet_free(first);
+    whet_free(next);
     whet_free(nodes);
     return status;
 }
