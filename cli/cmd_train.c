@@ -78,8 +78,9 @@ static const opt opts[] = {
 enum { MOST_THREADS = 4096 };
 #define NOT_GIVEN INT64_MIN
 
-/* Whole numbers with their bounds; what was not given becomes -1, the library's "by the model". NULL, or the name at fault. */
-static const char *settle_numbers(train_args *a)
+/* Whole numbers with their bounds; what was not given becomes -1, the library's "by the model". False: one is at fault,
+ * said in text. */
+static bool settle_numbers(train_args *a, char *text, size_t size)
 {
     const struct { const char *name; int64_t *at, least, most; } all[] = {
         {"epochs", &a->epochs, 1, INT32_MAX}, {"batch", &a->batch, 1, INT32_MAX}, {"seed", &a->seed, 0, INT64_MAX},
@@ -89,9 +90,15 @@ static const char *settle_numbers(train_args *a)
         {"bench-steps", &a->bench_steps, 0, INT32_MAX}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].at == NOT_GIVEN) *all[i].at = -1;
-        else if (*all[i].at < all[i].least || *all[i].at > all[i].most) return all[i].name;
+        else if (*all[i].at < all[i].least || *all[i].at > all[i].most) {
+            snprintf(text, size, "--%s is out of range: %lld, allowed is %lld to %lld", all[i].name, (long long)*all[i].at, (long long)all[i].least,
+                     (long long)all[i].most);
+            return false;
+        }
     }
-    return NULL;
+    if (a->step_every <= 0) /* the library's 0 is "a third", which is said by leaving it out */
+        snprintf(text, size, "--step-every is %g, allowed is more than 0 to 100000", a->step_every);
+    return !(a->step_every <= 0);
 }
 
 static void defaults(void *args)
@@ -158,8 +165,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_train_options o;
     int n = 0;
     if (argc > 1) return cli_usage(c, "train", "unexpected argument '%s': models and data are given by --model and --data", argv[1]);
-    const char *wrong = settle_numbers(a);
-    if (wrong != NULL) return cli_usage(c, "train", "--%s is out of range", wrong);
+    if (!settle_numbers(a, out, sizeof out)) return cli_usage(c, "train", "%s", out);
     if (a->bench_steps > 0) {
         if (a->model == NULL) return cli_usage(c, "train", "which model? give --model");
         return bench(c, a);

@@ -69,10 +69,18 @@ static whet_status save_if_due(trainer *t)
 static whet_status check_loss(const trainer *t, double loss)
 {
     if (isfinite(loss)) return WHET_OK;
-    const char *advice = t->s.warmup > 0 ? "lower --lr" : "lower --lr or give --warmup 0.1";
-    return WHET_FAIL(WHET_ENUMERIC, "the loss became %s at step %lld (epoch %lld, learning rate %.4g): %s; the last checkpoint is "
-                     "from step %lld", isnan(loss) ? "NaN" : "infinite", (long long)t->state.step, (long long)t->state.epoch + 1,
-                     t->lr, advice, (long long)t->saved_step);
+    char advice[400], saved[64] = "no checkpoint was saved yet";
+    if (t->bad_weight != NULL)
+        snprintf(advice, sizeof advice, "weight '%.120s' of '%.200s' is not finite before the first step: give sound initial weights",
+                 t->bad_weight, t->from != NULL ? t->last_path : t->s.weights != NULL ? t->s.weights : t->s.model);
+    else if (t->state.step == 0) /* no update was made yet: the rate had no part in it */
+        snprintf(advice, sizeof advice, "the initial weights give no number for these pictures: look at --contract, --mean and --std, or "
+                 "give other weights");
+    else
+        snprintf(advice, sizeof advice, t->s.warmup > 0 ? "lower --lr" : "lower --lr or give --warmup 0.1");
+    if (t->saved_step > 0) snprintf(saved, sizeof saved, "the last checkpoint is from step %lld", (long long)t->saved_step);
+    return WHET_FAIL(WHET_ENUMERIC, "the loss became %s at step %lld (epoch %lld, learning rate %.4g): %s; %s", isnan(loss) ? "NaN" : "infinite",
+                     (long long)t->state.step, (long long)t->state.epoch + 1, t->lr, advice, saved);
 }
 
 static whet_status step(trainer *t, const whet_batch *b, double *loss)

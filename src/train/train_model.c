@@ -53,6 +53,8 @@ static whet_status make_contract(trainer *t)
         const whet_status status = whet_contract_set(&t->contract, key, equals + 1);
         whet_free(key);
         WHET_TRY(status);
+        if (strncmp(*f, "size=", 5) == 0 && t->contract.height == 0)
+            return WHET_FAIL(WHET_EINVAL, "size '%s' is out of range, allowed is 1 to 32768 for each of height and width", equals + 1);
     }
     return WHET_OK;
 }

@@ -2,6 +2,7 @@
 /* One training run: settings (and a checkpoint) in, a folder with model, checkpoints and curves out. */
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -204,6 +205,19 @@ static whet_status restore(trainer *t)
     return t->history != NULL ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory for the history");
 }
 
+/* Remembered, not refused: a constant of a file may be infinite for a reason. */
+static void find_bad_weight(trainer *t)
+{
+    for (whet_vid v = 0; v < t->model->n_values && t->bad_weight == NULL; v++) {
+        const whet_value *x = &t->model->values[v];
+        const whet_tensor *w = x->kind == WHET_VALUE_VARIABLE ? whet_exec_variable(t->exec, x->name) : NULL;
+        const float *f = w != NULL && w->dtype == WHET_F32 ? w->data : NULL;
+        const int64_t n = f != NULL ? whet_tensor_numel(w) : 0;
+        for (int64_t i = 0; i < n && t->bad_weight == NULL; i++)
+            if (!isfinite(f[i])) t->bad_weight = x->name;
+    }
+}
+
 static whet_status prepare(trainer *t)
 {
     WHET_TRY(open_folder(t));
@@ -216,6 +230,7 @@ static whet_status prepare(trainer *t)
     WHET_TRY(make_execs(t));
     WHET_TRY(make_identity(t));
     WHET_TRY(restore(t));
+    find_bad_weight(t);
     if (t->s.out != NULL) WHET_TRY(whet_curves_open(&t->curves, t->s.out, t->from != NULL ? t->state.curve_sizes : NULL));
     if (t->s.dump_batches != NULL) WHET_TRY(trainer_dump_start(t));
     return WHET_OK;
@@ -317,6 +332,7 @@ whet_status whet_train_run(json_t **doc, const whet_train_settings *s)
 {
     whet_status status = WHET_OK;
     trainer t = {.s = *s, .folder = -1, .state = {.best = NAN}};
+    const bool new_folder = s->out != NULL && !whet_dir_exists(s->out);
     *doc = NULL;
     whet_contract_init(&t.contract);
     WHET_GOTO(prepare(&t));
@@ -332,5 +348,6 @@ whet_status whet_train_run(json_t **doc, const whet_train_settings *s)
         WHET_GOTO(finish(&t, *doc));
 done:
     trainer_dispose(&t);
+    if (status != WHET_OK && new_folder) rmdir(s->out); /* only if nothing is in it */
     return status;
 }

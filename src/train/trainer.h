@@ -33,6 +33,7 @@ typedef struct trainer {
     double lr; /* of the last step */
     uint64_t epoch_ns, saved_ns; /* clock at the epoch's (or the resume's) begin and the last save */
     int64_t saved_step;
+    const char *bad_weight; /* a weight that is NaN or infinite before the first step of this run, else NULL */
     bool limit_reached; /* max_steps */
 } trainer;
 
