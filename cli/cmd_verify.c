@@ -23,6 +23,8 @@ static const opt opts[] = {
     {"seed", 0, OPT_INT, "N", "seed of the images (0)", offsetof(struct args, seed)},
     OPT_END};
 
+static void defaults(void *args) { ((struct args *)args)->samples = 16; }
+
 static int run(cli *c, void *args, int argc, char **argv)
 {
     struct args *a = args;
@@ -30,7 +32,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_result *r = NULL;
     if (argc != 2 && argc != 3) return cli_usage(c, "verify", "name one or two model files");
     if (argc == 3 && a->expect.n > 0) return cli_usage(c, "verify", "give either a second file or --expect");
-    if (a->samples < 0 || a->samples > 4096 || a->seed < 0) return cli_usage(c, "verify", "--samples or --seed is out of range");
+    if (a->samples < 1 || a->samples > 4096) return cli_usage(c, "verify", "--samples is %lld, allowed is 1 to 4096", (long long)a->samples);
+    if (a->seed < 0) return cli_usage(c, "verify", "--seed must not be negative");
     whet_verify_options_init(&o);
     o.runtime = a->runtime;
     o.reference_runtime = a->reference;
@@ -61,5 +64,6 @@ const cmd cmd_verify = {
                 "  $ whet verify model.onnx --input input.npy --expect output.npy --runtime ort\n",
     .opts = opts,
     .args_size = sizeof(struct args),
+    .defaults = defaults,
     .run = run,
 };

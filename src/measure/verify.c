@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/threads.h"
 #include "measure/bench_private.h"
 #include "measure/verify.h"
@@ -73,6 +74,42 @@ static whet_status check_types(const job *j, const json_t *loaded)
     return WHET_OK;
 }
 
+static void dims_text(whet_strbuf *s, const json_t *dims)
+{
+    for (size_t d = 0; d < json_array_size(dims); d++)
+        whet_strbuf_printf(s, "%s%lld", d > 0 ? "x" : "", (long long)json_integer_value(json_array_get(dims, d)));
+}
+
+/* The samples were made for the first file: the second must take the same bytes. */
+static whet_status check_shapes(const job *j, const whet_verify_side *side, const json_t *loaded)
+{
+    const json_t *inputs = json_object_get(loaded, "inputs");
+    const whet_samples *s = &j->samples;
+    if (j->s->n_inputs > 0) return WHET_OK;
+    if ((int)json_array_size(inputs) != s->n_inputs)
+        return WHET_FAIL(WHET_ESHAPE, "'%s' has %d inputs, '%s' has %zu: they cannot be compared", j->s->a.model, s->n_inputs, side->model,
+                         json_array_size(inputs));
+    for (int i = 0; i < s->n_inputs; i++) {
+        const json_t *o = json_array_get(inputs, (size_t)i);
+        whet_strbuf a, b;
+        if ((size_t)json_integer_value(json_object_get(o, "bytes")) == s->in[i].bytes) continue;
+        json_t *dims = json_array();
+        for (int d = 0; d < s->in[i].shape.rank; d++) json_array_append_new(dims, json_integer(s->in[i].shape.dims[d]));
+        whet_strbuf_init(&a);
+        whet_strbuf_init(&b);
+        dims_text(&a, dims);
+        dims_text(&b, json_object_get(o, "dims"));
+        const whet_status status = WHET_FAIL(WHET_ESHAPE, "input '%s' of '%s' is %s %s, input '%s' of '%s' is %s %s: they cannot be compared",
+            s->in[i].name, j->s->a.model, whet_dtype_name(s->in[i].dtype), a.data != NULL ? a.data : "scalar", json_string_value(json_object_get(o, "name")),
+            side->model, whet_dtype_name(whet_dtype_from_onnx((int)json_integer_value(json_object_get(o, "dtype")))), b.data != NULL ? b.data : "scalar");
+        whet_strbuf_dispose(&a);
+        whet_strbuf_dispose(&b);
+        json_decref(dims);
+        return status;
+    }
+    return WHET_OK;
+}
+
 static whet_status make_samples(job *j)
 {
     const whet_verify_spec *s = j->s;
@@ -134,6 +171,7 @@ static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, co
     WHET_GOTO(whet_worker_start(&w, &opt));
     WHET_GOTO(whet_worker_call(w, load_request(j, side), SECONDS, &reply));
     WHET_GOTO(check_types(j, reply));
+    WHET_GOTO(check_shapes(j, side, reply));
     json_object_set_new(j->doc, key, json_pack("{ss, ss, sO, sO, ss}", "model", side->model, "runtime", side->runtime, "title",
                                                json_object_get(reply, "title"), "version", json_object_get(reply, "version"), "optimisation",
                                                side->optimisation));
