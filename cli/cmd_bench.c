@@ -7,6 +7,9 @@
 #include "cmd.h"
 #include "whet/bench.h"
 
+enum { MOST_RUNS = 1000000 };
+#define NOT_GIVEN INT64_MIN
+
 struct args {
     const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline;
     int64_t iterations, warmup, seed;
@@ -50,6 +53,8 @@ static char *command_line(const struct args *a, int argc, char **argv)
     return whet_strbuf_take(&s);
 }
 
+static void defaults(void *args) { ((struct args *)args)->iterations = NOT_GIVEN; }
+
 static int run(cli *c, void *args, int argc, char **argv)
 {
     struct args *a = args;
@@ -58,6 +63,9 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (argc < 2) return cli_usage(c, "bench", "name at least one model file");
     if (a->quick && a->publish) return cli_usage(c, "bench", "--quick and --publish exclude each other");
     if (a->seed < 0) return cli_usage(c, "bench", "--seed must not be negative");
+    if (a->iterations == NOT_GIVEN) a->iterations = 0; /* the library's "by the mode" */
+    else if (a->iterations < 1 || a->iterations > MOST_RUNS)
+        return cli_usage(c, "bench", "--iterations is %lld, allowed is 1 to %lld", (long long)a->iterations, (long long)MOST_RUNS);
     whet_bench_options_init(&o);
     o.runtimes = a->runtime;
     o.data = a->data;
@@ -97,5 +105,6 @@ const cmd cmd_bench = {
                 "  $ whet bench model.onnx --baseline result.json\n",
     .opts = opts,
     .args_size = sizeof(struct args),
+    .defaults = defaults,
     .run = run,
 };
