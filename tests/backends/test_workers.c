@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "backend/backend.h"
+#include "data/dataset.h"
 #include "measure/launch.h"
 #include "measure/model_predictor.h"
 #include "measure/runtimes.h"
@@ -201,6 +202,27 @@ static void test_predictor_apart(void **state)
     whet_free(path);
 }
 
+/* The region e2e reads the split that the request describes: with "none" the set has no validation pictures, by default it has. */
+static void test_e2e_split(void **state)
+{
+    whet_contract contract;
+    char *text = NULL;
+    (void)state;
+    whet_contract_init(&contract);
+    assert_ok(whet_contract_to_json(&contract, &text));
+    for (int given = 0; given < 2; given++) {
+        whet_worker *w = start();
+        json_t *q = json_pack("{ss, ss, si, ss, si, si, si, si}", "do", "e2e", "data", "digits:200,50", "split", (int)WHET_SPLIT_VAL, "contract",
+                              text, "channels", 1, "height", 999, "width", 999, "runs", 1);
+        if (given) json_object_set_new(q, "opening", json_pack("{ss, si, sb}", "val", "none", "seed", 0, "own_model", 0));
+        assert_ok(whet_worker_call(w, load_request("good"), 20, NULL));
+        assert_status(whet_worker_call(w, q, 20, NULL), given ? WHET_ENOTFOUND : WHET_ESHAPE);
+        whet_worker_free(w);
+    }
+    whet_free(text);
+    whet_contract_dispose(&contract);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
@@ -209,7 +231,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_versions), cmocka_unit_test(test_probe),
         cmocka_unit_test(test_run_and_query), cmocka_unit_test(test_crash),    cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_no_program),      cmocka_unit_test(test_predictor_apart),
+        cmocka_unit_test(test_e2e_split), cmocka_unit_test(test_no_program),      cmocka_unit_test(test_predictor_apart),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
