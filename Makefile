@@ -34,7 +34,8 @@ build:
 	@ninja -C $(BUILD) -j $(JOBS)
 
 demo: setup
-	@$(MAKE) --no-print-directory build CMAKE_ARGS="$(CMAKE_ARGS)"
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja CMAKE_ARGS="$(CMAKE_ARGS)"
+	@ninja -C $(BUILD) -j $(JOBS) whet whet_plugin_ort
 	@$(BUILD)/whet runtimes install ort || echo "continuing without ONNX Runtime: its rows will say why"
 	@$(BUILD)/whet study studies/demo.yaml
 

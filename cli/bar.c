@@ -54,7 +54,7 @@ void cli_progress(void *cli_, const char *stage, double done, double total, cons
     double seconds = (double)(now - b->start) * 1e-9;
     double rate = seconds > 0.05 ? (done - b->first) / seconds : 0;
     char eta[24] = "", speed[64] = "", left[40] = "", count[64], raw[400], line[512];
-    if (rate > 0) snprintf(speed, sizeof speed, "  %.4g %s/s", rate, unit);
+    if (rate > 0) snprintf(speed, sizeof speed, rate >= 1000 ? "  %.0f %s/s" : "  %.4g %s/s", rate, unit);
     if (rate > 0 && total > 0 && !end) {
         duration(eta, (total - done) / rate);
         snprintf(left, sizeof left, "  ETA %s", eta);

@@ -63,7 +63,7 @@ static whet_status open_folder(trainer *t)
         return WHET_OK;
     }
     if (!there) {
-        whet_log(WHET_LOG_INFO, "no checkpoint in '%s' yet: starting from the beginning", t->s.out);
+        whet_log(WHET_LOG_DEBUG, "no checkpoint in '%s' yet: starting from the beginning", t->s.out);
         return WHET_OK;
     }
     WHET_TRY(whet_checkpoint_open(&t->from, t->last_path));
