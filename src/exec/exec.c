@@ -58,6 +58,7 @@ whet_status whet_exec_create(whet_exec **out, const whet_graph *g, const whet_ex
         e->opt.size = sizeof e->opt;
     }
     e->opt.providers |= WHET_PROVIDER_REF;
+    if (e->opt.providers & (WHET_PROVIDER_OWN | WHET_PROVIDER_ONEDNN)) e->opt.providers |= WHET_PROVIDER_VEC;
     WHET_GOTO(whet_graph_clone(&e->g, g));
     WHET_GOTO(whet_graph_sort(e->g));
     WHET_GOTO(align_constants(e->g));

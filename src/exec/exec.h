@@ -15,9 +15,10 @@
 
 enum { /* providers of kernels, a mask */
     WHET_PROVIDER_REF = 1 << 0,   /* plain C; always there as the last resort */
-    WHET_PROVIDER_OWN = 1 << 1,   /* own kernels for the ISA */
+    WHET_PROVIDER_OWN = 1 << 1,   /* own kernels of convolutions and matrix products, and their fusions */
     WHET_PROVIDER_ONEDNN = 1 << 2,
-    WHET_PROVIDER_ALL = 7
+    WHET_PROVIDER_VEC = 1 << 3,   /* own vector kernels of everything else; implied by OWN and by ONEDNN */
+    WHET_PROVIDER_ALL = 15
 };
 
 typedef struct whet_exec_options {

@@ -7,7 +7,7 @@
 static const char *provider_name(uint32_t provider)
 {
     static const struct { uint32_t bit; const char *name; } names[] = {
-        {WHET_PROVIDER_REF, "ref"}, {WHET_PROVIDER_OWN, "own"}, {WHET_PROVIDER_ONEDNN, "onednn"}};
+        {WHET_PROVIDER_REF, "ref"}, {WHET_PROVIDER_OWN, "own"}, {WHET_PROVIDER_ONEDNN, "onednn"}, {WHET_PROVIDER_VEC, "vec"}};
     for (size_t i = 0; i < WHET_COUNT(names); i++)
         if (provider & names[i].bit) return names[i].name;
     return "";

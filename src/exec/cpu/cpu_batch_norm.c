@@ -391,7 +391,7 @@ static bool grad_inplace(const whet_cpu_node *k, int o, int i)
 }
 
 #define IMPL(symbol, op_, reshape_, run_, inplace_)                                                                 \
-    const whet_cpu_impl whet_cpu_##symbol##_vec = {.op = op_, .name = "own", .provider = WHET_PROVIDER_OWN, .create = create_own, \
+    const whet_cpu_impl whet_cpu_##symbol##_vec = {.op = op_, .name = "own", .provider = WHET_PROVIDER_VEC, .create = create_own, \
                                                    .reshape = reshape_, .run = run_, .inplace = inplace_};          \
     const whet_cpu_impl whet_cpu_##symbol##_ref = {.op = op_, .name = "ref", .provider = WHET_PROVIDER_REF, .create = whet_need_float, \
                                                    .reshape = reshape_, .run = run_, .inplace = inplace_};

@@ -68,5 +68,5 @@ static whet_status run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
-const whet_cpu_impl whet_cpu_channel_sum_own = {.op = "whet.ChannelSum", .name = "nhwc", .provider = WHET_PROVIDER_OWN,
+const whet_cpu_impl whet_cpu_channel_sum_own = {.op = "whet.ChannelSum", .name = "nhwc", .provider = WHET_PROVIDER_VEC,
                                                 .isa = WHET_ISA_AVX2, .create = create, .run = run};

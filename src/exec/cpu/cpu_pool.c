@@ -174,7 +174,7 @@ static whet_status max_grad_run(const whet_cpu_node *k) { return run(k, max_grad
 static whet_status average_grad_run(const whet_cpu_node *k) { return run(k, average_grad_chunk); }
 
 #define IMPL(symbol, op_, reshape_, run_)                                                                           \
-    const whet_cpu_impl whet_cpu_##symbol##_vec = {.op = op_, .name = "own", .provider = WHET_PROVIDER_OWN,         \
+    const whet_cpu_impl whet_cpu_##symbol##_vec = {.op = op_, .name = "own", .provider = WHET_PROVIDER_VEC,         \
                                                    .create = create_own, .reshape = reshape_, .run = run_};         \
     const whet_cpu_impl whet_cpu_##symbol##_ref = {.op = op_, .name = "ref", .provider = WHET_PROVIDER_REF,         \
                                                    .create = create_ref, .reshape = reshape_, .run = run_};
