@@ -17,9 +17,8 @@
 
 const whet_attr_def attrs_conv[] = {CONV_ATTRS, ATTR_END};
 const whet_attr_def attrs_conv_transpose[] = {CONV_ATTRS, ATTR_INTS("output_padding"), ATTR_INTS("output_shape"), ATTR_END};
-/* activation: "", "Relu" or "Clip"; act_min and act_max bound Clip. Applied to Conv + bias + residual. */
-const whet_attr_def attrs_fused_conv[] = {CONV_ATTRS, ATTR_STRING("activation", ""), ATTR_FLOAT("act_min", 0),
-                                          ATTR_FLOAT("act_max", 0), ATTR_END};
+/* The activation is applied to Conv + bias + residual; with residual_after = 1 the residual is added behind it. */
+const whet_attr_def attrs_fused_conv[] = {CONV_ATTRS, FUSED_ATTRS, ATTR_INT("residual_after", 0), ATTR_END};
 
 static whet_status fail_plain(const whet_infer *c, whet_status status)
 {
@@ -111,16 +110,9 @@ whet_status infer_conv(whet_infer *c)
 
 whet_status infer_fused_conv(whet_infer *c)
 {
-    const char *act = whet_node_string(c->n, "activation", "");
-    if (act[0] != '\0' && strcmp(act, "Relu") != 0 && strcmp(act, "Clip") != 0)
-        return whet_infer_fail(c, WHET_EINVAL, "activation is '%s', which is no known one", act);
+    WHET_TRY(infer_activation(c));
     WHET_TRY(infer_conv(c));
-    if (!whet_infer_has(c, 3)) return WHET_OK;
-    const whet_dims *r = whet_infer_dims(c, 3), *y = &c->g->values[c->n->out[0]].dims;
-    whet_dims both;
-    if (r->rank >= 0 && y->rank >= 0 && !infer_same_dims(r, y, &both))
-        return whet_infer_fail(c, WHET_ESHAPE, "the residual's shape differs from the output's");
-    return WHET_OK;
+    return infer_residual(c, 3);
 }
 
 whet_status infer_conv_transpose(whet_infer *c)

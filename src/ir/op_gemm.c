@@ -4,9 +4,7 @@
 
 #define GEMM_ATTRS ATTR_FLOAT("alpha", 1), ATTR_FLOAT("beta", 1), ATTR_INT("transA", 0), ATTR_INT("transB", 0)
 const whet_attr_def attrs_gemm[] = {GEMM_ATTRS, ATTR_END};
-/* activation: "", "Relu" or "Clip"; act_min and act_max bound Clip. */
-const whet_attr_def attrs_fused_gemm[] = {GEMM_ATTRS, ATTR_STRING("activation", ""), ATTR_FLOAT("act_min", 0),
-                                          ATTR_FLOAT("act_max", 0), ATTR_END};
+const whet_attr_def attrs_fused_gemm[] = {GEMM_ATTRS, FUSED_ATTRS, ATTR_END};
 
 static whet_status same_types(const whet_infer *c)
 {
@@ -37,6 +35,12 @@ whet_status infer_gemm(whet_infer *c)
             return whet_infer_fail(c, WHET_ESHAPE, "input 2 does not broadcast to the output");
     }
     return whet_infer_set(c, 0, whet_infer_dtype(c, 0), &y);
+}
+
+whet_status infer_fused_gemm(whet_infer *c)
+{
+    WHET_TRY(infer_activation(c));
+    return infer_gemm(c);
 }
 
 whet_status infer_matmul(whet_infer *c)

@@ -22,6 +22,13 @@ extern const whet_attr_def attrs_none[];
 #define ATTR_INTS(name_) {.name = name_, .type = WHET_ATTR_INTS}
 #define ATTR_TENSOR(name_) {.name = name_, .type = WHET_ATTR_TENSOR}
 #define ATTR_END {.name = NULL}
+/* What whet.Fused* do to a result: activation "", "Relu", "Clip" (act_min, act_max), "Sigmoid", "Silu", "HardSigmoid" (slope,
+ * offset), "HardSwish", "Gelu", "GeluTanh" or "Tanh". */
+#define FUSED_ATTRS                                                                                                 \
+    ATTR_STRING("activation", ""), ATTR_FLOAT("act_min", 0), ATTR_FLOAT("act_max", 0),                               \
+        ATTR_FLOAT("slope", 1.0f / 6), ATTR_FLOAT("offset", 0.5f)
+whet_status infer_activation(const whet_infer *c);      /* EINVAL for an unknown one */
+whet_status infer_residual(const whet_infer *c, int i); /* input i has the shape of output 0, which is set */
 
 /* Axis `axis` of a rank, negative counted from the end, into 0 .. rank-1 (or rank, when `past`); EINVAL otherwise. */
 whet_status infer_axis(const whet_infer *c, int64_t axis, int rank, bool past, int *out);

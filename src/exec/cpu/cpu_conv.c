@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "exec/cpu/cpu_fused.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
 
@@ -13,8 +14,7 @@ typedef struct conv_state {
     whet_geom residual;
     int chunks;
     int64_t items;         /* planes or weight rows */
-    bool relu, clip;
-    double lo, hi;
+    whet_fused fused;
 } conv_state;
 
 typedef struct conv_job {
@@ -38,11 +38,7 @@ static const void *given(const whet_cpu_node *k, int i)
 
 static whet_status read_activation(whet_cpu_node *k, conv_state *s)
 {
-    const char *act = whet_node_string(k->n, "activation", "");
-    s->relu = strcmp(act, "Relu") == 0;
-    s->clip = strcmp(act, "Clip") == 0;
-    s->lo = (double)whet_node_float(k->n, "act_min", 0);
-    s->hi = (double)whet_node_float(k->n, "act_max", 0);
+    WHET_TRY(whet_fused_read(k->n, &s->fused));
     return k->n_in > 3 && k->in[3].dtype != WHET_DTYPE_NONE ? whet_geom_of(k, &k->in[3], &s->residual) : WHET_OK;
 }
 
@@ -55,19 +51,12 @@ static whet_status conv_reshape(whet_cpu_node *k)
     return whet_node_is(k->n, "whet.FusedConv") ? read_activation(k, s) : WHET_OK;
 }
 
-static double activate(const conv_state *s, double v)
-{
-    if (s->relu) return v > 0 || isnan(v) ? v : 0;
-    if (!s->clip) return v;
-    return v < s->lo ? s->lo : v > s->hi ? s->hi : v;
-}
-
 /* Adds the residual to one finished plane and applies the activation. */
 static void finish_plane(const whet_cpu_node *k, const conv_state *s, int64_t n, int64_t c)
 {
     const bool f64 = k->out[0].dtype == WHET_F64;
     const void *res = given(k, 3);
-    if (res == NULL && !s->relu && !s->clip) return;
+    if (res == NULL && s->fused.act == WHET_ACT_NONE) return;
     const int64_t d0 = n * s->g.dn + c * s->g.dc, r0 = n * s->residual.sn + c * s->residual.sc;
     for (int64_t z = 0; z < s->g.out[0]; z++)
         for (int64_t y = 0; y < s->g.out[1]; y++)
@@ -76,10 +65,10 @@ static void finish_plane(const whet_cpu_node *k, const conv_state *s, int64_t n,
                 const int64_t r = r0 + z * s->residual.ss[0] + y * s->residual.ss[1] + x * s->residual.ss[2];
                 if (f64) {
                     double *p = (double *)k->out[0].data + d;
-                    *p = activate(s, *p + (res != NULL ? ((const double *)res)[r] : 0));
+                    *p = whet_fused_value(&s->fused, *p, res != NULL ? ((const double *)res)[r] : 0);
                 } else {
                     float *p = (float *)k->out[0].data + d;
-                    *p = (float)activate(s, (double)(*p + (res != NULL ? ((const float *)res)[r] : 0)));
+                    *p = (float)whet_fused_value(&s->fused, (double)*p, res != NULL ? (double)((const float *)res)[r] : 0);
                 }
             }
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "exec/cpu/cpu_fused.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
 #include "kernels/gemm/matmul_ref.h"
@@ -11,8 +12,8 @@ typedef struct gemm_state {
     int64_t m, n, k;
     int64_t am, ak, bk, bn; /* element strides */
     int64_t cm, cn;         /* of the added matrix; 0: broadcast */
-    double alpha, beta, lo, hi;
-    bool relu, clip;
+    double alpha, beta;
+    whet_fused fused;
     int batch_rank;
     int64_t batch[WHET_MAX_RANK], a_step[WHET_MAX_RANK], b_step[WHET_MAX_RANK];
     int64_t rows;
@@ -30,7 +31,6 @@ static whet_status gemm_reshape(whet_cpu_node *k)
     gemm_state *s = whet_cpu_state(k, sizeof *s);
     const whet_cpu_arg *a = &k->in[0], *b = &k->in[1];
     const bool ta = whet_node_int(k->n, "transA", 0) != 0, tb = whet_node_int(k->n, "transB", 0) != 0;
-    const char *act = whet_node_string(k->n, "activation", "");
     if (s == NULL) return WHET_ENOMEM;
     s->m = k->out[0].shape.dims[0];
     s->n = k->out[0].shape.dims[1];
@@ -41,10 +41,7 @@ static whet_status gemm_reshape(whet_cpu_node *k)
     s->bn = tb ? b->shape.dims[1] : 1;
     s->alpha = (double)whet_node_float(k->n, "alpha", 1);
     s->beta = (double)whet_node_float(k->n, "beta", 1);
-    s->relu = strcmp(act, "Relu") == 0;
-    s->clip = strcmp(act, "Clip") == 0;
-    s->lo = (double)whet_node_float(k->n, "act_min", 0);
-    s->hi = (double)whet_node_float(k->n, "act_max", 0);
+    WHET_TRY(whet_fused_read(k->n, &s->fused));
     if (k->n_in > 2 && k->in[2].dtype != WHET_DTYPE_NONE) {
         const whet_shape *c = &k->in[2].shape;
         const int64_t cols = c->rank > 0 ? c->dims[c->rank - 1] : 1, rows = c->rank > 1 ? c->dims[c->rank - 2] : 1;
@@ -88,13 +85,6 @@ static whet_status matmul_reshape(whet_cpu_node *k)
     return WHET_OK;
 }
 
-static double activate(const gemm_state *s, double v)
-{
-    if (s->relu) return v > 0 || isnan(v) ? v : 0;
-    if (!s->clip) return v;
-    return v < s->lo ? s->lo : v > s->hi ? s->hi : v;
-}
-
 static void row(const whet_cpu_node *k, const gemm_state *s, int64_t r)
 {
     int64_t a = r % s->m * s->am, b = 0, left = r / s->m;
@@ -108,12 +98,12 @@ static void row(const whet_cpu_node *k, const gemm_state *s, int64_t r)
         double *y = (double *)k->out[0].data + r * s->n;
         whet_matmul_row_f64_ref(s->n, s->k, s->alpha, (const double *)k->in[0].data + a, s->ak, (const double *)k->in[1].data + b,
                                 s->bk, s->bn, s->beta, c != NULL ? (const double *)c + r % s->m * s->cm : NULL, s->cn, y);
-        for (int64_t j = 0; (s->relu || s->clip) && j < s->n; j++) y[j] = activate(s, y[j]);
+        for (int64_t j = 0; s->fused.act != WHET_ACT_NONE && j < s->n; j++) y[j] = whet_fused_value(&s->fused, y[j], 0);
     } else {
         float *y = (float *)k->out[0].data + r * s->n;
         whet_matmul_row_f32_ref(s->n, s->k, s->alpha, (const float *)k->in[0].data + a, s->ak, (const float *)k->in[1].data + b,
                                 s->bk, s->bn, s->beta, c != NULL ? (const float *)c + r % s->m * s->cm : NULL, s->cn, y);
-        for (int64_t j = 0; (s->relu || s->clip) && j < s->n; j++) y[j] = (float)activate(s, (double)y[j]);
+        for (int64_t j = 0; s->fused.act != WHET_ACT_NONE && j < s->n; j++) y[j] = (float)whet_fused_value(&s->fused, (double)y[j], 0);
     }
 }
 

@@ -55,6 +55,7 @@ whet_status whet_own_activation(whet_cpu_node *k, float *lo, float *hi)
     const char *act = whet_node_string(k->n, "activation", "");
     *lo = -INFINITY;
     *hi = INFINITY;
+    if (act[0] != '\0' && whet_node_int(k->n, "residual_after", 0) != 0) return whet_cpu_refuse(k, "residual behind the activation");
     if (strcmp(act, "Relu") == 0) {
         *lo = 0.0f;
     } else if (strcmp(act, "Clip") == 0) {
