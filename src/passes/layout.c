@@ -111,6 +111,32 @@ static bool find_mover(const whet_graph *g, const whet_node *n, uint32_t *in, ui
     return false;
 }
 
+/* Whether some user of v, seen through elementwise operators, works on images. */
+static bool feeds_images(whet_graph *g, whet_vid v, int depth)
+{
+    uint32_t in = 0, out = 0;
+    const whet_uses uses = whet_graph_uses(g, v);
+    for (int i = 0; i < uses.n; i++) {
+        const whet_node *n = &g->nodes[uses.nodes[i]];
+        if (find_anchor(g, n, &in, &out) || whet_node_is(n, "Concat") || whet_node_is(n, "Resize")) return true;
+        if ((n->op->flags & WHET_OP_ELEMENTWISE) && n->n_out == 1 && depth < 8 && feeds_images(g, n->out[0], depth + 1)) return true;
+    }
+    return false;
+}
+
+/* Resizing is as fast in either layout: it takes what it gets, but an image that grows and is not worked on any further
+ * (a segmentation's result) is reordered while it is small. */
+static bool find_resize(whet_graph *g, const whet_node *n, uint32_t *in, uint32_t *out)
+{
+    if (!whet_node_is(n, "Resize") && !whet_node_is(n, "whet.ResizeGrad")) return false;
+    const whet_value *x = &g->values[n->in[0]], *y = &g->values[n->out[0]];
+    if (x->dtype != WHET_F32 || x->dims.rank != 4 || y->dims.rank != 4) return false;
+    const whet_dim *a = x->dims.dims, *b = y->dims.dims;
+    const bool grows = a[0] * a[1] * a[2] * a[3] < b[0] * b[1] * b[2] * b[3];
+    *in = *out = grows ? feeds_images(g, n->out[0], 0) : x->layout == WHET_NHWC;
+    return true;
+}
+
 static whet_status reordered(pass *p, whet_vid v, whet_layout to, whet_vid *out)
 {
     *out = v < p->n_values ? p->other[v] : WHET_NO_VALUE;
@@ -131,7 +157,8 @@ static whet_status place(pass *p, whet_nid id)
 {
     whet_graph *g = p->g;
     uint32_t in = 0, out = 0;
-    if (find_anchor(g, &g->nodes[id], &in, &out) || find_mover(g, &g->nodes[id], &in, &out)) {
+    if (find_anchor(g, &g->nodes[id], &in, &out) || find_mover(g, &g->nodes[id], &in, &out) ||
+        find_resize(g, &g->nodes[id], &in, &out)) {
         /* as the tables say */
     } else if (follows(g, &g->nodes[id])) {
         in = out = UINT32_MAX;
