@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/rng.h"
+#include "kernels/conv/conv_nhwc.h"
 
 typedef struct kc_case {
     const char *family; /* "rows" */
@@ -39,8 +40,11 @@ typedef struct kc_family {
     bool (*check)(kc_case *c, int row); /* false: failed and reported */
     int cases;                          /* per row in an ordinary run */
 } kc_family;
-extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_norm, kc_pool;
+extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_dw_grad, kc_norm, kc_pool;
 
+/* Nanoseconds of the forward pass and both gradients of a depthwise convolution; buffers as for the dense one. */
+void kc_dw_bench(uint32_t level, const whet_conv2d_geom *g, float *src, float *dst, float *weights,
+                 double (*best_of)(void (*)(void *), void *), double ns[3]);
 int kc_bench(int n_files, char **files); /* exit status */
 
 #endif

@@ -15,5 +15,8 @@
 #define MASK_OF(live) _mm256_cmpgt_epi32(_mm256_set1_epi32(live), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
 #define MLOAD(m, p) _mm256_maskload_ps(p, m)
 #define MSTORE(p, m, v) _mm256_maskstore_ps(p, m, v)
+#define REUSE 0
+#define GRAD_SUMS 10
 #define SUFFIX avx2
 #include "kernels/conv/dw_f32_tmpl.h"
+#include "kernels/conv/dw_grad_f32_tmpl.h"

@@ -15,5 +15,8 @@
 #define MASK_OF(live) ((__mmask16)((live) >= 16 ? 0xffffu : (live) <= 0 ? 0u : (1u << (live)) - 1u))
 #define MLOAD(m, p) _mm512_maskz_loadu_ps(m, p)
 #define MSTORE(p, m, v) _mm512_mask_storeu_ps(p, m, v)
+#define REUSE 1
+#define GRAD_SUMS 28
 #define SUFFIX avx512
 #include "kernels/conv/dw_f32_tmpl.h"
+#include "kernels/conv/dw_grad_f32_tmpl.h"

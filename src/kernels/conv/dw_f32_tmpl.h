@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Body of the depthwise kernels, included once per ISA: a tile of PIXELS positions x LANES channels stays in registers while
- * the taps go by; each tap's weights are loaded once a tile. The includer defines V LANES LOAD STORE SET1 FMA ADD MIN MAX,
- * MASK MASK_OF MLOAD MSTORE, SUFFIX. */
+/* Body of the depthwise kernels, included once per ISA. A tile of PIXELS neighbouring positions x LANES channels stays in
+ * registers while the taps go by; with REUSE the inputs of one kernel row are loaded once and serve all its taps (Zhang, Lo,
+ * Lu, "High performance depthwise and pointwise convolutions on mobile devices", AAAI 2020). Channels go outside and rows
+ * inside, so that the rows of a channel block that the next row needs are in L1. A tile that touches the image's edge reads
+ * zeros there; the last tile of a row is moved back to be whole and stores only what is new. Shapes without a constant copy
+ * of the tile go through loops over the taps.
+ * The includer defines V LANES LOAD STORE SET1 FMA ADD MIN MAX, MASK MASK_OF MLOAD MSTORE, REUSE, SUFFIX. */
 #include <stdbool.h>
 
 #include "base/compat.h"
@@ -11,7 +15,7 @@
 #define CAT(a, b) CAT_(a, b)
 #define GET(p) (full ? LOAD(p) : MLOAD(m, p))
 #define PUT(p, v) (full ? STORE(p, v) : MSTORE(p, m, v))
-enum { PIXELS = 7 };
+enum { PIXELS = 7, MOST_INPUTS = 21 };
 
 /* Taps lo <= k < hi that are inside an axis of size `in` at position `at` of its first tap. */
 static void taps(int64_t at, int k, int dilation, int64_t in, int *lo, int *hi)
@@ -22,55 +26,145 @@ static void taps(int64_t at, int k, int dilation, int64_t in, int *lo, int *hi)
     while (*hi > *lo && at + (int64_t)(*hi - 1) * dilation >= in) --*hi;
 }
 
-ALWAYS_INLINE void tile(const whet_dw_args *a, int64_t x, int64_t c, const MASK m, const bool full, const int n, int ky0, int ky1,
-                        int kx0, int kx1)
+typedef struct dw_tile {
+    int64_t y, x, c;
+    int ky0, ky1;   /* rows of the kernel inside the image */
+    int from, to;   /* positions of the tile to store */
+} dw_tile;
+
+#define INSIDE(i) (!edge || (uint64_t)(ix + (i)) < (uint64_t)a->w)
+#define INPUT(i) (INSIDE(i) ? GET(s + (int64_t)(i) * a->c) : SET1(0.0f))
+
+ALWAYS_INLINE void tile(const whet_dw_args *a, const dw_tile *t, const MASK m, const bool full, const bool edge, const int kw,
+                        const int sw, const int dw)
 {
-    const V bias = a->bias ? GET(a->bias + c) : SET1(0.0f), lo = SET1(a->lo), hi = SET1(a->hi);
-    const int64_t step = a->sw * a->c;
+    const V lo = SET1(a->lo), hi = SET1(a->hi);
+    const int64_t ix = t->x * sw - a->pl;
+    const float *s = a->src + ((t->y * a->sh - a->pt + (int64_t)t->ky0 * a->dh) * a->w + ix) * a->c + t->c;
+    const float *w = a->weights + (int64_t)t->ky0 * kw * a->c + t->c;
     V acc[PIXELS];
-    UNROLL for (int i = 0; i < n; i++) acc[i] = bias;
-    for (int ky = ky0; ky < ky1; ky++) {
-        const int64_t iy = a->y * a->sh - a->pt + (int64_t)ky * a->dh;
-        const float *s = a->src + (iy * a->w + x * a->sw - a->pl + (int64_t)kx0 * a->dw) * a->c + c;
-        const float *w = a->weights + ((int64_t)ky * a->kw + kx0) * a->c + c;
-        for (int kx = kx0; kx < kx1; kx++) {
-            const V k = GET(w);
-            UNROLL for (int i = 0; i < n; i++) acc[i] = FMA(GET(s + i * step), k, acc[i]);
-            s += a->dw * a->c;
-            w += a->c;
-        }
+    {
+        const V bias = a->bias ? GET(a->bias + t->c) : SET1(0.0f);
+        UNROLL for (int i = 0; i < PIXELS; i++) acc[i] = bias;
     }
-    UNROLL for (int i = 0; i < n; i++) {
-        const int64_t at = (x + i) * a->c + c;
+    for (int ky = t->ky0; ky < t->ky1; ky++) {
+#if REUSE
+        V in[MOST_INPUTS];
+        UNROLL for (int i = 0; i < (PIXELS - 1) * sw + (kw - 1) * dw + 1; i++) in[i] = INPUT(i);
+#endif
+        UNROLL for (int kx = 0; kx < kw; kx++) {
+            const V k = GET(w + kx * a->c);
+#if REUSE
+            UNROLL for (int i = 0; i < PIXELS; i++) acc[i] = FMA(in[i * sw + kx * dw], k, acc[i]);
+#else
+            UNROLL for (int i = 0; i < PIXELS; i++) acc[i] = FMA(INPUT(i * sw + kx * dw), k, acc[i]);
+#endif
+        }
+        s += (int64_t)a->dh * a->w * a->c;
+        w += (int64_t)kw * a->c;
+    }
+    UNROLL for (int i = 0; i < PIXELS; i++) {
+        const int64_t at = t->y * a->dst_row + (t->x + i) * a->dst_step + t->c;
+        if (edge && (i < t->from || i >= t->to)) continue;
         if (a->add) acc[i] = ADD(acc[i], GET(a->add + at));
         PUT(a->dst + at, MIN(hi, MAX(lo, acc[i])));
     }
     (void)m;
 }
 
-ALWAYS_INLINE void block(const whet_dw_args *a, int64_t c, int live, const bool full)
+ALWAYS_INLINE void sweep(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c, const MASK m, const bool full, const int kw,
+                         const int sw, const int dw)
 {
-    const MASK m = MASK_OF(live);
-    int ky0 = 0, ky1 = 0, kx0 = 0, kx1 = 0;
-    taps(a->y * a->sh - a->pt, a->kh, a->dh, a->h, &ky0, &ky1);
-    for (int64_t x = 0; x < a->ow;) {
-        int last0 = 0, last1 = 0;
-        taps(x * a->sw - a->pl, a->kw, a->dw, a->w, &kx0, &kx1);
-        if (x + PIXELS <= a->ow) taps((x + PIXELS - 1) * a->sw - a->pl, a->kw, a->dw, a->w, &last0, &last1);
-        if (kx0 == 0 && kx1 == a->kw && last1 == a->kw) {
-            tile(a, x, c, m, full, PIXELS, ky0, ky1, kx0, kx1);
-            x += PIXELS;
-        } else {
-            tile(a, x, c, m, full, 1, ky0, ky1, kx0, kx1);
-            x++;
+    dw_tile t = {.c = c};
+    for (t.y = y0; t.y < y1; t.y++) {
+        taps(t.y * a->sh - a->pt, a->kh, a->dh, a->h, &t.ky0, &t.ky1);
+        for (int64_t x = 0; x < a->ow; x += PIXELS) {
+            t.x = x + PIXELS <= a->ow ? x : a->ow >= PIXELS ? a->ow - PIXELS : 0;
+            t.from = (int)(x - t.x);
+            t.to = (int)(a->ow - t.x < PIXELS ? a->ow - t.x : PIXELS);
+            const int64_t first = t.x * sw - a->pl, last = first + (PIXELS - 1) * (int64_t)sw + (int64_t)(kw - 1) * dw;
+            if (full && t.to - t.from == PIXELS && first >= 0 && last < a->w) tile(a, &t, m, full, false, kw, sw, dw);
+            else tile(a, &t, m, full, true, kw, sw, dw);
         }
+    }
+}
+
+ALWAYS_INLINE void all_channels(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1, const int kw, const int sw,
+                                const int dw)
+{
+    int64_t c = c0;
+    for (; c + LANES <= c1; c += LANES) sweep(a, y0, y1, c, MASK_OF(LANES), true, kw, sw, dw);
+    if (c < c1) sweep(a, y0, y1, c, MASK_OF((int)(c1 - c)), false, kw, sw, dw);
+}
+
+/* Any window: PIXELS positions at a time where no tap leaves the image, else one. */
+ALWAYS_INLINE void loose_tile(const whet_dw_args *a, const dw_tile *t, const MASK m, const bool full, const bool edge, const int n)
+{
+    const V bias = a->bias ? GET(a->bias + t->c) : SET1(0.0f), lo = SET1(a->lo), hi = SET1(a->hi);
+    V acc[PIXELS];
+    UNROLL for (int i = 0; i < n; i++) acc[i] = bias;
+    for (int ky = t->ky0; ky < t->ky1; ky++) {
+        const float *w = a->weights + (int64_t)ky * a->kw * a->c + t->c;
+        const int64_t iy = t->y * a->sh - a->pt + (int64_t)ky * a->dh;
+        for (int kx = 0; kx < a->kw; kx++) {
+            const V k = GET(w + kx * a->c);
+            const int64_t ix = t->x * a->sw - a->pl + (int64_t)kx * a->dw;
+            const float *s = a->src + (iy * a->w + ix) * a->c + t->c;
+            UNROLL for (int i = 0; i < n; i++) acc[i] = FMA(INSIDE(i * a->sw) ? GET(s + i * a->sw * a->c) : SET1(0.0f), k, acc[i]);
+        }
+    }
+    UNROLL for (int i = 0; i < n; i++) {
+        const int64_t at = t->y * a->dst_row + (t->x + i) * a->dst_step + t->c;
+        if (a->add) acc[i] = ADD(acc[i], GET(a->add + at));
+        PUT(a->dst + at, MIN(hi, MAX(lo, acc[i])));
     }
     (void)m;
 }
 
-void CAT(whet_dw_f32_, SUFFIX)(const whet_dw_args *a)
+static void loose(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1)
 {
-    int64_t c = 0;
-    for (; c + LANES <= a->c; c += LANES) block(a, c, LANES, true);
-    if (c < a->c) block(a, c, (int)(a->c - c), false);
+    dw_tile t = {0};
+    for (t.c = c0; t.c < c1; t.c += LANES) {
+        const bool whole = t.c + LANES <= c1;
+        const MASK m = MASK_OF((int)(whole ? LANES : c1 - t.c));
+        for (t.y = y0; t.y < y1; t.y++) {
+            taps(t.y * a->sh - a->pt, a->kh, a->dh, a->h, &t.ky0, &t.ky1);
+            for (t.x = 0; t.x < a->ow;) {
+                const int64_t first = t.x * a->sw - a->pl, reach = (int64_t)(a->kw - 1) * a->dw;
+                if (whole && first >= 0 && t.x + PIXELS <= a->ow && first + (PIXELS - 1) * (int64_t)a->sw + reach < a->w) {
+                    loose_tile(a, &t, m, true, false, PIXELS);
+                    t.x += PIXELS;
+                } else {
+                    loose_tile(a, &t, m, false, true, 1);
+                    t.x++;
+                }
+            }
+        }
+    }
 }
+
+#define WINDOWS(X) X(1, 1, 1) X(2, 1, 1) X(3, 1, 1) X(3, 2, 1) X(3, 1, 2) X(5, 1, 1) X(5, 2, 1) X(7, 1, 1) X(7, 2, 1)
+#define WINDOW(kw_, sw_, dw_)                                                                                        \
+    static void window_##kw_##sw_##dw_(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1)       \
+    { all_channels(a, y0, y1, c0, c1, kw_, sw_, dw_); }
+WINDOWS(WINDOW)
+#undef WINDOW
+
+static const struct { int kw, sw, dw; whet_dw_fn fn; } windows[] = {
+#define WINDOW(kw_, sw_, dw_) {kw_, sw_, dw_, window_##kw_##sw_##dw_},
+    WINDOWS(WINDOW)
+#undef WINDOW
+};
+
+void CAT(whet_dw_f32_, SUFFIX)(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1)
+{
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        if (windows[i].kw == a->kw && windows[i].sw == a->sw && windows[i].dw == (a->kw == 1 ? 1 : a->dw)) {
+            windows[i].fn(a, y0, y1, c0, c1);
+            return;
+        }
+    }
+    loose(a, y0, y1, c0, c1);
+}
+#undef INPUT
+#undef INSIDE
