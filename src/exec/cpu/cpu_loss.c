@@ -16,6 +16,7 @@ typedef struct loss_state {
 
 typedef struct loss_job {
     const whet_cpu_node *k;
+    const void *weights; /* per class, or NULL */
     double factor;
 } loss_job;
 
@@ -46,16 +47,24 @@ static whet_status forward_reshape(whet_cpu_node *k)
 
 static whet_status grad_reshape(whet_cpu_node *k) { return reshape(k, &k->in[1]); }
 
-/* Number of positions that count; ERUNTIME for a label out of range. */
-static whet_status count_labels(const loss_state *s, const int64_t *labels, int64_t *count)
+/* The class weights, input i, or NULL. */
+static const void *weights_of(const whet_cpu_node *k, int i)
 {
+    return k->n_in > i && k->in[i].dtype != WHET_DTYPE_NONE ? k->in[i].data : NULL;
+}
+
+/* Number of positions that count, or the sum of their classes' weights; ERUNTIME for a label out of range. */
+static whet_status count_labels(const whet_cpu_node *k, const int64_t *labels, const void *weights, double *count)
+{
+    const loss_state *s = k->state;
+    const bool wide = k->out[0].dtype == WHET_F64;
     *count = 0;
     for (int64_t i = 0; i < s->positions; i++) {
         if (labels[i] == s->ignore) continue;
         if (labels[i] < 0 || labels[i] >= s->classes)
             return WHET_FAIL(WHET_ERUNTIME, "label %lld at position %lld is not one of the %lld classes", (long long)labels[i],
                              (long long)i, (long long)s->classes);
-        *count += 1;
+        *count += weights == NULL ? 1 : wide ? ((const double *)weights)[labels[i]] : (double)((const float *)weights)[labels[i]];
     }
     return WHET_OK;
 }
@@ -65,6 +74,7 @@ static void forward_chunk(void *arg, int chunk, int worker)
     const whet_cpu_node *k = arg;
     const loss_state *s = k->state;
     const int64_t *labels = k->in[1].data;
+    const void *weights = weights_of(k, 2);
     void *log_probs = s->partial == 0 ? k->out[1].data : k->workspace;
     double sum = 0;
     (void)worker;
@@ -73,29 +83,39 @@ static void forward_chunk(void *arg, int chunk, int worker)
         if (k->in[0].dtype == WHET_F64) {
             double *lp = (double *)log_probs + o;
             whet_softmax_f64_ref(s->classes, s->inner, true, (const double *)k->in[0].data + o, lp);
-            if (labels[i] != s->ignore) sum += whet_cross_entropy_f64_ref(s->classes, s->inner, lp, labels[i], s->smooth);
+            if (labels[i] == s->ignore) continue;
+            sum += weights == NULL ? whet_cross_entropy_f64_ref(s->classes, s->inner, lp, labels[i], s->smooth)
+                                   : whet_weighted_entropy_f64_ref(s->classes, s->inner, lp, labels[i], s->smooth, weights);
         } else {
             float *lp = (float *)log_probs + o;
             whet_softmax_f32_ref(s->classes, s->inner, true, (const float *)k->in[0].data + o, lp);
-            if (labels[i] != s->ignore) sum += whet_cross_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth);
+            if (labels[i] == s->ignore) continue;
+            sum += weights == NULL ? whet_cross_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth)
+                                   : whet_weighted_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth, weights);
         }
     }
     ((double *)(void *)((char *)k->workspace + s->partial))[chunk] = sum;
 }
 
+static void set_scalar(const whet_cpu_arg *a, double x)
+{
+    if (a->dtype == WHET_F64) *(double *)a->data = x;
+    else *(float *)a->data = (float)x;
+}
+
+static double get_scalar(const whet_cpu_arg *a)
+{
+    return a->dtype == WHET_F64 ? *(const double *)a->data : (double)*(const float *)a->data;
+}
+
 static whet_status forward_run(const whet_cpu_node *k)
 {
     const loss_state *s = k->state;
-    int64_t count = 0;
-    double sum = 0;
-    WHET_TRY(count_labels(s, k->in[1].data, &count));
+    double count = 0, sum = 0;
+    WHET_TRY(count_labels(k, k->in[1].data, weights_of(k, 2), &count));
     whet_parallel(k->team, s->chunks, forward_chunk, (void *)(uintptr_t)k);
     for (int i = 0; i < s->chunks; i++) sum += ((const double *)(const void *)((const char *)k->workspace + s->partial))[i];
-    sum = count > 0 ? sum / (double)count : 0;
-    if (k->out[0].dtype == WHET_F64)
-        *(double *)k->out[0].data = sum;
-    else
-        *(float *)k->out[0].data = (float)sum;
+    set_scalar(&k->out[0], count > 0 ? sum / count : 0);
     return WHET_OK;
 }
 
@@ -108,6 +128,22 @@ static void clear_position(const whet_cpu_node *k, const loss_state *s, int64_t 
             ((float *)k->out[0].data)[o + c * s->inner] = 0;
 }
 
+/* One position's gradient by the rule with or without weights. */
+#define GRAD_AT(T, suffix)                                                                                          \
+    static void grad_at_##suffix(const loss_job *job, int64_t o, int64_t label)                                     \
+    {                                                                                                               \
+        const whet_cpu_node *k = job->k;                                                                            \
+        const loss_state *s = k->state;                                                                             \
+        const T *log_probs = (const T *)k->in[1].data + o;                                                          \
+        T *diff = (T *)k->out[0].data + o;                                                                          \
+        if (job->weights == NULL)                                                                                   \
+            whet_cross_entropy_grad_##suffix##_ref(s->classes, s->inner, log_probs, label, s->smooth, job->factor, diff); \
+        else                                                                                                        \
+            whet_weighted_entropy_grad_##suffix##_ref(s->classes, s->inner, log_probs, label, s->smooth, job->weights, job->factor, diff); \
+    }
+GRAD_AT(float, f32)
+GRAD_AT(double, f64)
+
 static void grad_chunk(void *arg, int chunk, int worker)
 {
     const loss_job *job = arg;
@@ -117,24 +153,18 @@ static void grad_chunk(void *arg, int chunk, int worker)
     (void)worker;
     for (int64_t i = whet_chunk_begin(s->positions, s->chunks, chunk); i < whet_chunk_begin(s->positions, s->chunks, chunk + 1); i++) {
         const int64_t o = i / s->inner * s->classes * s->inner + i % s->inner;
-        if (labels[i] == s->ignore)
-            clear_position(k, s, o);
-        else if (k->out[0].dtype == WHET_F64)
-            whet_cross_entropy_grad_f64_ref(s->classes, s->inner, (const double *)k->in[1].data + o, labels[i], s->smooth,
-                                            job->factor, (double *)k->out[0].data + o);
-        else
-            whet_cross_entropy_grad_f32_ref(s->classes, s->inner, (const float *)k->in[1].data + o, labels[i], s->smooth,
-                                            job->factor, (float *)k->out[0].data + o);
+        if (labels[i] == s->ignore) clear_position(k, s, o);
+        else if (k->out[0].dtype == WHET_F64) grad_at_f64(job, o, labels[i]);
+        else grad_at_f32(job, o, labels[i]);
     }
 }
 
 static whet_status grad_run(const whet_cpu_node *k)
 {
     const loss_state *s = k->state;
-    int64_t count = 0;
-    WHET_TRY(count_labels(s, k->in[2].data, &count));
-    const double seed = k->in[0].dtype == WHET_F64 ? *(const double *)k->in[0].data : (double)*(const float *)k->in[0].data;
-    loss_job job = {k, count > 0 ? seed / (double)count : 0};
+    double count = 0;
+    WHET_TRY(count_labels(k, k->in[2].data, weights_of(k, 3), &count));
+    loss_job job = {k, weights_of(k, 3), count > 0 ? get_scalar(&k->in[0]) / count : 0};
     whet_parallel(k->team, s->chunks, grad_chunk, &job);
     return WHET_OK;
 }

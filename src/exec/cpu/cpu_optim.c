@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Optimiser steps: element by element, so any cut gives the same bits. Outputs may take the bytes of what they replace. */
+/* Optimiser steps: element by element, so any cut gives the same bits. Outputs may take the bytes of what they replace. A step
+ * that is told not to apply leaves them alone, or copies where they are not in place. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -7,20 +8,61 @@
 #include "exec/exec.h"
 #include "kernels/optim/optim.h"
 
-typedef struct optim_state {
+typedef enum optim_kind { SGD, ADAM, RMS_PROP, EMA, ACCUMULATE, OPTIM_KINDS } optim_kind;
+
+/* Position of the input that says whether to apply, -1 none; buffers: the inputs that the outputs replace, in order, those
+ * left out that are absent. */
+static const struct { const char *op; int apply; int buffers[4]; } kinds[OPTIM_KINDS] = {
+    [SGD] = {"whet.SgdStep", 4, {0, 3, -1, -1}},
+    [ADAM] = {"whet.AdamStep", 6, {0, 3, 4, -1}},
+    [RMS_PROP] = {"whet.RmsPropStep", 6, {0, 3, 4, 5}},
+    [EMA] = {"whet.EmaStep", 3, {0, -1, -1, -1}},
+    [ACCUMULATE] = {"whet.AccumulateStep", -1, {0, -1, -1, -1}},
+};
+
+typedef struct optim_rule {
+    optim_kind kind;
     whet_sgd sgd;
     whet_adam adam;
-    bool is_adam;
+    whet_rms_prop rms;
+    double share; /* EMA, ACCUMULATE */
+    bool keep;    /* ACCUMULATE: add to what is there */
+    bool apply;
+} optim_rule;
+
+typedef struct optim_state {
+    optim_rule rule; /* without what the inputs say */
     int chunks;
 } optim_state;
 
 typedef struct optim_job {
     const whet_cpu_node *k;
-    whet_sgd sgd;
-    whet_adam adam;
+    optim_rule rule;
+    int chunks;
 } optim_job;
 
-/* lr and step may be of another float type than the weights. */
+static bool has_in(const whet_cpu_node *k, int i) { return i >= 0 && i < k->n_in && k->in[i].dtype != WHET_DTYPE_NONE; }
+
+static optim_kind kind_of(const whet_cpu_node *k)
+{
+    int i = 0;
+    while (strcmp(kinds[i].op, k->impl->op) != 0) i++;
+    return (optim_kind)i;
+}
+
+/* The output that replaces input i, -1 none. */
+static int output_of(const whet_cpu_node *k, optim_kind kind, int i)
+{
+    int o = 0;
+    if (!has_in(k, i)) return -1;
+    for (int b = 0; b < 4; b++) {
+        if (kinds[kind].buffers[b] == i) return o;
+        o += has_in(k, kinds[kind].buffers[b]);
+    }
+    return -1;
+}
+
+/* The single values may be of another float type than the weights. */
 static whet_status create(whet_cpu_node *k)
 {
     for (int i = 0; i < k->n_in; i++)
@@ -29,20 +71,21 @@ static whet_status create(whet_cpu_node *k)
     return WHET_OK;
 }
 
+static double real(const whet_cpu_node *k, const char *name, float otherwise) { return (double)whet_node_float(k->n, name, otherwise); }
+static bool flag(const whet_cpu_node *k, const char *name) { return whet_node_int(k->n, name, 0) != 0; }
+
 static whet_status reshape(whet_cpu_node *k)
 {
     optim_state *s = whet_cpu_state(k, sizeof *s);
     if (s == NULL) return WHET_ENOMEM;
-    s->is_adam = strcmp(k->impl->op, "whet.AdamStep") == 0;
     s->chunks = whet_chunks(k->in[0].numel, 16384, 256);
-    s->sgd = (whet_sgd){.momentum = (double)whet_node_float(k->n, "momentum", 0),
-                        .dampening = (double)whet_node_float(k->n, "dampening", 0),
-                        .weight_decay = (double)whet_node_float(k->n, "weight_decay", 0),
-                        .nesterov = whet_node_int(k->n, "nesterov", 0) != 0};
-    s->adam = (whet_adam){.beta1 = (double)whet_node_float(k->n, "beta1", 0.9f), .beta2 = (double)whet_node_float(k->n, "beta2", 0.999f),
-                          .epsilon = (double)whet_node_float(k->n, "epsilon", 1e-8f),
-                          .weight_decay = (double)whet_node_float(k->n, "weight_decay", 0),
-                          .decoupled = whet_node_int(k->n, "decoupled", 0) != 0};
+    s->rule = (optim_rule){.kind = kind_of(k), .apply = true};
+    s->rule.sgd = (whet_sgd){.momentum = real(k, "momentum", 0), .dampening = real(k, "dampening", 0),
+                             .weight_decay = real(k, "weight_decay", 0), .nesterov = flag(k, "nesterov")};
+    s->rule.adam = (whet_adam){.beta1 = real(k, "beta1", 0.9f), .beta2 = real(k, "beta2", 0.999f), .epsilon = real(k, "epsilon", 1e-8f),
+                               .weight_decay = real(k, "weight_decay", 0), .decoupled = flag(k, "decoupled")};
+    s->rule.rms = (whet_rms_prop){.alpha = real(k, "alpha", 0.99f), .epsilon = real(k, "epsilon", 1e-8f), .momentum = real(k, "momentum", 0),
+                                  .weight_decay = real(k, "weight_decay", 0), .epsilon_inside = flag(k, "epsilon_inside")};
     for (int i = 0; i < k->n_in; i++)
         if (k->in[i].layout != k->in[0].layout && k->in[i].numel > 1) return whet_cpu_refuse(k, "arguments in different layouts");
     return WHET_OK;
@@ -53,50 +96,132 @@ static double scalar(const whet_cpu_arg *a)
     return a->dtype == WHET_F64 ? *(const double *)a->data : (double)*(const float *)a->data;
 }
 
-#define IN(T, i) ((const T *)k->in[i].data + lo)
-#define OUT(T, i) ((T *)k->out[i].data + lo)
-static void chunk_weights(void *arg, int chunk, int worker)
+/* Nothing is applied: each output is what it would replace. */
+static void keep_chunk(const whet_cpu_node *k, optim_kind kind, int64_t lo, int64_t n)
+{
+    const size_t size = whet_dtype_size(k->in[0].dtype);
+    for (int i = 0; i < k->n_in; i++) {
+        const int o = output_of(k, kind, i);
+        if (o < 0 || k->out[o].data == k->in[i].data) continue;
+        memcpy((char *)k->out[o].data + (size_t)lo * size, (const char *)k->in[i].data + (size_t)lo * size, (size_t)n * size);
+    }
+}
+
+/* Input i and what replaces it, NULL where it is absent. */
+#define IN(T, i) (has_in(k, i) ? (const T *)k->in[i].data + lo : NULL)
+#define NEW(T, i) (has_in(k, i) ? (T *)k->out[output_of(k, r->kind, i)].data + lo : NULL)
+#define STEPS(T, suffix)                                                                                            \
+    static void steps_##suffix(const whet_cpu_node *k, const optim_rule *r, int64_t lo, int64_t n)                  \
+    {                                                                                                               \
+        if (r->kind == SGD) whet_sgd_##suffix##_ref(&r->sgd, n, IN(T, 0), IN(T, 1), IN(T, 3), NEW(T, 0), NEW(T, 3)); \
+        if (r->kind == ADAM)                                                                                        \
+            whet_adam_##suffix##_ref(&r->adam, n, IN(T, 0), IN(T, 1), IN(T, 3), IN(T, 4), NEW(T, 0), NEW(T, 3), NEW(T, 4)); \
+        if (r->kind == RMS_PROP)                                                                                    \
+            whet_rms_prop_##suffix##_ref(&r->rms, n, IN(T, 0), IN(T, 1), IN(T, 3), IN(T, 4), IN(T, 5), NEW(T, 0), NEW(T, 3), \
+                                         NEW(T, 4), NEW(T, 5));                                                     \
+        if (r->kind == EMA) whet_ema_##suffix##_ref(r->share, n, IN(T, 0), IN(T, 1), NEW(T, 0));                    \
+        if (r->kind == ACCUMULATE) whet_accumulate_##suffix##_ref(r->share, n, r->keep ? IN(T, 0) : NULL, IN(T, 1), NEW(T, 0)); \
+    }
+STEPS(float, f32)
+STEPS(double, f64)
+
+static void step_chunk(void *arg, int chunk, int worker)
 {
     const optim_job *job = arg;
     const whet_cpu_node *k = job->k;
-    const optim_state *s = k->state;
-    const int64_t lo = whet_chunk_begin(k->in[0].numel, s->chunks, chunk), n = whet_chunk_begin(k->in[0].numel, s->chunks, chunk + 1) - lo;
-    const bool wide = k->in[0].dtype == WHET_F64, momentum = k->n_in > 3 && k->in[3].dtype != WHET_DTYPE_NONE;
+    const int64_t lo = whet_chunk_begin(k->in[0].numel, job->chunks, chunk), n = whet_chunk_begin(k->in[0].numel, job->chunks, chunk + 1) - lo;
     (void)worker;
-    if (s->is_adam && wide)
-        whet_adam_f64_ref(&job->adam, n, IN(double, 0), IN(double, 1), IN(double, 3), IN(double, 4), OUT(double, 0), OUT(double, 1), OUT(double, 2));
-    else if (s->is_adam)
-        whet_adam_f32_ref(&job->adam, n, IN(float, 0), IN(float, 1), IN(float, 3), IN(float, 4), OUT(float, 0), OUT(float, 1), OUT(float, 2));
-    else if (wide)
-        whet_sgd_f64_ref(&job->sgd, n, IN(double, 0), IN(double, 1), momentum ? IN(double, 3) : NULL, OUT(double, 0),
-                         momentum ? OUT(double, 1) : NULL);
-    else
-        whet_sgd_f32_ref(&job->sgd, n, IN(float, 0), IN(float, 1), momentum ? IN(float, 3) : NULL, OUT(float, 0),
-                         momentum ? OUT(float, 1) : NULL);
+    if (!job->rule.apply) keep_chunk(k, job->rule.kind, lo, n);
+    else if (k->in[0].dtype == WHET_F64) steps_f64(k, &job->rule, lo, n);
+    else steps_f32(k, &job->rule, lo, n);
 }
 
 static whet_status run(const whet_cpu_node *k)
 {
     const optim_state *s = k->state;
-    optim_job job = {k, s->sgd, s->adam};
-    job.sgd.lr = job.adam.lr = scalar(&k->in[2]);
-    if (s->is_adam) {
+    optim_job job = {k, s->rule, s->chunks};
+    optim_rule *r = &job.rule;
+    const int apply = kinds[r->kind].apply;
+    if (has_in(k, apply)) r->apply = scalar(&k->in[apply]) != 0;
+    r->sgd.lr = r->adam.lr = r->rms.lr = scalar(&k->in[2]);
+    r->share = r->kind == EMA ? 1 - scalar(&k->in[2]) : scalar(&k->in[2]);
+    if (r->kind == ACCUMULATE) r->keep = scalar(&k->in[3]) != 0;
+    if (r->kind == ADAM) {
         const double t = scalar(&k->in[5]);
         if (!(t >= 1)) return WHET_FAIL(WHET_EINVAL, "Adam's step is %g, but it counts from 1", t);
-        job.adam.correct1 = 1 - pow(s->adam.beta1, t);
-        job.adam.correct2 = 1 - pow(s->adam.beta2, t);
+        r->adam.correct1 = 1 - pow(r->adam.beta1, t);
+        r->adam.correct2 = 1 - pow(r->adam.beta2, t);
     }
-    whet_parallel(k->team, s->chunks, chunk_weights, &job);
+    whet_parallel(k->team, s->chunks, step_chunk, &job);
     return WHET_OK;
 }
 
 static bool inplace(const whet_cpu_node *k, int o, int i)
 {
-    if (strcmp(k->impl->op, "whet.AdamStep") == 0) return (o == 0 && i == 0) || (o == 1 && i == 3) || (o == 2 && i == 4);
-    return (o == 0 && i == 0) || (o == 1 && i == 3);
+    return output_of(k, kind_of(k), i) == o;
 }
 
-const whet_cpu_impl whet_cpu_sgd_step_ref = {.op = "whet.SgdStep", .name = "ref", .provider = WHET_PROVIDER_REF, .create = create,
-                                             .reshape = reshape, .run = run, .inplace = inplace};
-const whet_cpu_impl whet_cpu_adam_step_ref = {.op = "whet.AdamStep", .name = "ref", .provider = WHET_PROVIDER_REF, .create = create,
-                                              .reshape = reshape, .run = run, .inplace = inplace};
+/* --- the factor that bounds the gradients' norm */
+
+typedef struct norm_state {
+    double most;
+    int chunks;
+    int first[]; /* of each input's chunks, and their number at the end */
+} norm_state;
+
+static whet_status norm_reshape(whet_cpu_node *k)
+{
+    norm_state *s = whet_cpu_state(k, sizeof *s + ((size_t)k->n_in + 1) * sizeof(int));
+    if (s == NULL) return WHET_ENOMEM;
+    s->most = real(k, "max_norm", 1);
+    s->chunks = 0;
+    for (int i = 0; i < k->n_in; i++) {
+        s->first[i] = s->chunks;
+        s->chunks += whet_chunks(k->in[i].numel, 65536, 64);
+    }
+    s->first[k->n_in] = s->chunks;
+    k->workspace_size = (size_t)s->chunks * sizeof(double);
+    return WHET_OK;
+}
+
+static void norm_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const norm_state *s = k->state;
+    int lo = 0, hi = k->n_in;
+    (void)worker;
+    while (hi - lo > 1) { /* the last input that begins at or before this chunk */
+        const int mid = (lo + hi) / 2;
+        if (s->first[mid] <= chunk) lo = mid;
+        else hi = mid;
+    }
+    const int part = chunk - s->first[lo], parts = s->first[lo + 1] - s->first[lo];
+    const int64_t begin = whet_chunk_begin(k->in[lo].numel, parts, part), n = whet_chunk_begin(k->in[lo].numel, parts, part + 1) - begin;
+    ((double *)k->workspace)[chunk] = k->in[lo].dtype == WHET_F64 ? whet_sum_squares_f64_ref(n, (const double *)k->in[lo].data + begin)
+                                                                  : whet_sum_squares_f32_ref(n, (const float *)k->in[lo].data + begin);
+}
+
+static whet_status norm_run(const whet_cpu_node *k)
+{
+    const norm_state *s = k->state;
+    double sum = 0;
+    whet_parallel(k->team, s->chunks, norm_chunk, (void *)(uintptr_t)k);
+    for (int i = 0; i < s->chunks; i++) sum += ((const double *)k->workspace)[i];
+    const double norm = sqrt(sum), factor = s->most / (norm + 1e-6);
+    const double results[2] = {factor > 1 ? 1 : factor, norm}; /* NaN stays NaN */
+    for (int o = 0; o < 2; o++)
+        if (k->out[o].dtype == WHET_F64) *(double *)k->out[o].data = results[o];
+        else *(float *)k->out[o].data = (float)results[o];
+    return WHET_OK;
+}
+
+#define ROW(stem, op_)                                                                                              \
+    const whet_cpu_impl whet_cpu_##stem##_ref = {.op = op_, .name = "ref", .provider = WHET_PROVIDER_REF, .create = create, \
+                                                 .reshape = reshape, .run = run, .inplace = inplace};
+ROW(sgd_step, "whet.SgdStep")
+ROW(adam_step, "whet.AdamStep")
+ROW(rms_prop_step, "whet.RmsPropStep")
+ROW(ema_step, "whet.EmaStep")
+ROW(accumulate_step, "whet.AccumulateStep")
+const whet_cpu_impl whet_cpu_gradient_scale_ref = {.op = "whet.GradientScale", .name = "ref", .provider = WHET_PROVIDER_REF,
+                                                   .create = whet_need_float, .reshape = norm_reshape, .run = norm_run};

@@ -40,6 +40,49 @@
             m_out[i] = mi;                                                                                          \
             v_out[i] = vi;                                                                                          \
         }                                                                                                           \
+    }                                                                                                               \
+    void whet_rms_prop_##suffix(const whet_rms_prop *o, int64_t n, const T *w, const T *g, const T *s, const T *b, const T *a, \
+                                T *w_out, T *s_out, T *b_out, T *a_out)                                             \
+    {                                                                                                               \
+        const T lr = (T)o->lr, keep = (T)o->alpha, take = (T)(1 - o->alpha), mu = (T)o->momentum, decay = (T)o->weight_decay; \
+        const T in = (T)(o->epsilon_inside ? o->epsilon : 0), outside = (T)(o->epsilon_inside ? 0 : o->epsilon);    \
+        for (int64_t i = 0; i < n; i++) {                                                                           \
+            const T d = g[i] + decay * w[i], si = keep * s[i] + take * d * d;                                       \
+            T v = si;                                                                                               \
+            if (a != 0) {                                                                                           \
+                const T ai = a[i] + take * (d - a[i]);                                                              \
+                v = si - ai * ai;                                                                                   \
+                v = v < 0 ? 0 : v;                                                                                  \
+                a_out[i] = ai;                                                                                      \
+            }                                                                                                       \
+            const T r = d / (root(v + in) + outside), bi = b != 0 ? mu * b[i] + r : r;                              \
+            if (b != 0) b_out[i] = bi;                                                                              \
+            s_out[i] = si;                                                                                          \
+            w_out[i] = w[i] - lr * bi;                                                                              \
+        }                                                                                                           \
+    }                                                                                                               \
+    void whet_ema_##suffix(double share, int64_t n, const T *e, const T *w, T *e_out)                               \
+    {                                                                                                               \
+        const T s = (T)share;                                                                                       \
+        for (int64_t i = 0; i < n; i++) e_out[i] = e[i] + s * (w[i] - e[i]);                                        \
+    }                                                                                                               \
+    void whet_accumulate_##suffix(double share, int64_t n, const T *a, const T *g, T *a_out)                        \
+    {                                                                                                               \
+        const T s = (T)share;                                                                                       \
+        if (a == 0) {                                                                                               \
+            for (int64_t i = 0; i < n; i++) a_out[i] = s * g[i];                                                    \
+        } else {                                                                                                    \
+            for (int64_t i = 0; i < n; i++) a_out[i] = a[i] + s * g[i];                                             \
+        }                                                                                                           \
+    }                                                                                                               \
+    double whet_sum_squares_##suffix(int64_t n, const T *x)                                                         \
+    {                                                                                                               \
+        double s[8] = {0};                                                                                          \
+        int64_t i = 0;                                                                                              \
+        for (; i + 8 <= n; i += 8)                                                                                  \
+            for (int k = 0; k < 8; k++) s[k] += (double)x[i + k] * (double)x[i + k];                                \
+        for (; i < n; i++) s[i % 8] += (double)x[i] * (double)x[i];                                                 \
+        return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));                                   \
     }
 BODY(float, f32_ref, sqrtf)
 BODY(double, f64_ref, sqrt)

@@ -15,7 +15,12 @@
     double whet_cross_entropy_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth); \
     /* diff[c] = factor * (p[c] - target[c]), target = smooth / n + (c == label) * (1 - smooth). */                 \
     void whet_cross_entropy_grad_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth, \
-                                          double factor, T *diff);
+                                          double factor, T *diff);                                                  \
+    /* The same with a weight per class: the loss's first term times weights[label], each log_probs[c] times weights[c]. */ \
+    double whet_weighted_entropy_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth, \
+                                          const T *weights);                                                        \
+    void whet_weighted_entropy_grad_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth, \
+                                             const T *weights, double factor, T *diff);
 WHET_SOFTMAX_PROTOTYPES(float, f32_ref)
 WHET_SOFTMAX_PROTOTYPES(double, f64_ref)
 

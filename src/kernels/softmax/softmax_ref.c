@@ -39,6 +39,23 @@
             const double target = smooth / (double)n + (i == label ? 1 - smooth : 0);                               \
             diff[i * stride] = (T)(factor * (exp((double)log_probs[i * stride]) - target));                         \
         }                                                                                                           \
+    }                                                                                                               \
+    double whet_weighted_entropy_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth, \
+                                          const T *weights)                                                         \
+    {                                                                                                               \
+        double all = 0;                                                                                             \
+        for (int64_t i = 0; smooth > 0 && i < n; i++) all += (double)weights[i] * (double)log_probs[i * stride];    \
+        return -(1 - smooth) * (double)weights[label] * (double)log_probs[label * stride] - smooth / (double)n * all; \
+    }                                                                                                               \
+    void whet_weighted_entropy_grad_##suffix(int64_t n, int64_t stride, const T *log_probs, int64_t label, double smooth, \
+                                             const T *weights, double factor, T *diff)                              \
+    {                                                                                                               \
+        double sum = (1 - smooth) * (double)weights[label]; /* of what the targets weigh */                         \
+        for (int64_t i = 0; smooth > 0 && i < n; i++) sum += smooth / (double)n * (double)weights[i];               \
+        for (int64_t i = 0; i < n; i++) {                                                                           \
+            const double target = (smooth / (double)n + (i == label ? 1 - smooth : 0)) * (double)weights[i];        \
+            diff[i * stride] = (T)(factor * (exp((double)log_probs[i * stride]) * sum - target));                   \
+        }                                                                                                           \
     }
 BODY(float, f32_ref)
 BODY(double, f64_ref)
