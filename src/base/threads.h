@@ -3,7 +3,8 @@
  * threads_omp.c (-DWHET_THREADS=omp: shares libgomp's team with oneDNN).
  *
  * Chunks are cut by the caller at points fixed by the shape, never by the number of threads, so results have the same
- * bits for any team size. Chunks are handed out dynamically; fn must not depend on which thread runs which chunk.
+ * bits for any team size. Each worker starts with a range of neighbouring chunks of its own and then helps the others;
+ * fn must not depend on which thread runs which chunk.
  * whet_parallel called from inside fn runs its chunks one after the other on the calling thread. */
 #ifndef WHET_BASE_THREADS_H
 #define WHET_BASE_THREADS_H

@@ -33,16 +33,40 @@ static _Thread_local int inside, my_worker;
 
 bool whet_threads_inside(void) { return inside > 0; }
 
+void whet_job_open(whet_job *job, int n_chunks, whet_parallel_fn fn, void *arg)
+{
+    job->fn = fn;
+    job->arg = arg;
+    job->n_chunks = n_chunks;
+    for (int i = 0; i < job->n_ranges; i++) {
+        const uint64_t begin = (uint64_t)n_chunks * (unsigned)i / (unsigned)job->n_ranges;
+        const uint64_t end = (uint64_t)n_chunks * ((unsigned)i + 1) / (unsigned)job->n_ranges;
+        atomic_store_explicit(&job->ranges[i].left, begin | end << 32, memory_order_relaxed);
+    }
+}
+
+static bool take(whet_job_range *range, bool from_back, int *chunk)
+{
+    uint64_t left = atomic_load_explicit(&range->left, memory_order_relaxed), next = 0;
+    do {
+        const uint64_t begin = left & UINT32_MAX, end = left >> 32;
+        if (begin >= end) return false;
+        *chunk = (int)(from_back ? end - 1 : begin);
+        next = from_back ? begin | (end - 1) << 32 : (begin + 1) | end << 32;
+    } while (!atomic_compare_exchange_weak_explicit(&range->left, &left, next, memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
 void whet_job_work(whet_job *job, int worker)
 {
     const uint64_t mode = fp_mode();
     whet_cpu_flush_denormals();
     inside++;
     my_worker = worker;
-    for (;;) {
-        const int c = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
-        if (c >= job->n_chunks) break;
-        job->fn(job->arg, c, worker);
+    for (int i = 0; i < job->n_ranges; i++) {
+        whet_job_range *range = &job->ranges[(worker + i) % job->n_ranges];
+        int c = 0;
+        while (take(range, i > 0, &c)) job->fn(job->arg, c, worker);
     }
     inside--;
     fp_restore(mode);

@@ -100,7 +100,9 @@ whet_status whet_team_create(whet_team **out, int n_threads)
     pthread_cond_init(&team->wake, NULL);
     team->threads = whet_calloc((size_t)n_threads, sizeof *team->threads);
     team->seats = whet_calloc((size_t)n_threads, sizeof *team->seats);
-    if (!team->threads || !team->seats) {
+    team->job.n_ranges = n_threads;
+    team->job.ranges = whet_alloc_aligned((size_t)n_threads * sizeof *team->job.ranges, 64);
+    if (!team->threads || !team->seats || !team->job.ranges) {
         whet_team_free(team);
         return WHET_ENOMEM;
     }
@@ -126,6 +128,7 @@ void whet_team_free(whet_team *team)
     pthread_mutex_destroy(&team->lock);
     whet_free(team->threads);
     whet_free(team->seats);
+    whet_free_aligned(team->job.ranges);
     whet_free(team);
 }
 
@@ -146,10 +149,7 @@ void whet_parallel(whet_team *team, int n_chunks, whet_parallel_fn fn, void *arg
         whet_job_serial(team, n_chunks, fn, arg);
         return;
     }
-    team->job.fn = fn;
-    team->job.arg = arg;
-    team->job.n_chunks = n_chunks;
-    atomic_store_explicit(&team->job.next, 0, memory_order_relaxed);
+    whet_job_open(&team->job, n_chunks, fn, arg);
     atomic_store(&team->gate, 0);
     next_epoch(team);
     whet_job_work(&team->job, 0);
