@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exec/cpu/cpu_nest.h"
+#include "exec/cpu/cpu_unary.h"
 #include "exec/exec.h"
 #include "kernels/unary/unary.h"
 
@@ -14,8 +15,7 @@ typedef struct unary_state {
     size_t in_size, out_size;
 } unary_state;
 
-/* The float (or flag) attributes of `op` in table order, values from node n. */
-static void read_parameters(const whet_node *n, const whet_op *op, float *par)
+void cpu_unary_parameters(const whet_node *n, const whet_op *op, float *par)
 {
     int k = 0;
     for (const whet_attr_def *d = op->attrs; d->name != NULL && k < 2; d++) {
@@ -35,7 +35,7 @@ static whet_status make_state(whet_cpu_node *k, const char *op)
     s->ref = ref;
     s->in_size = whet_dtype_size(k->in[0].dtype);
     s->out_size = whet_dtype_size(k->out[0].dtype);
-    read_parameters(k->n, def, s->par);
+    cpu_unary_parameters(k->n, def, s->par);
     return WHET_OK;
 }
 

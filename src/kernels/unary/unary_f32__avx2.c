@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elementwise functions of one tensor, the bodies of unary_f32_tmpl.h compiled for avx2. */
+#define SUFFIX avx2
+#include "kernels/unary/unary_f32_tmpl.h"
