@@ -205,6 +205,7 @@ static whet_status input_shapes(const whet_graph *g, whet_shape *shapes)
 static whet_status optimise(whet_graph *g, level how, whet_exec_options *opt)
 {
     whet_pass_options passes;
+    opt->lower = whet_pass_resolve_shapes;
     if (how == LEVEL_OFF) return WHET_OK;
     whet_pass_options_init(&passes);
     passes.freeze = true;

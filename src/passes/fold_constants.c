@@ -6,6 +6,7 @@
 
 #include "exec/exec.h"
 #include "ir/op.h"
+#include "passes/lower.h"
 #include "passes/passes.h"
 
 #define MAX_GROWTH ((size_t)1 << 20) /* bytes that a folded result may have beyond those of its inputs */
@@ -130,6 +131,22 @@ static whet_status fold_known(whet_pass_context *c, whet_vid v)
     whet_tensor_dispose(&t);
     c->changes++;
     return status;
+}
+
+static bool shapes_known(const whet_graph *g)
+{
+    whet_shape s;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int o = 0; g->nodes[i].op != NULL && o < g->nodes[i].n_out; o++)
+            if (g->nodes[i].out[o] >= 0 && !whet_dims_concrete(&g->values[g->nodes[i].out[o]].dims, &s)) return false;
+    return true;
+}
+
+whet_status whet_pass_resolve_shapes(whet_graph *g, const whet_exec_options *opt)
+{
+    whet_pass_context c = {.g = g};
+    (void)opt;
+    return shapes_known(g) ? WHET_OK : whet_pass_fold_constants(&c);
 }
 
 whet_status whet_pass_fold_constants(whet_pass_context *c)

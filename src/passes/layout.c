@@ -210,6 +210,7 @@ done:
 whet_status whet_passes_lower(whet_graph *g, const whet_exec_options *opt)
 {
     const bool fast = (opt->isa & WHET_ISA_AVX2) && (opt->providers & (WHET_PROVIDER_OWN | WHET_PROVIDER_ONEDNN));
+    WHET_TRY(whet_pass_resolve_shapes(g, opt));
     if (!fast) return WHET_OK; /* the references are as fast in either layout */
     WHET_TRY(whet_pass_fuse(g)); /* what a training graph leaves: ReLU behind a convolution, its gradient reads the result */
     return whet_pass_layout(g);

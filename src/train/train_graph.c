@@ -108,6 +108,7 @@ whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, c
     *out = NULL;
     WHET_TRY(check_model(model));
     WHET_TRY(whet_graph_clone(&g, model));
+    WHET_GOTO(whet_pass_resolve_shapes(g, NULL)); /* gradients need to know them */
     WHET_GOTO(train_batch_norms(g));
     WHET_GOTO(whet_pass_fuse_batchnorm(g));
     WHET_GOTO(whet_pass_fuse_batchnorm(g));
