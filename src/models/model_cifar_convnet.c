@@ -11,13 +11,13 @@ whet_status whet_model_cifar_convnet(whet_graph *g, const whet_model_options *o,
     (void)arg;
     if (h < 1 || w < 1) return WHET_FAIL(WHET_ESHAPE, "cifar-convnet needs pictures of at least 18x18");
     WHET_TRY(model_input(&b, &x));
-    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, 32, 3, 1, 0, true}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, 32, 3, 1, 0, true, 1}, x, &x));
     WHET_TRY(model_add_relu(&b, x, &x));
     WHET_TRY(model_add_max_pool(&b, 2, x, &x));
-    WHET_TRY(model_add_conv(&b, "conv2", &(model_conv){32, 64, 3, 1, 0, true}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv2", &(model_conv){32, 64, 3, 1, 0, true, 1}, x, &x));
     WHET_TRY(model_add_relu(&b, x, &x));
     WHET_TRY(model_add_max_pool(&b, 2, x, &x));
-    WHET_TRY(model_add_conv(&b, "conv3", &(model_conv){64, 64, 3, 1, 0, true}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv3", &(model_conv){64, 64, 3, 1, 0, true, 1}, x, &x));
     WHET_TRY(model_add_relu(&b, x, &x));
     WHET_TRY(model_add_flatten(&b, x, &x));
     WHET_TRY(model_add_linear(&b, "fc1", 64 * h * w, 64, x, NULL, &x));

@@ -11,10 +11,10 @@ whet_status whet_model_lenet(whet_graph *g, const whet_model_options *o, int arg
     (void)arg;
     if (h < 1 || w < 1) return WHET_FAIL(WHET_ESHAPE, "lenet needs pictures of at least 12x12");
     WHET_TRY(model_input(&b, &x));
-    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, 6, 5, 1, 2, true}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, 6, 5, 1, 2, true, 1}, x, &x));
     WHET_TRY(model_add_relu(&b, x, &x));
     WHET_TRY(model_add_max_pool(&b, 2, x, &x));
-    WHET_TRY(model_add_conv(&b, "conv2", &(model_conv){6, 16, 5, 1, 0, true}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv2", &(model_conv){6, 16, 5, 1, 0, true, 1}, x, &x));
     WHET_TRY(model_add_relu(&b, x, &x));
     WHET_TRY(model_add_max_pool(&b, 2, x, &x));
     WHET_TRY(model_add_flatten(&b, x, &x));

@@ -17,13 +17,10 @@ static uint64_t name_key(const char *s)
     return key;
 }
 
-static whet_status add_parameter(model_builder *b, const char *layer, const char *part, whet_shape shape, fill how,
-                                 double scale, bool trainable, whet_vid *out)
+static whet_status add_named(model_builder *b, const char *name, whet_shape shape, fill how, double scale, bool trainable, whet_vid *out)
 {
-    char name[160];
     whet_tensor t;
     whet_status status = WHET_OK;
-    snprintf(name, sizeof name, "%s.%s", layer, part);
     whet_tensor_init(&t);
     WHET_TRY(whet_tensor_alloc(&t, WHET_F32, &shape));
     whet_rng r = whet_rng_at(b->o->seed, name_key(name));
@@ -38,15 +35,38 @@ static whet_status add_parameter(model_builder *b, const char *layer, const char
     return status;
 }
 
-static whet_status add_weight(model_builder *b, const char *layer, whet_shape shape, int64_t fan_in, whet_vid *out)
+static whet_status add_parameter(model_builder *b, const char *layer, const char *part, whet_shape shape, fill how,
+                                 double scale, bool trainable, whet_vid *out)
 {
-    const bool he = b->init == MODEL_INIT_HE_NORMAL;
-    return add_parameter(b, layer, "weight", shape, he ? FILL_NORMAL : FILL_UNIFORM, sqrt((he ? 2.0 : 1.0) / (double)fan_in), true, out);
+    char name[160];
+    snprintf(name, sizeof name, "%s.%s", layer, part);
+    return add_named(b, name, shape, how, scale, trainable, out);
 }
 
-static whet_status add_bias(model_builder *b, const char *layer, int64_t n, int64_t fan_in, whet_vid *out)
+/* How a layer's numbers are drawn: [rule][0: convolution, 1: linear]; fan_in, fan_out or a fixed deviation. */
+static const struct init_row { fill how; double gain; enum { BY_IN, BY_OUT, FIXED } by; bool zero_bias; } inits[][2] = {
+    [MODEL_INIT_TORCH] = {{FILL_UNIFORM, 1, BY_IN, false}, {FILL_UNIFORM, 1, BY_IN, false}},
+    [MODEL_INIT_HE_NORMAL] = {{FILL_NORMAL, 2, BY_IN, false}, {FILL_NORMAL, 2, BY_IN, false}},
+    [MODEL_INIT_FAN_OUT] = {{FILL_NORMAL, 2, BY_OUT, true}, {FILL_UNIFORM, 1, BY_OUT, true}},
+    [MODEL_INIT_NORMAL_02] = {{FILL_UNIFORM, 1, BY_IN, false}, {FILL_NORMAL, 0.02, FIXED, true}},
+};
+
+static whet_status add_weight(model_builder *b, const char *layer, whet_shape shape, int64_t fan_in, int64_t fan_out, whet_vid *out)
 {
-    return add_parameter(b, layer, "bias", WHET_SHAPE(n), FILL_UNIFORM, 1 / sqrt((double)fan_in), true, out);
+    const struct init_row *i = &inits[b->init][shape.rank == 2];
+    const double scale = i->by == FIXED ? i->gain : sqrt(i->gain / (double)(i->by == BY_OUT ? fan_out : fan_in));
+    return add_parameter(b, layer, "weight", shape, i->how, scale, true, out);
+}
+
+static whet_status add_bias(model_builder *b, const char *layer, int64_t n, int64_t fan_in, bool linear, whet_vid *out)
+{
+    const fill how = inits[b->init][linear].zero_bias ? FILL_ZERO : FILL_UNIFORM;
+    return add_parameter(b, layer, "bias", WHET_SHAPE(n), how, 1 / sqrt((double)fan_in), true, out);
+}
+
+whet_status model_add_normal(model_builder *b, const char *name, whet_shape shape, double deviation, whet_vid *out)
+{
+    return add_named(b, name, shape, deviation == 0 ? FILL_ZERO : FILL_NORMAL, deviation, true, out);
 }
 
 whet_status model_input(model_builder *b, whet_vid *out)
@@ -58,20 +78,21 @@ whet_status model_input(model_builder *b, whet_vid *out)
 whet_status model_add_conv(model_builder *b, const char *name, const model_conv *c, whet_vid x, whet_vid *out)
 {
     const int64_t k[2] = {c->kernel, c->kernel}, s[2] = {c->stride, c->stride}, p[4] = {c->pad, c->pad, c->pad, c->pad};
-    const int64_t fan_in = c->in * c->kernel * c->kernel;
-    const whet_attr attrs[3] = {whet_attr_ints("kernel_shape", 2, k), whet_attr_ints("strides", 2, s), whet_attr_ints("pads", 4, p)};
+    const int64_t group = c->group, area = c->kernel * c->kernel, fan_in = c->in / group * area;
+    const whet_attr attrs[4] = {whet_attr_ints("kernel_shape", 2, k), whet_attr_ints("strides", 2, s), whet_attr_ints("pads", 4, p),
+                                whet_attr_int("group", group)};
     whet_vid in[3] = {x, WHET_NO_VALUE, WHET_NO_VALUE};
-    WHET_TRY(add_weight(b, name, WHET_SHAPE(c->out, c->in, c->kernel, c->kernel), fan_in, &in[1]));
-    if (c->bias) WHET_TRY(add_bias(b, name, c->out, fan_in, &in[2]));
-    return whet_graph_node(b->g, "Conv", name, c->bias ? 3 : 2, in, 3, attrs, 1, NULL, out);
+    WHET_TRY(add_weight(b, name, WHET_SHAPE(c->out, c->in / group, c->kernel, c->kernel), fan_in, c->out / group * area, &in[1]));
+    if (c->bias) WHET_TRY(add_bias(b, name, c->out, fan_in, false, &in[2]));
+    return whet_graph_node(b->g, "Conv", name, c->bias ? 3 : 2, in, group > 1 ? 4 : 3, attrs, 1, NULL, out);
 }
 
-whet_status model_add_norm(model_builder *b, const char *name, int64_t channels, whet_vid x, whet_vid residual, bool relu, whet_vid *out)
+static whet_status add_norm(model_builder *b, const char *name, int64_t channels, fill scale, whet_vid x, whet_vid residual, bool relu, whet_vid *out)
 {
     whet_vid in[6] = {x, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE, residual}, result[5];
     const whet_attr attrs[3] = {whet_attr_float("epsilon", 1e-5f), whet_attr_float("momentum", 0.9f), whet_attr_int("relu", relu)};
     const whet_shape shape = WHET_SHAPE(channels);
-    WHET_TRY(add_parameter(b, name, "weight", shape, FILL_ONE, 0, true, &in[1]));
+    WHET_TRY(add_parameter(b, name, "weight", shape, scale, 0, true, &in[1]));
     WHET_TRY(add_parameter(b, name, "bias", shape, FILL_ZERO, 0, true, &in[2]));
     WHET_TRY(add_parameter(b, name, "running_mean", shape, FILL_ZERO, 0, false, &in[3]));
     WHET_TRY(add_parameter(b, name, "running_var", shape, FILL_ONE, 0, false, &in[4]));
@@ -87,13 +108,51 @@ whet_status model_add_norm(model_builder *b, const char *name, int64_t channels,
     return relu ? model_add_relu(b, *out, out) : WHET_OK;
 }
 
+whet_status model_add_norm(model_builder *b, const char *name, int64_t channels, whet_vid x, whet_vid residual, bool relu, whet_vid *out)
+{
+    return add_norm(b, name, channels, FILL_ONE, x, residual, relu, out);
+}
+
+whet_status model_add_last_norm(model_builder *b, const char *name, int64_t channels, whet_vid x, whet_vid residual, bool relu, whet_vid *out)
+{
+    return add_norm(b, name, channels, FILL_ZERO, x, residual, relu, out);
+}
+
 whet_status model_add_linear(model_builder *b, const char *name, int64_t in, int64_t out_size, whet_vid x, const char *out_name, whet_vid *out)
 {
     whet_vid args[3] = {x, WHET_NO_VALUE, WHET_NO_VALUE};
     const whet_attr trans = whet_attr_int("transB", 1);
-    WHET_TRY(add_weight(b, name, WHET_SHAPE(out_size, in), in, &args[1]));
-    WHET_TRY(add_bias(b, name, out_size, in, &args[2]));
+    WHET_TRY(add_weight(b, name, WHET_SHAPE(out_size, in), in, out_size, &args[1]));
+    WHET_TRY(add_bias(b, name, out_size, in, true, &args[2]));
     return whet_graph_node(b->g, "Gemm", name, 3, args, 1, &trans, 1, out_name != NULL ? &out_name : NULL, out);
+}
+
+whet_status model_add_act(model_builder *b, model_act act, whet_vid x, whet_vid *out)
+{
+    static const char *const ops[] = {[MODEL_ACT_RELU] = "Relu", [MODEL_ACT_SILU] = "Swish", [MODEL_ACT_SIGMOID] = "Sigmoid", [MODEL_ACT_GELU] = "Gelu"};
+    whet_vid lo = WHET_NO_VALUE, hi = WHET_NO_VALUE;
+    *out = x;
+    if (act == MODEL_ACT_NONE) return WHET_OK;
+    if (act != MODEL_ACT_RELU6) return whet_graph_op1(b->g, ops[act], WHET_IN(x), WHET_NO_ATTRS, out);
+    WHET_TRY(whet_graph_const_f32(b->g, NULL, 0, &lo));
+    WHET_TRY(whet_graph_const_f32(b->g, NULL, 6, &hi));
+    return whet_graph_op1(b->g, "Clip", WHET_IN(x, lo, hi), WHET_NO_ATTRS, out);
+}
+
+whet_status model_add_layer_norm(model_builder *b, const char *name, int64_t size, float epsilon, whet_vid x, whet_vid *out)
+{
+    whet_vid in[3] = {x, WHET_NO_VALUE, WHET_NO_VALUE};
+    const whet_attr attr = whet_attr_float("epsilon", epsilon);
+    WHET_TRY(add_parameter(b, name, "weight", WHET_SHAPE(size), FILL_ONE, 0, true, &in[1]));
+    WHET_TRY(add_parameter(b, name, "bias", WHET_SHAPE(size), FILL_ZERO, 0, true, &in[2]));
+    return whet_graph_node(b->g, "LayerNormalization", name, 3, in, 1, &attr, 1, NULL, out);
+}
+
+whet_status model_add_reshape(model_builder *b, whet_vid x, int n, const int64_t *sizes, whet_vid *out)
+{
+    whet_vid shape = WHET_NO_VALUE;
+    WHET_TRY(whet_graph_const_s64(b->g, NULL, n, sizes, &shape));
+    return whet_graph_op1(b->g, "Reshape", WHET_IN(x, shape), WHET_NO_ATTRS, out);
 }
 
 whet_status model_add_relu(model_builder *b, whet_vid x, whet_vid *out)

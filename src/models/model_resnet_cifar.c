@@ -31,9 +31,9 @@ static whet_status add_block(model_builder *b, const char *name, int64_t from, i
     snprintf(bn1, sizeof bn1, "%s.bn1", name);
     snprintf(bn2, sizeof bn2, "%s.bn2", name);
     WHET_TRY(add_shortcut(b, from, to, stride, *x, &skip));
-    WHET_TRY(model_add_conv(b, conv1, &(model_conv){from, to, 3, stride, 1, false}, y, &y));
+    WHET_TRY(model_add_conv(b, conv1, &(model_conv){from, to, 3, stride, 1, false, 1}, y, &y));
     WHET_TRY(model_add_norm(b, bn1, to, y, WHET_NO_VALUE, true, &y));
-    WHET_TRY(model_add_conv(b, conv2, &(model_conv){to, to, 3, 1, 1, false}, y, &y));
+    WHET_TRY(model_add_conv(b, conv2, &(model_conv){to, to, 3, 1, 1, false, 1}, y, &y));
     return model_add_norm(b, bn2, to, y, skip, true, x);
 }
 
@@ -45,7 +45,7 @@ whet_status whet_model_resnet_cifar(whet_graph *g, const whet_model_options *o, 
     whet_vid x = WHET_NO_VALUE;
     char name[32];
     WHET_TRY(model_input(&b, &x));
-    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, channels, 3, 1, 1, false}, x, &x));
+    WHET_TRY(model_add_conv(&b, "conv1", &(model_conv){o->in_channels, channels, 3, 1, 1, false, 1}, x, &x));
     WHET_TRY(model_add_norm(&b, "bn1", channels, x, WHET_NO_VALUE, true, &x));
     for (int stage = 0; stage < 3; stage++)
         for (int i = 0; i < blocks; i++) {

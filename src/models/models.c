@@ -13,6 +13,10 @@ static const whet_model zoo[] = {
     {"resnet32", "residual network for CIFAR, option A", 3, 32, 32, 10, 464154, whet_model_resnet_cifar, 32},
     {"resnet44", "residual network for CIFAR, option A", 3, 32, 32, 10, 658586, whet_model_resnet_cifar, 44},
     {"resnet56", "residual network for CIFAR, option A", 3, 32, 32, 10, 853018, whet_model_resnet_cifar, 56},
+    {"resnet50", "residual network of bottlenecks", 3, 224, 224, 1000, 25557032, whet_model_resnet, 0},
+    {"mobilenetv2", "inverted residuals, ReLU6", 3, 224, 224, 1000, 3504872, whet_model_mobilenetv2, 0},
+    {"efficientnet-b0", "inverted residuals with squeeze-and-excite, SiLU", 3, 224, 224, 1000, 5288548, whet_model_efficientnet, 0},
+    {"vit-tiny-16", "vision transformer, patches of 16x16", 3, 224, 224, 1000, 5717416, whet_model_vit, 0},
 };
 
 void whet_model_options_init(whet_model_options *o) { *o = (whet_model_options){.size = sizeof *o}; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The training step alone on random data: forward, backward, optimiser, commits. Nothing of data loading is in the times. */
 #include <math.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -74,6 +75,13 @@ done:
     return status;
 }
 
+/* The process's peak of resident memory so far; 0 where it cannot be known. */
+static double peak_mb(void)
+{
+    struct rusage r;
+    return getrusage(RUSAGE_SELF, &r) == 0 ? (double)r.ru_maxrss / 1024 : 0;
+}
+
 static whet_status measure(trainer *t, const whet_train_bench_settings *s, json_t *doc)
 {
     whet_status status = WHET_ENOMEM;
@@ -99,6 +107,7 @@ static whet_status measure(trainer *t, const whet_train_bench_settings *s, json_
     json_object_set_new(doc, "median_ms", json_real(median));
     json_object_set_new(doc, "min_ms", json_real(ms[0]));
     json_object_set_new(doc, "img_per_s", json_real((double)t->s.batch * 1e3 / median));
+    json_object_set_new(doc, "peak_mb", json_real(peak_mb()));
     json_object_set_new(doc, "arena_bytes", json_integer((json_int_t)whet_plan_arena_bytes(p)));
     json_object_set(doc, "ms", list);
 done:
@@ -115,6 +124,7 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     whet_exec_options opt;
     trainer t = {.classes = 10, .folder = -1};
     json_t *o = NULL;
+    const double before = peak_mb();
     *doc = NULL;
     whet_train_settings_init(&t.s);
     whet_contract_init(&t.contract);
@@ -136,6 +146,7 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     o = json_pack("{s:s, s:I, s:i, s:s}", "model", s->model, "batch", (json_int_t)t.s.batch, "threads", whet_team_size(t.team), "isa",
                   whet_isa_name(opt.isa));
     if (o == NULL) WHET_GOTO(WHET_FAIL(WHET_ENOMEM, "out of memory for the result"));
+    json_object_set_new(o, "before_mb", json_real(before));
     WHET_GOTO(measure(&t, s, o));
     *doc = o;
     o = NULL;

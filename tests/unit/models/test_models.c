@@ -2,6 +2,7 @@
 /* The zoo: published parameter counts, names, shapes, seeds, and what an unknown name says. */
 #include "support.h"
 
+#include "base/hash.h"
 #include "models/models.h"
 
 static void test_counts(void **state)
@@ -23,7 +24,7 @@ static void test_counts(void **state)
             assert_string_equal(y->name, "output");
             assert_int_equal(y->dims.rank, 2);
             assert_int_equal(y->dims.dims[0], whet_graph_symbol(g, "N"));
-            assert_int_equal(y->dims.dims[1], 10);
+            assert_int_equal(y->dims.dims[1], m->classes);
             whet_graph_free(g);
         }
 }
@@ -52,6 +53,40 @@ static void test_names(void **state)
     assert_ok(whet_model_build("cifar-convnet", NULL, &g));
     assert_int_equal(g->values[whet_graph_find(g, "fc1.weight")].dims.dims[1], 1024);
     whet_graph_free(g);
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names and shapes of all variables against timm 1.0's state dicts: SHA-256 over the sorted lines "name 32x1x3x3\n" of
+ * create_model(...).state_dict() without num_batches_tracked. */
+static void test_timm(void **state)
+{
+    static const struct { const char *model, *timm; int n; const char *digest; } rows[] = {
+        {"mobilenetv2", "mobilenetv2_100", 262, "fdf46492b5cd6c1e1ce3653aa12359623924bf05537bf0c3a0defe4298de8878"},
+        {"resnet50", "resnet50", 267, "b45d26910a415c4397e24f424ab1520ec96efc4ecdf466dc4caf2c81d8c46695"},
+        {"efficientnet-b0", "efficientnet_b0", 311, "bcdbf674dde03efc861feaabb24a2b83af92f8a6d473407744a52cbb6f36e9c6"},
+        {"vit-tiny-16", "vit_tiny_patch16_224", 152, "66f0d300e340e1b8fda3a26e872ec3be7600985a8fe54a4eac2b92cd3738c68d"},
+    };
+    (void)state;
+    for (size_t r = 0; r < WHET_COUNT(rows); r++) {
+        whet_graph *g = NULL;
+        char *lines[512], dims[64], digest[65];
+        whet_sha256 sha;
+        int n = 0;
+        assert_ok(whet_model_build(rows[r].model, NULL, &g));
+        for (whet_vid v = 0; v < g->n_values && n < 512; v++)
+            if (g->values[v].kind == WHET_VALUE_VARIABLE)
+                lines[n++] = whet_format("%s %s\n", g->values[v].name, whet_dims_text(g, &g->values[v].dims, dims, sizeof dims));
+        qsort(lines, (size_t)n, sizeof *lines, by_text);
+        whet_sha256_init(&sha);
+        for (int i = 0; i < n; i++) whet_sha256_add(&sha, lines[i], strlen(lines[i]));
+        whet_sha256_hex(&sha, digest);
+        if (n != rows[r].n || strcmp(digest, rows[r].digest) != 0)
+            fail_msg("%s: %d names and shapes with digest %s differ from timm's %s: %d, %s; the first is %s", rows[r].model, n, digest,
+                     rows[r].timm, rows[r].n, rows[r].digest, n > 0 ? lines[0] : "none");
+        for (int i = 0; i < n; i++) whet_free(lines[i]);
+        whet_graph_free(g);
+    }
 }
 
 static double first_weight(const char *model, uint64_t seed, bool training)
@@ -99,6 +134,8 @@ static void test_errors(void **state)
     whet_model_options_init(&o);
     o.height = 8;
     assert_status(whet_model_build("lenet", &o, &g), WHET_ESHAPE);
+    o.height = 24;
+    assert_status(whet_model_build("vit-tiny-16", &o, &g), WHET_ESHAPE);
     o.height = -1;
     assert_status(whet_model_build("lenet", &o, &g), WHET_EINVAL);
 }
@@ -106,6 +143,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_published), cmocka_unit_test(test_names),
+                                       cmocka_unit_test(test_timm),
                                        cmocka_unit_test(test_seeds),  cmocka_unit_test(test_commits),   cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
