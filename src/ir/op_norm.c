@@ -5,17 +5,20 @@
  * BatchNormalization, training_mode 1 (ONNX): running = running * momentum + batch * (1 - momentum), with the biased
  * variance. whet.BatchNormTrain has the attribute `unbiased` (default 1): the running variance takes the unbiased one,
  * as PyTorch's does, whose numbers our zoo follows. It also keeps the batch's mean and 1 / sqrt(var + epsilon) for the
- * gradient, can add a residual and can end in ReLU (attribute relu): y = relu(bn(x) + residual). */
+ * gradient, can add a residual and can end in an activation: y = act(bn(x) + residual). The attribute is relu = 1, or
+ * activation = "Relu", "Clip" (act_min, act_max) or, without a residual, "Silu". */
 #include "ir/ops.h"
 
 const whet_attr_def attrs_batch_norm[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_FLOAT("momentum", 0.9f),
                                           ATTR_INT("training_mode", 0), ATTR_END};
 const whet_attr_def attrs_batch_norm_train[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_FLOAT("momentum", 0.9f),
-                                                ATTR_INT("unbiased", 1), ATTR_INT("relu", 0), ATTR_END};
+                                                ATTR_INT("unbiased", 1), ATTR_INT("relu", 0), ATTR_STRING("activation", ""),
+                                                ATTR_FLOAT("act_min", 0), ATTR_FLOAT("act_max", 0), ATTR_END};
 /* mode 0: inputs 4, 5 are the mean and invstd of the batch. 1: fixed mean and variance that do not depend on x (inference).
- * 2: inputs 4, 5 are not read, mean and invstd are computed again from x. relu: dy counts where the output is positive; that
- * is known from x, or with a residual from y. */
-const whet_attr_def attrs_batch_norm_grad[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_INT("mode", 0), ATTR_INT("relu", 0), ATTR_END};
+ * 2: inputs 4, 5 are not read, mean and invstd are computed again from x. dy counts where the activation lets it through;
+ * that is known from x, or with a residual from y. */
+const whet_attr_def attrs_batch_norm_grad[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_INT("mode", 0), ATTR_INT("relu", 0),
+                                               ATTR_STRING("activation", ""), ATTR_FLOAT("act_min", 0), ATTR_FLOAT("act_max", 0), ATTR_END};
 const whet_attr_def attrs_epsilon[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_END};
 const whet_attr_def attrs_group_norm[] = {ATTR_FLOAT("epsilon", 1e-5f), ATTR_INT("num_groups", 0), ATTR_INT("stash_type", 1),
                                           ATTR_END};
@@ -72,6 +75,8 @@ whet_status infer_batch_norm_train(whet_infer *c)
     WHET_TRY(channel_vectors(c, 0, 1, 5, &vec));
     if (whet_infer_has(c, 5) && !infer_same_dims(whet_infer_dims(c, 0), whet_infer_dims(c, 5), &both))
         return whet_infer_fail(c, WHET_ESHAPE, "the residual's shape differs from the input's");
+    if (whet_infer_has(c, 5) && strcmp(whet_node_string(c->n, "activation", ""), "Silu") == 0)
+        return whet_infer_fail(c, WHET_EUNSUPPORTED, "a residual before SiLU, whose gradient needs the sum");
     WHET_TRY(whet_infer_set(c, 0, whet_infer_dtype(c, 0), whet_infer_dims(c, 0)));
     for (int o = 1; o < 5; o++) WHET_TRY(whet_infer_set(c, o, whet_infer_dtype(c, 0), &vec));
     return WHET_OK;
@@ -157,11 +162,17 @@ whet_status infer_lrn(whet_infer *c)
 
 /* --- gradients */
 
-static whet_status add_batch_norm_grad(whet_grad *c, int n_in, const whet_vid *in, float epsilon, int mode, bool relu, int residual)
+static whet_status add_batch_norm_grad(whet_grad *c, int n_in, const whet_vid *in, int mode, int residual)
 {
+    static const char *const kept[] = {"epsilon", "relu", "activation", "act_min", "act_max"};
     whet_vid out[4];
-    const whet_attr attrs[3] = {whet_attr_float("epsilon", epsilon), whet_attr_int("mode", mode), whet_attr_int("relu", relu)};
-    WHET_TRY(whet_graph_node(c->g, "whet.BatchNormGrad", NULL, n_in, in, 3, attrs, residual >= 0 ? 4 : 3, NULL, out));
+    whet_attr attrs[1 + WHET_COUNT(kept)] = {whet_attr_int("mode", mode)};
+    int n_attr = 1;
+    for (size_t i = 0; i < WHET_COUNT(kept); i++) {
+        const whet_attr *a = whet_node_attr(c->n, kept[i]);
+        if (a != NULL) attrs[n_attr++] = *a;
+    }
+    WHET_TRY(whet_graph_node(c->g, "whet.BatchNormGrad", NULL, n_in, in, n_attr, attrs, residual >= 0 ? 4 : 3, NULL, out));
     for (int i = 0; i < 3; i++)
         if (c->need[i]) c->dx[i] = out[i];
     if (residual >= 0) c->dx[residual] = out[3];
@@ -174,18 +185,18 @@ whet_status grad_batch_norm(whet_grad *c)
     const bool training = whet_node_int(n, "training_mode", 0) != 0;
     if (c->dy[0] == WHET_NO_VALUE) return WHET_OK; /* running statistics carry no gradient */
     const whet_vid in[6] = {c->dy[0], n->in[0], n->in[1], n->in[2], n->in[3], n->in[4]};
-    return add_batch_norm_grad(c, 6, in, whet_node_float(n, "epsilon", 1e-5f), training ? 2 : 1, false, -1);
+    return add_batch_norm_grad(c, 6, in, training ? 2 : 1, -1);
 }
 
 whet_status grad_batch_norm_train(whet_grad *c)
 {
     const whet_node *n = c->n;
     if (c->dy[0] == WHET_NO_VALUE) return WHET_OK;
-    const bool relu = whet_node_int(n, "relu", 0) != 0, residual = n->n_in > 5 && n->in[5] != WHET_NO_VALUE;
+    const bool act = whet_node_int(n, "relu", 0) != 0 || whet_node_string(n, "activation", "")[0] != '\0';
+    const bool residual = n->n_in > 5 && n->in[5] != WHET_NO_VALUE;
     const whet_vid in[7] = {c->dy[0], n->in[0], n->in[1], n->in[2], n->out[3], n->out[4], n->out[0]};
-    if (residual && !relu && c->need[5]) c->dx[5] = c->dy[0];
-    return add_batch_norm_grad(c, residual && relu ? 7 : 6, in, whet_node_float(n, "epsilon", 1e-5f), 0, relu,
-                               residual && relu && c->need[5] ? 5 : -1);
+    if (residual && !act && c->need[5]) c->dx[5] = c->dy[0];
+    return add_batch_norm_grad(c, residual && act ? 7 : 6, in, 0, residual && act && c->need[5] ? 5 : -1);
 }
 
 static whet_status add_norm_grad(whet_grad *c, const char *op, int n_attr, const whet_attr *attrs)

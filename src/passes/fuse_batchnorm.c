@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fusion for training, run before the gradients are made: whet.BatchNormTrain [+ Add residual] + Relu becomes one node. Its
- * gradient then masks, sums and scales in two passes over memory, and no activation before the ReLU is kept. */
+/* Fusion for training, run before the gradients are made: whet.BatchNormTrain [+ Add residual] [+ Relu, Clip or Swish] becomes one
+ * node. Its gradient then masks, sums and scales in two passes over memory, and nothing between norm and activation is kept. */
+#include <math.h>
+
 #include "passes/lower.h"
 
 static bool same_dims(const whet_dims *a, const whet_dims *b)
@@ -19,22 +21,47 @@ static whet_nid reader(whet_graph *g, whet_vid v, const char *op)
     return uses.nodes[0];
 }
 
+/* The activation that alone reads v, as attributes; returns its node. Swish only where no residual stands before it. */
+static whet_nid activation(whet_graph *g, whet_vid v, bool residual, whet_attr attrs[3], int *n_attr)
+{
+    whet_nid id = reader(g, v, "Relu");
+    *n_attr = 1;
+    attrs[0] = whet_attr_string("activation", "Relu");
+    if (id != WHET_NO_NODE) return id;
+    id = reader(g, v, "Swish");
+    attrs[0] = whet_attr_string("activation", "Silu");
+    if (id != WHET_NO_NODE) return !residual && whet_node_float(&g->nodes[id], "alpha", 1) == 1.0f ? id : WHET_NO_NODE;
+    id = reader(g, v, "Clip");
+    if (id == WHET_NO_NODE) return id;
+    const whet_node *n = &g->nodes[id];
+    const float none[2] = {-INFINITY, INFINITY};
+    attrs[0] = whet_attr_string("activation", "Clip");
+    for (int i = 1; i < 3; i++) {
+        const bool given = n->n_in > i && n->in[i] != WHET_NO_VALUE;
+        const whet_tensor *t = given ? whet_graph_const_data(g, n->in[i]) : NULL;
+        if (given && (t == NULL || whet_tensor_numel(t) != 1)) return WHET_NO_NODE;
+        attrs[i] = whet_attr_float(i == 1 ? "act_min" : "act_max", given ? (float)whet_tensor_get_f64(t, 0) : none[i - 1]);
+    }
+    *n_attr = 3;
+    return id;
+}
+
 static bool plain_batch_norm(const whet_node *n)
 {
     return whet_node_is(n, "whet.BatchNormTrain") && whet_node_int(n, "relu", 0) == 0 &&
-           (n->n_in < 6 || n->in[5] == WHET_NO_VALUE);
+           whet_node_string(n, "activation", "")[0] == '\0' && (n->n_in < 6 || n->in[5] == WHET_NO_VALUE);
 }
 
-static whet_status fuse(whet_graph *g, whet_nid id, whet_vid residual, whet_vid last)
+static whet_status fuse(whet_graph *g, whet_nid id, whet_vid residual, int n_act, const whet_attr *act, whet_vid last)
 {
     const whet_node *n = &g->nodes[id];
-    whet_attr attrs[8];
+    whet_attr attrs[12];
     whet_vid in[6], old[5], out[5];
     int n_attr = 0;
-    if (n->n_attr + 1 > (int)WHET_COUNT(attrs) || n->n_out != 5) return WHET_OK;
+    if (n->n_attr + n_act > (int)WHET_COUNT(attrs) || n->n_out != 5) return WHET_OK;
     for (int i = 0; i < n->n_attr; i++)
-        if (strcmp(n->attr[i].name, "relu") != 0) attrs[n_attr++] = n->attr[i];
-    attrs[n_attr++] = whet_attr_int("relu", 1);
+        if (strcmp(n->attr[i].name, "relu") != 0 && strcmp(n->attr[i].name, "activation") != 0) attrs[n_attr++] = n->attr[i];
+    for (int i = 0; i < n_act; i++) attrs[n_attr++] = act[i];
     for (int i = 0; i < 5; i++) {
         in[i] = n->in[i];
         old[i] = n->out[i];
@@ -55,6 +82,8 @@ whet_status whet_pass_fuse_batchnorm(whet_graph *g)
         if (!plain_batch_norm(&g->nodes[id])) continue;
         const whet_vid y = g->nodes[id].out[0];
         whet_vid last = y, residual = WHET_NO_VALUE;
+        whet_attr acts[3];
+        int n_act = 0;
         const whet_nid add = reader(g, y, "Add");
         if (add != WHET_NO_NODE) {
             const whet_node *a = &g->nodes[add];
@@ -62,9 +91,10 @@ whet_status whet_pass_fuse_batchnorm(whet_graph *g)
             if (residual == y || !same_dims(&g->values[residual].dims, &g->values[y].dims)) continue;
             last = a->out[0];
         }
-        const whet_nid relu = reader(g, last, "Relu");
-        if (relu == WHET_NO_NODE) continue;
-        WHET_TRY(fuse(g, id, residual, g->nodes[relu].out[0]));
+        const whet_nid act = activation(g, last, add != WHET_NO_NODE, acts, &n_act);
+        if (act == WHET_NO_NODE && add == WHET_NO_NODE) continue;
+        if (act == WHET_NO_NODE) n_act = 0;
+        WHET_TRY(fuse(g, id, residual, n_act, acts, act != WHET_NO_NODE ? g->nodes[act].out[0] : last));
         changed = true;
     }
     if (!changed) return WHET_OK;

@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "ir/autodiff.h"
 #include "passes/lower.h"
-#include "passes/lower.h"
 #include "train/optimizer.h"
 
 static whet_status check_model(const whet_graph *g)
@@ -49,38 +48,20 @@ static whet_status train_batch_norms(whet_graph *g)
     return whet_graph_sort(g);
 }
 
-static whet_status add_correct(whet_graph *g, whet_vid logits, whet_vid labels, whet_vid *out)
+/* The loss and the count take the place of the model's own outputs. */
+static whet_status add_loss(whet_graph *g, const whet_train_settings *s, bool plain, whet_vid *loss)
 {
-    whet_vid best, same, number;
-    WHET_TRY(whet_graph_op1(g, "ArgMax", WHET_IN(logits), WHET_ATTRS(whet_attr_int("axis", 1), whet_attr_int("keepdims", 0)), &best));
-    WHET_TRY(whet_graph_op1(g, "Equal", WHET_IN(best, labels), WHET_NO_ATTRS, &same));
-    WHET_TRY(whet_graph_op1(g, "Cast", WHET_IN(same), WHET_ATTRS(whet_attr_int("to", whet_dtype_to_onnx(WHET_F32))), &number));
-    return whet_graph_op1(g, "ReduceSum", WHET_IN(number), WHET_ATTRS(whet_attr_int("keepdims", 0)), out);
-}
-
-static whet_status add_loss(whet_graph *g, float smoothing, whet_vid *loss, whet_vid *correct)
-{
-    const whet_vid logits = logits_of(g), x = g->inputs[0];
-    const whet_dims *d = &g->values[logits].dims;
-    whet_vid labels = WHET_NO_VALUE, out[2];
-    if (d->rank != 2)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "a classifier gives N x classes, '%s' gives rank %d", g->values[logits].name, d->rank);
-    const whet_dims one = {.rank = 1, .dims = {g->values[x].dims.dims[0]}};
-    WHET_TRY(whet_graph_input(g, "labels", WHET_S64, &one, &labels));
-    WHET_TRY(whet_graph_node(g, "whet.SoftmaxCrossEntropy", "loss", WHET_IN(logits, labels),
-                             WHET_ATTRS(whet_attr_float("label_smoothing", smoothing)), 2, NULL, out));
-    WHET_TRY(add_correct(g, logits, labels, correct));
-    *loss = out[0];
-    g->n_outputs = 0; /* the loss and the count take the place of the model's own outputs */
+    whet_vid correct = WHET_NO_VALUE;
+    WHET_TRY(whet_train_loss_add(g, s, plain, logits_of(g), loss, &correct));
+    g->n_outputs = 0;
     WHET_TRY(whet_graph_output(g, *loss));
-    return whet_graph_output(g, *correct);
+    return whet_graph_output(g, correct);
 }
 
 static whet_status add_training(whet_graph *g, const whet_train_settings *s, whet_vid loss)
 {
     whet_status status = WHET_ENOMEM;
-    const whet_dims scalar = {.rank = 0};
-    whet_vid lr = WHET_NO_VALUE, step = WHET_NO_VALUE;
+    whet_step_inputs in;
     whet_vid *params = whet_calloc((size_t)g->n_values, sizeof *params), *grads = whet_calloc((size_t)g->n_values, sizeof *grads);
     int n = 0;
     if (params == NULL || grads == NULL) goto done;
@@ -91,9 +72,8 @@ static whet_status add_training(whet_graph *g, const whet_train_settings *s, whe
         goto done;
     }
     WHET_GOTO(whet_graph_gradients(g, loss, n, params, grads));
-    WHET_GOTO(whet_graph_input(g, "learning_rate", WHET_F32, &scalar, &lr));
-    if (strcmp(s->optimizer, "sgd") != 0) WHET_GOTO(whet_graph_input(g, "step", WHET_F32, &scalar, &step));
-    WHET_GOTO(whet_optimizer_add(g, s, lr, step, n, params, grads));
+    WHET_GOTO(whet_step_inputs_add(g, s, &in));
+    WHET_GOTO(whet_optimizer_add(g, s, &in, n, params, grads));
 done:
     whet_free(params);
     whet_free(grads);
@@ -104,15 +84,14 @@ whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, c
 {
     whet_status status = WHET_OK;
     whet_graph *g = NULL;
-    whet_vid loss = WHET_NO_VALUE, correct = WHET_NO_VALUE;
+    whet_vid loss = WHET_NO_VALUE;
     *out = NULL;
     WHET_TRY(check_model(model));
     WHET_TRY(whet_graph_clone(&g, model));
     WHET_GOTO(whet_pass_resolve_shapes(g, NULL)); /* gradients need to know them */
     WHET_GOTO(train_batch_norms(g));
     WHET_GOTO(whet_pass_fuse_batchnorm(g));
-    WHET_GOTO(whet_pass_fuse_batchnorm(g));
-    WHET_GOTO(add_loss(g, (float)s->label_smoothing, &loss, &correct));
+    WHET_GOTO(add_loss(g, s, false, &loss));
     WHET_GOTO(add_training(g, s, loss));
     WHET_GOTO(whet_graph_verify(g));
     *out = g;
@@ -122,15 +101,15 @@ done:
     return status;
 }
 
-whet_status whet_train_eval_graph_create(whet_graph **out, const whet_graph *model)
+whet_status whet_train_eval_graph_create(whet_graph **out, const whet_graph *model, const whet_train_settings *s)
 {
     whet_status status = WHET_OK;
     whet_graph *g = NULL;
-    whet_vid loss = WHET_NO_VALUE, correct = WHET_NO_VALUE;
+    whet_vid loss = WHET_NO_VALUE;
     *out = NULL;
     WHET_TRY(check_model(model));
     WHET_TRY(whet_graph_clone(&g, model));
-    WHET_GOTO(add_loss(g, 0, &loss, &correct));
+    WHET_GOTO(add_loss(g, s, true, &loss));
     *out = g;
     g = NULL;
 done:

@@ -17,40 +17,41 @@ typedef struct bn_fns {
     uint32_t isa;
     void (*sums_rows)(int64_t, int64_t, const void *, const void *, double *, double *);
     void (*sums_plane)(int64_t, const void *, const void *, double *, double *);
-    void (*apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, bool, void *);
-    void (*apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, bool, void *);
+    void (*apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
+    void (*apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
     void (*grad_sums_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const void *,
-                           bool, void *, double *, double *);
-    void (*grad_sums_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const void *, bool,
+                           const whet_bn_act *, void *, double *, double *);
+    void (*grad_sums_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *,
                             void *, double *, double *);
-    void (*grad_apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, bool,
+    void (*grad_apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *,
                             const void *, const void *, void *);
-    void (*grad_apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, bool, const void *,
+    void (*grad_apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, const void *,
                              const void *, void *);
 } bn_fns;
 
 typedef const void *in_ptr;
+typedef const whet_bn_act *act_ptr;
 #define ADAPT(s)                                                                                                    \
     static void sums_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr sh, double *a, double *b)                      \
     { whet_bn_sums_rows_##s(r, c, x, sh, a, b); }                                                                   \
     static void sums_plane_##s(int64_t n, in_ptr x, in_ptr sh, double *a, double *b)                                \
     { whet_bn_sums_plane_##s(n, x, sh, a, b); }                                                                     \
-    static void apply_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, bool relu, void *y) \
-    { whet_bn_apply_rows_##s(r, c, x, m, a, b, res, relu, y); }                                                     \
-    static void apply_plane_##s(int64_t n, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, bool relu, void *y)  \
-    { whet_bn_apply_plane_##s(n, x, m, a, b, res, relu, y); }                                                       \
-    static void grad_sums_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, bool relu, \
+    static void apply_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y) \
+    { whet_bn_apply_rows_##s(r, c, x, m, a, b, res, act, y); }                                                     \
+    static void apply_plane_##s(int64_t n, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y)  \
+    { whet_bn_apply_plane_##s(n, x, m, a, b, res, act, y); }                                                       \
+    static void grad_sums_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, act_ptr act, \
                                    void *g, double *p, double *q)                                                   \
-    { whet_bn_grad_sums_rows_##s(r, c, dy, x, y, m, a, b, relu, g, p, q); }                                         \
-    static void grad_sums_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, bool relu, void *g, \
+    { whet_bn_grad_sums_rows_##s(r, c, dy, x, y, m, a, b, act, g, p, q); }                                         \
+    static void grad_sums_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, act_ptr act, void *g, \
                                     double *p, double *q)                                                           \
-    { whet_bn_grad_sums_plane_##s(n, dy, x, y, m, a, b, relu, g, p, q); }                                           \
-    static void grad_apply_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, bool relu, in_ptr p, \
+    { whet_bn_grad_sums_plane_##s(n, dy, x, y, m, a, b, act, g, p, q); }                                           \
+    static void grad_apply_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, act_ptr act, in_ptr p, \
                                     in_ptr q, void *dx)                                                             \
-    { whet_bn_grad_apply_rows_##s(r, c, dy, x, m, a, b, relu, p, q, dx); }                                          \
-    static void grad_apply_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, bool relu, in_ptr p, in_ptr q, \
+    { whet_bn_grad_apply_rows_##s(r, c, dy, x, m, a, b, act, p, q, dx); }                                          \
+    static void grad_apply_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, act_ptr act, in_ptr p, in_ptr q, \
                                      void *dx)                                                                      \
-    { whet_bn_grad_apply_plane_##s(n, dy, x, m, a, b, relu, p, q, dx); }
+    { whet_bn_grad_apply_plane_##s(n, dy, x, m, a, b, act, p, q, dx); }
 #define ROW(t, isa, s)                                                                                              \
     {t, isa, sums_rows_##s, sums_plane_##s, apply_rows_##s, apply_plane_##s, grad_sums_rows_##s, grad_sums_plane_##s, \
      grad_apply_rows_##s, grad_apply_plane_##s}
@@ -76,7 +77,8 @@ typedef struct bn_state {
     int64_t n, channels, positions; /* positions of one image */
     int chunks;
     size_t esize;
-    bool relu, train;
+    whet_bn_act act;
+    bool has_act, train;
     int mode;            /* of the gradient */
     double epsilon, momentum;
     bool unbiased;
@@ -104,6 +106,24 @@ static size_t take(size_t *used, size_t bytes)
     return at;
 }
 
+static whet_status read_activation(whet_cpu_node *k, bn_state *s)
+{
+    const char *act = whet_node_string(k->n, "activation", "");
+    s->has_act = act[0] != '\0' || whet_node_int(k->n, "relu", 0) != 0;
+    s->act = (whet_bn_act){WHET_BN_CLIP, 0, INFINITY};
+    if (strcmp(act, "Silu") == 0) {
+        s->act.kind = WHET_BN_SILU;
+    } else if (strcmp(act, "Clip") == 0) {
+        s->act.lo = (double)whet_node_float(k->n, "act_min", -INFINITY);
+        s->act.hi = (double)whet_node_float(k->n, "act_max", INFINITY);
+    } else if (act[0] != '\0' && strcmp(act, "Relu") != 0) {
+        return whet_cpu_refuse(k, "activation '%s'", act);
+    }
+    return WHET_OK;
+}
+
+static const whet_bn_act *act_of(const bn_state *s) { return s->has_act ? &s->act : NULL; }
+
 static whet_status reshape_for(whet_cpu_node *k, const whet_cpu_arg *x)
 {
     bn_state *s = whet_cpu_state(k, sizeof *s);
@@ -120,7 +140,7 @@ static whet_status reshape_for(whet_cpu_node *k, const whet_cpu_arg *x)
     s->chunks = s->rows_form ? whet_chunks(s->n * s->positions, 1 + 32768 / WHET_MAX(g.c, 1), 64) : (int)WHET_MAX(g.c, 1);
     s->epsilon = (double)whet_node_float(k->n, "epsilon", 1e-5f);
     s->momentum = (double)whet_node_float(k->n, "momentum", 0.9f);
-    s->relu = whet_node_int(k->n, "relu", 0) != 0;
+    WHET_TRY(read_activation(k, s));
     const size_t vector = (size_t)g.c * s->esize;
     s->mean = take(&used, vector);
     s->a = take(&used, vector);
@@ -208,13 +228,13 @@ static void apply_chunk(void *arg, int chunk, int worker)
         const int64_t rows = s->n * s->positions, lo = whet_chunk_begin(rows, s->chunks, chunk), hi = whet_chunk_begin(rows, s->chunks, chunk + 1);
         const int64_t o = lo * s->channels;
         s->fns->apply_rows(hi - lo, s->channels, elem(s, k->in[0].data, o), at(k, s->mean), at(k, s->a), at(k, s->b),
-                           res != NULL ? elem(s, res, o) : NULL, s->relu, elem_out(s, k->out[0].data, o));
+                           res != NULL ? elem(s, res, o) : NULL, act_of(s), elem_out(s, k->out[0].data, o));
         return;
     }
     for (int64_t n = 0; n < s->n; n++) {
         const int64_t o = (n * s->channels + chunk) * s->positions;
         s->fns->apply_plane(s->positions, elem(s, k->in[0].data, o), elem(s, at(k, s->mean), chunk), elem(s, at(k, s->a), chunk),
-                            elem(s, at(k, s->b), chunk), res != NULL ? elem(s, res, o) : NULL, s->relu,
+                            elem(s, at(k, s->b), chunk), res != NULL ? elem(s, res, o) : NULL, act_of(s),
                             elem_out(s, k->out[0].data, o));
     }
 }
@@ -297,7 +317,7 @@ static void grad_sums_chunk(void *arg, int chunk, int worker)
         double *mine = sums + (int64_t)chunk * 2 * s->channels;
         memset(mine, 0, (size_t)s->channels * 2 * sizeof *mine);
         s->fns->grad_sums_rows(hi - lo, s->channels, elem(s, k->in[0].data, o), elem(s, k->in[1].data, o),
-                               y != NULL ? elem(s, y, o) : NULL, at(k, s->mean), at(k, s->a), at(k, s->b), s->relu,
+                               y != NULL ? elem(s, y, o) : NULL, at(k, s->mean), at(k, s->a), at(k, s->b), act_of(s),
                                g != NULL ? elem_out(s, g, o) : NULL, mine, mine + s->channels);
         return;
     }
@@ -306,7 +326,7 @@ static void grad_sums_chunk(void *arg, int chunk, int worker)
     for (int64_t n = 0; n < s->n; n++) {
         const int64_t o = (n * s->channels + chunk) * s->positions;
         s->fns->grad_sums_plane(s->positions, elem(s, k->in[0].data, o), elem(s, k->in[1].data, o), y != NULL ? elem(s, y, o) : NULL,
-                                elem(s, at(k, s->mean), chunk), elem(s, at(k, s->a), chunk), elem(s, at(k, s->b), chunk), s->relu,
+                                elem(s, at(k, s->mean), chunk), elem(s, at(k, s->a), chunk), elem(s, at(k, s->b), chunk), act_of(s),
                                 g != NULL ? elem_out(s, g, o) : NULL, sum, more);
     }
 }
@@ -317,19 +337,19 @@ static void grad_apply_chunk(void *arg, int chunk, int worker)
     const bn_state *s = k->state;
     const bool y_given = k->n_in > 6 && k->in[6].dtype != WHET_DTYPE_NONE;
     const void *dy = stores_masked(k) ? k->out[3].data : y_given ? k->out[0].data : k->in[0].data;
-    const bool relu = s->relu && dy == k->in[0].data && !stores_masked(k) && !y_given;
+    const whet_bn_act *act = dy == k->in[0].data && !stores_masked(k) && !y_given ? act_of(s) : NULL;
     (void)worker;
     if (s->rows_form) {
         const int64_t rows = s->n * s->positions, lo = whet_chunk_begin(rows, s->chunks, chunk), hi = whet_chunk_begin(rows, s->chunks, chunk + 1);
         const int64_t o = lo * s->channels;
         s->fns->grad_apply_rows(hi - lo, s->channels, elem(s, dy, o), elem(s, k->in[1].data, o), at(k, s->mean), at(k, s->a),
-                                at(k, s->b), relu, at(k, s->p), at(k, s->q), elem_out(s, k->out[0].data, o));
+                                at(k, s->b), act, at(k, s->p), at(k, s->q), elem_out(s, k->out[0].data, o));
         return;
     }
     for (int64_t n = 0; n < s->n; n++) {
         const int64_t o = (n * s->channels + chunk) * s->positions;
         s->fns->grad_apply_plane(s->positions, elem(s, dy, o), elem(s, k->in[1].data, o), elem(s, at(k, s->mean), chunk),
-                                 elem(s, at(k, s->a), chunk), elem(s, at(k, s->b), chunk), relu, elem(s, at(k, s->p), chunk),
+                                 elem(s, at(k, s->a), chunk), elem(s, at(k, s->b), chunk), act, elem(s, at(k, s->p), chunk),
                                  elem(s, at(k, s->q), chunk), elem_out(s, k->out[0].data, o));
     }
 }

@@ -120,6 +120,9 @@ static void batch_norm_net(net *t, bool fused)
     y = op(t, "Relu", WHET_IN(batch_norm(t, y, 20)), WHET_NO_ATTRS);
     z = batch_norm(t, conv(t, y, 20, 20, 3, 1, 1, false, true, 1), 20);
     y = op(t, "Relu", WHET_IN(op(t, "Add", WHET_IN(z, y), WHET_NO_ATTRS)), WHET_NO_ATTRS);
+    y = op(t, "Swish", WHET_IN(batch_norm(t, conv(t, y, 20, 20, 3, 1, 1, false, true, 20), 20)), WHET_NO_ATTRS);
+    y = batch_norm(t, conv(t, y, 20, 24, 1, 1, 0, false, true, 1), 24);
+    y = op(t, "Clip", WHET_IN(y, constant(t, &(whet_shape){0}, 0.01), constant(t, &(whet_shape){0}, 0.9)), WHET_NO_ATTRS);
     y = op(t, "GlobalAveragePool", WHET_IN(y), WHET_NO_ATTRS);
     loss = op(t, "ReduceMean", WHET_IN(op(t, "Mul", WHET_IN(y, y), WHET_NO_ATTRS)), WHET_ATTRS(whet_attr_int("keepdims", 0)));
     assert_ok(whet_graph_output(t->g, loss));
