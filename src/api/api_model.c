@@ -60,7 +60,7 @@ static whet_status deploy(whet_graph *g, whet_strbuf *report)
     whet_pass_options o;
     whet_pass_options_init(&o);
     o.freeze = true;
-    WHET_TRY(whet_pass_mask("fuse", &o.off));
+    WHET_TRY(whet_pass_mask("fuse,attention", &o.off));
     WHET_TRY(whet_passes_run(g, &o, report));
     return whet_graph_sort(g);
 }

@@ -133,8 +133,35 @@ static bool plain(const whet_cpu_arg *a)
     return a->layout == WHET_NCHW || a->shape.dims[1] == 1 || a->shape.dims[2] * a->shape.dims[3] == 1;
 }
 
+/* Elements between neighbours along each axis. */
+static void steps_of(const whet_cpu_arg *a, int64_t *step)
+{
+    static const int nhwc[4] = {0, 2, 3, 1};
+    int64_t at = 1;
+    for (int i = a->shape.rank - 1; i >= 0; i--) {
+        const int axis = a->layout == WHET_NHWC ? nhwc[i] : i;
+        step[axis] = at;
+        at *= a->shape.dims[axis];
+    }
+}
+
+/* A transposition that moves no byte: of axes of size 1, or between a layout and the axes that stand in its order. */
+static bool stays(const whet_cpu_node *k)
+{
+    const whet_cpu_arg *x = &k->in[0], *y = &k->out[0];
+    int64_t perm[WHET_MAX_RANK], from[WHET_MAX_RANK], to[WHET_MAX_RANK];
+    if (!whet_node_is(k->n, "Transpose") || whet_node_ints(k->n, "perm", perm, WHET_MAX_RANK) != x->shape.rank) return false;
+    if (x->dtype != y->dtype || y->vid < 0 || whet_dtype_size(x->dtype) == 0) return false;
+    steps_of(x, from);
+    steps_of(y, to);
+    for (int i = 0; i < x->shape.rank; i++)
+        if (y->shape.dims[i] != 1 && to[i] != from[perm[i]]) return false;
+    return true;
+}
+
 static bool can_view(const whet_cpu_node *k)
 {
+    if (stays(k)) return true;
     if ((k->n->op->flags & WHET_OP_VIEW) == 0 || k->n_in < 1 || k->n_out != 1 || k->out[0].vid < 0) return false;
     const whet_cpu_arg *x = &k->in[0], *y = &k->out[0];
     if (x->dtype != y->dtype || x->numel != y->numel) return false;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Physical layout of a graph whose shapes are concrete: convolutions, pools and batch normalisations of rank-4 f32 values
- * run in NHWC, where their channels are contiguous; elementwise operators follow their inputs; everything else stays in
- * NCHW. Borders get explicit whet.Reorder nodes, one per value and layout, none where both layouts are the same bytes (one
+ * run in NHWC, where their channels are contiguous; elementwise operators follow their inputs; a Transpose that says the same
+ * as the layout moves nothing (exec_bind.c makes it a view); everything else stays in NCHW. Borders get explicit whet.Reorder nodes, one per value and layout, none where both layouts are the same bytes (one
  * channel, or one pixel). Works on inference and training graphs alike: gradient operators are rows of the same table. */
 #include "base/cpu.h"
 #include "exec/exec.h"
 #include "ir/op.h"
 #include "passes/lower.h"
+#include "passes/match.h"
 
 /* Which inputs and outputs of an operator are images; the others (weights, vectors, shapes) keep NCHW. */
 static const struct { const char *op; uint32_t in, out; } anchors[] = {
@@ -137,6 +138,19 @@ static bool find_resize(whet_graph *g, const whet_node *n, uint32_t *in, uint32_
     return true;
 }
 
+static const int64_t to_nhwc[4] = {0, 2, 3, 1}, to_nchw[4] = {0, 3, 1, 2}, swap[3] = {0, 2, 1};
+
+/* A Transpose between an NHWC image and a value whose axes stand in that order. */
+static bool find_view(const whet_graph *g, const whet_node *n, uint32_t *in, uint32_t *out)
+{
+    if (!whet_node_is(n, "Transpose")) return false;
+    const bool there = whet_match_perm(n, 4, to_nhwc), back = whet_match_perm(n, 4, to_nchw);
+    if (!there && !back) return false;
+    *in = there && g->values[n->in[0]].layout == WHET_NHWC ? 1 : 0;
+    *out = back && is_image(&g->values[n->out[0]]) ? 1 : 0;
+    return *in != 0 || *out != 0;
+}
+
 static whet_status reordered(pass *p, whet_vid v, whet_layout to, whet_vid *out)
 {
     *out = v < p->n_values ? p->other[v] : WHET_NO_VALUE;
@@ -158,7 +172,7 @@ static whet_status place(pass *p, whet_nid id)
     whet_graph *g = p->g;
     uint32_t in = 0, out = 0;
     if (find_anchor(g, &g->nodes[id], &in, &out) || find_mover(g, &g->nodes[id], &in, &out) ||
-        find_resize(g, &g->nodes[id], &in, &out)) {
+        find_resize(g, &g->nodes[id], &in, &out) || find_view(g, &g->nodes[id], &in, &out)) {
         /* as the tables say */
     } else if (follows(g, &g->nodes[id])) {
         in = out = UINT32_MAX;
@@ -191,9 +205,58 @@ static whet_status fix_borders(pass *p)
     return WHET_OK;
 }
 
+static whet_status reshape_to(whet_graph *g, whet_vid x, int rank, const int64_t *dims, whet_vid *out)
+{
+    whet_vid shape = WHET_NO_VALUE;
+    WHET_TRY(whet_graph_const_s64(g, NULL, rank, dims, &shape));
+    return whet_graph_op1(g, "Reshape", WHET_IN(x, shape), WHET_NO_ATTRS, out);
+}
+
+/* Image to tokens: [b, c, h, w] -> [b, c, hw] -> [b, hw, c] goes by way of [b, h, w, c] instead, and tokens to image likewise:
+ * then the transposition is the layout's own. */
+static whet_status turn_tokens(whet_graph *g, whet_nid id, bool *changed)
+{
+    const bool to_tokens = whet_match_perm(&g->nodes[id], 3, swap);
+    const whet_nid before = whet_match_producer(g, g->nodes[id].in[0], NULL, 1);
+    whet_vid y = WHET_NO_VALUE;
+    if (before == WHET_NO_NODE || g->nodes[id].out[0] < 0 || g->nodes[before].n_in < 1) return WHET_OK;
+    const whet_node *n = &g->nodes[id], *b = &g->nodes[before];
+    const whet_vid x = b->in[0], out = n->out[0];
+    const whet_dims *from = &g->values[x].dims, *to = &g->values[out].dims;
+    if (to_tokens) {
+        if ((!whet_node_is(b, "Reshape") && !whet_node_is(b, "Flatten")) || from->rank != 4 || !is_image(&g->values[x])) return WHET_OK;
+        if (to->rank != 3 || from->dims[0] != to->dims[0] || from->dims[1] != to->dims[2]) return WHET_OK;
+        const int64_t dims[3] = {to->dims[0], to->dims[1], to->dims[2]};
+        WHET_TRY(whet_graph_op1(g, "Transpose", WHET_IN(x), WHET_ATTRS(whet_attr_ints("perm", 4, to_nhwc)), &y));
+        WHET_TRY(reshape_to(g, y, 3, dims, &y));
+    } else {
+        if (!whet_node_is(n, "Reshape") || !whet_match_perm(b, 3, swap) || to->rank != 4 || !is_image(&g->values[out])) return WHET_OK;
+        if (from->dims[0] != to->dims[0] || from->dims[2] != to->dims[1]) return WHET_OK;
+        const int64_t dims[4] = {to->dims[0], to->dims[2], to->dims[3], to->dims[1]};
+        WHET_TRY(reshape_to(g, x, 4, dims, &y));
+        WHET_TRY(whet_graph_op1(g, "Transpose", WHET_IN(y), WHET_ATTRS(whet_attr_ints("perm", 4, to_nchw)), &y));
+    }
+    whet_graph_replace_uses(g, out, y);
+    *changed = true;
+    return WHET_OK;
+}
+
+static whet_status turn_all_tokens(whet_graph *g)
+{
+    const int n_nodes = g->n_nodes;
+    bool changed = false;
+    for (whet_nid id = 0; id < n_nodes; id++)
+        if (g->nodes[id].op != NULL && g->nodes[id].n_in > 0 && g->nodes[id].in[0] >= 0 && !whet_graph_is_output(g, g->nodes[id].out[0]))
+            WHET_TRY(turn_tokens(g, id, &changed));
+    if (!changed) return WHET_OK;
+    WHET_TRY(whet_graph_sort(g));
+    return whet_graph_prune(g);
+}
+
 whet_status whet_pass_layout(whet_graph *g)
 {
-    whet_status status = WHET_OK;
+    whet_status status = turn_all_tokens(g);
+    if (status != WHET_OK) return status;
     pass p = {g, g->n_values, whet_calloc((size_t)g->n_values, sizeof(whet_vid))};
     const int n_nodes = g->n_nodes;
     if (!p.other) return WHET_ENOMEM;

@@ -18,8 +18,14 @@ static const whet_pass passes[] = {
     {"freeze", "variables become constants", whet_pass_freeze, true},
     {"fold-constants", "nodes of constants are computed ahead", whet_pass_fold_constants, false},
     {"fold-batchnorm", "batch normalisation goes into the weights before it", whet_pass_fold_batchnorm, true},
+    {"canonical", "a mean over the image becomes a pool", whet_pass_canonical, true},
+    {"activations", "written-out Swish, HardSwish, Gelu and Mish become one node each", whet_pass_activations, true},
+    {"layer-norm", "written-out layer normalisation becomes one node", whet_pass_layer_norm, true},
     {"cse", "nodes that compute the same become one", whet_pass_cse, false},
-    {"fuse", "activations and residual sums join the convolution or product before them", run_fuse, true},
+    {"attention", "softmax(q k) v with the moves around it becomes one node", whet_pass_attention, true},
+    {"fold-scale", "constant factors per channel go into weights and biases", whet_pass_fold_scale, true},
+    {"move-transposes", "residual sums move in front of a transposition behind a product", whet_pass_move_transposes, true},
+    {"fuse", "bias, activation and residual sum join the convolution or product before them", run_fuse, true},
     {"dead-code", "what no output needs is dropped", whet_pass_dead_code, false},
 };
 

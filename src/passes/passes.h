@@ -40,6 +40,12 @@ whet_status whet_passes_run(whet_graph *g, const whet_pass_options *opt, whet_st
 whet_status whet_pass_freeze(whet_pass_context *c);         /* variables -> constants */
 whet_status whet_pass_fold_constants(whet_pass_context *c); /* nodes of constants -> constants, sizes followed */
 whet_status whet_pass_fold_batchnorm(whet_pass_context *c); /* inference statistics into Conv, ConvTranspose, Gemm */
+whet_status whet_pass_canonical(whet_pass_context *c);      /* a spatial mean -> GlobalAveragePool */
+whet_status whet_pass_activations(whet_pass_context *c);    /* written-out Swish, HardSwish, Gelu, Mish -> one node each */
+whet_status whet_pass_layer_norm(whet_pass_context *c);     /* written-out normalisation -> LayerNormalization */
+whet_status whet_pass_attention(whet_pass_context *c);      /* softmax(q k) v on heads -> whet.FusedAttention */
+whet_status whet_pass_fold_scale(whet_pass_context *c);     /* constant factors per channel into weights and biases */
+whet_status whet_pass_move_transposes(whet_pass_context *c); /* a residual sum moves in front of the way back to NCHW */
 whet_status whet_pass_cse(whet_pass_context *c);            /* equal nodes become one */
 whet_status whet_pass_dead_code(whet_pass_context *c);
 
