@@ -10,12 +10,12 @@
 enum { MOST_FIELDS = 12 };
 
 typedef struct train_args {
-    const char *model, *data, *out, *val, *optimizer, *schedule, *weights, *contract, *dump, *isa;
+    const char *model, *data, *out, *val, *optimizer, *schedule, *weights, *contract, *dump, *isa, *loss, *class_weights;
     const char *size, *filter, *mean, *std, *color, *crop;
-    int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, bench_steps;
+    int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, bench_steps, accumulate;
     double lr, momentum, weight_decay, smoothing, warmup, lr_min, gamma, step_every, div, final_div, beta1, beta2, epsilon;
-    double rotate, shift, save_seconds;
-    int nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, no_test, strict, log_steps, profile;
+    double rotate, shift, save_seconds, power, alpha, dice_weight, dice_smooth, clip_norm, clip_value, ema_decay;
+    int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile;
 } train_args;
 
 #define AT(member) offsetof(train_args, member)
@@ -26,21 +26,34 @@ static const opt opts[] = {
     {"epochs", 'e', OPT_INT, "N", "passes over the training pictures (default: the model's)", AT(epochs)},
     {"batch", 'b', OPT_INT, "N", "pictures a step (default: the model's)", AT(batch)},
     {"lr", 0, OPT_REAL, "X", "learning rate; the peak of one-cycle (default: the model's)", AT(lr)},
-    {"optimizer", 0, OPT_STRING, "sgd|adam|adamw", "optimizer (default sgd)", AT(optimizer)},
-    {"momentum", 0, OPT_REAL, "X", "momentum of sgd (default 0.9)", AT(momentum)},
+    {"optimizer", 0, OPT_STRING, "sgd|adam|adamw|rmsprop", "optimizer (default sgd)", AT(optimizer)},
+    {"momentum", 0, OPT_REAL, "X", "momentum of sgd (default 0.9) and rmsprop (0)", AT(momentum)},
     {"nesterov", 0, OPT_FLAG, NULL, "Nesterov's form of the momentum (default on; --no-nesterov)", AT(nesterov)},
     {"weight-decay", 0, OPT_REAL, "X", "weight decay; norms and biases are spared", AT(weight_decay)},
     {"decay-all", 0, OPT_FLAG, NULL, "weight decay on norms and biases as well, as PyTorch does", AT(decay_all)},
     {"beta1", 0, OPT_REAL, "X", "first moment of adam (default 0.9)", AT(beta1)},
     {"beta2", 0, OPT_REAL, "X", "second moment of adam (default 0.999)", AT(beta2)},
-    {"epsilon", 0, OPT_REAL, "X", "added to adam's denominator (default 1e-8)", AT(epsilon)},
-    {"schedule", 0, OPT_STRING, "constant|step|cosine|onecycle", "course of the learning rate (default onecycle)", AT(schedule)},
+    {"epsilon", 0, OPT_REAL, "X", "added to the denominator of adam and rmsprop (default 1e-8)", AT(epsilon)},
+    {"alpha", 0, OPT_REAL, "X", "rmsprop: share of the mean square that stays (default 0.99)", AT(alpha)},
+    {"centered", 0, OPT_FLAG, NULL, "rmsprop by the gradients' variance", AT(centered)},
+    {"epsilon-inside", 0, OPT_FLAG, NULL, "rmsprop as in TensorFlow 1: epsilon under the root (default 1e-3)", AT(epsilon_inside)},
+    {"clip-norm", 0, OPT_REAL, "X", "bound of the norm of all gradients together (default 0: none)", AT(clip_norm)},
+    {"clip-value", 0, OPT_REAL, "X", "bound of every number in the gradients (default 0: none)", AT(clip_value)},
+    {"accumulate", 0, OPT_INT, "N", "batches that make one step (default 1)", AT(accumulate)},
+    {"ema-decay", 0, OPT_REAL, "X", "keep a moving average of the weights, score and save it (default 0: none)", AT(ema_decay)},
+    {"ema-warmup", 0, OPT_FLAG, NULL, "decay of step t at most (1 + t) / (10 + t) (default on)", AT(ema_warmup)},
+    {"schedule", 0, OPT_STRING, "constant|step|cosine|onecycle|polynomial", "course of the learning rate (default onecycle)", AT(schedule)},
     {"warmup", 0, OPT_REAL, "SHARE", "share of all steps in which the rate rises (onecycle 0.3, else 0)", AT(warmup)},
-    {"lr-min", 0, OPT_REAL, "X", "what the cosine approaches (default 0)", AT(lr_min)},
+    {"lr-min", 0, OPT_REAL, "X", "what cosine and polynomial approach (default 0)", AT(lr_min)},
+    {"power", 0, OPT_REAL, "X", "power of the polynomial schedule (default 1)", AT(power)},
     {"gamma", 0, OPT_REAL, "X", "factor of the step schedule (default 0.1)", AT(gamma)},
     {"step-every", 0, OPT_REAL, "EPOCHS", "epochs between the steps' falls (default a third)", AT(step_every)},
     {"div", 0, OPT_REAL, "X", "onecycle: first rate = lr / div (default 25)", AT(div)},
     {"final-div", 0, OPT_REAL, "X", "onecycle: last rate = first / final-div (default 1e4)", AT(final_div)},
+    {"loss", 0, OPT_STRING, "ce|dice|ce+dice", "cross-entropy, soft Dice or their sum (default ce)", AT(loss)},
+    {"class-weights", 0, OPT_STRING, "LIST", "weights in the cross-entropy: balanced, or a number per class: 1,2,0.5", AT(class_weights)},
+    {"dice-weight", 0, OPT_REAL, "X", "ce+dice: factor of the Dice loss (default 1)", AT(dice_weight)},
+    {"dice-smooth", 0, OPT_REAL, "X", "added above and below in the Dice loss (default 1)", AT(dice_smooth)},
     {"label-smoothing", 0, OPT_REAL, "X", "label smoothing of the cross-entropy (default 0, resnet 0.1)", AT(smoothing)},
     {"augment", 0, OPT_FLAG, NULL, "the model's augmentation (default on; --no-augment)", AT(augment)},
     {"pad-crop", 0, OPT_INT, "PIXELS", "pad by so many pixels and cut back at random", AT(pad_crop)},
@@ -66,7 +79,7 @@ static const opt opts[] = {
     {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (default: the machine's)", AT(isa)},
     {"save-seconds", 0, OPT_REAL, "S", "checkpoint at least that often (default 60; 0: at the epochs' ends)", AT(save_seconds)},
     {"save-steps", 0, OPT_INT, "N", "checkpoint after so many steps", AT(save_steps)},
-    {"no-test", 0, OPT_FLAG, NULL, "leave the test split alone", AT(no_test)},
+    {"test", 0, OPT_FLAG, NULL, "score the test split at the end (default on; --no-test)", AT(test)},
     {"strict", 0, OPT_FLAG, NULL, "a broken picture ends the run", AT(strict)},
     {"log-steps", 0, OPT_FLAG, NULL, "every step into curves.jsonl, not only some", AT(log_steps)},
     {"max-steps", 0, OPT_INT, "N", "end after so many steps, without model and test", AT(max_steps)},
@@ -87,7 +100,7 @@ static bool settle_numbers(train_args *a, char *text, size_t size)
         {"pad-crop", &a->pad_crop, 0, INT32_MAX}, {"early-stop", &a->early_stop, 0, INT32_MAX},
         {"threads", &a->threads, 0, MOST_THREADS}, {"load-threads", &a->workers, 0, MOST_THREADS},
         {"save-steps", &a->save_steps, 0, INT64_MAX}, {"max-steps", &a->max_steps, 0, INT64_MAX},
-        {"bench-steps", &a->bench_steps, 0, INT32_MAX}};
+        {"bench-steps", &a->bench_steps, 0, INT32_MAX}, {"accumulate", &a->accumulate, 1, INT32_MAX}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].at == NOT_GIVEN) *all[i].at = -1;
         else if (*all[i].at < all[i].least || *all[i].at > all[i].most) {
@@ -106,10 +119,11 @@ static void defaults(void *args)
     train_args *a = args;
     whet_train_options o;
     whet_train_options_init(&o);
-    a->epochs = a->batch = a->seed = a->pad_crop = a->early_stop = NOT_GIVEN;
+    a->epochs = a->batch = a->seed = a->pad_crop = a->early_stop = a->accumulate = NOT_GIVEN;
     a->lr = a->momentum = a->weight_decay = a->smoothing = a->warmup = a->lr_min = a->gamma = a->step_every = a->div = NAN;
     a->final_div = a->beta1 = a->beta2 = a->epsilon = a->rotate = a->shift = NAN;
-    a->nesterov = a->decay_all = a->hflip = a->drop_last = -1;
+    a->power = a->alpha = a->dice_weight = a->dice_smooth = a->clip_norm = a->clip_value = a->ema_decay = NAN;
+    a->nesterov = a->decay_all = a->hflip = a->drop_last = a->centered = a->epsilon_inside = a->ema_warmup = a->test = -1;
     a->augment = 1;
     a->save_seconds = o.save_seconds;
 }
@@ -185,7 +199,12 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (!a->augment) o.pad_crop = o.hflip = 0, o.rotate = o.shift = 0;
     o.resume = a->resume, o.overwrite = a->overwrite, o.threads = (int)a->threads, o.workers = (int)a->workers;
     o.save_seconds = a->save_seconds, o.save_steps = a->save_steps, o.max_steps = a->max_steps;
-    o.log_steps = a->log_steps, o.no_test = a->no_test, o.strict = a->strict;
+    o.log_steps = a->log_steps, o.strict = a->strict;
+    if (a->test >= 0) o.no_test = !a->test;
+    o.loss = a->loss, o.class_weights = a->class_weights, o.dice_weight = a->dice_weight, o.dice_smooth = a->dice_smooth;
+    o.power = a->power, o.alpha = a->alpha, o.centered = a->centered, o.epsilon_inside = a->epsilon_inside;
+    o.clip_norm = a->clip_norm, o.clip_value = a->clip_value, o.accumulate = a->accumulate;
+    o.ema_decay = a->ema_decay, o.ema_warmup = a->ema_warmup;
     n = add_field(fields, store, n, "size", a->size);
     n = add_field(fields, store, n, "crop", a->crop);
     n = add_field(fields, store, n, "filter", a->filter);

@@ -24,8 +24,10 @@ typedef struct whet_train_options {
     const char *data;       /* set name ("mnist", "cifar10", "digits") or folder */
     const char *out;        /* folder for model.onnx, best and last checkpoint, curves, train.json; created. NULL: nothing kept */
     const char *val;        /* "none", a share such as "0.1"; unset: the set's own, else 10 % of train, seeded and stratified */
-    const char *optimizer;  /* sgd, adam, adamw */
-    const char *schedule;   /* constant, step, cosine, onecycle */
+    const char *optimizer;  /* sgd, adam, adamw, rmsprop */
+    const char *schedule;   /* constant, step, cosine, onecycle, polynomial */
+    const char *loss;       /* ce (cross-entropy), dice, ce+dice */
+    const char *class_weights; /* of the cross-entropy: balanced (by the training split), none, or a number per class: "1,2,0.5" */
     const char *weights;    /* safetensors of initial weights; tensors of unknown names are left out */
     const char *contract;   /* preset (unit, pm1, imagenet, caffe, raw) or JSON file; unset: the file's own, else by data set */
     const char *const *contract_fields; /* "mean=0.5,0.5,0.5", ..., NULL-terminated, laid over it */
@@ -33,10 +35,20 @@ typedef struct whet_train_options {
     double lr;              /* peak rate of one-cycle, base rate of the others */
     double momentum, weight_decay, label_smoothing;
     double warmup;          /* share of all steps, 0 to 0.99 */
-    double lr_min;          /* cosine: what it approaches */
+    double lr_min;          /* cosine, polynomial: what they approach */
+    double power;           /* polynomial */
     double gamma, step_every; /* step: factor, epochs between falls */
     double div, final_div;  /* one-cycle: first rate = lr / div, last = first / final_div */
-    double beta1, beta2, epsilon; /* adam, adamw */
+    double beta1, beta2, epsilon; /* adam, adamw; epsilon of rmsprop too */
+    double alpha;           /* rmsprop: share of the mean square that stays */
+    int64_t centered;       /* rmsprop, 0 or 1: by the variance */
+    int64_t epsilon_inside; /* rmsprop, 0 or 1: sqrt(s + epsilon), s from 1 on, as TensorFlow 1 */
+    double dice_weight;     /* ce+dice: cross-entropy + dice_weight * Dice */
+    double dice_smooth;     /* dice, ce+dice */
+    double clip_norm, clip_value; /* bound of all gradients' norm, or of each number; 0: none */
+    int64_t accumulate;     /* batches that make one step */
+    double ema_decay;       /* of the weights' moving average, which is scored and saved as the model; 0: none */
+    int64_t ema_warmup;     /* 0 or 1: decay of step t at most (1 + t) / (10 + t) */
     int64_t nesterov;       /* 0 or 1 */
     int64_t decay_all;      /* 1: weight decay on norms and biases as well */
     int64_t pad_crop;       /* pixels */
@@ -54,7 +66,7 @@ typedef struct whet_train_options {
     int64_t max_steps;      /* end early, without model and test; 0 (default): no */
     const char *dump_batches; /* folder for initial weights and each step's batch as .npy: for comparison with a peer */
     int log_steps;          /* every step into the curves, not only some */
-    int no_test;            /* leave the test split alone */
+    int64_t no_test;        /* 1: leave the test split alone; stays so on resume unless 0 is given */
     int strict;             /* a broken picture fails the run */
     const char *isa;        /* "ref", "avx2", "avx512", ...; NULL: the best */
     whet_progress_fn progress; /* NULL: none */

@@ -15,7 +15,9 @@ void whet_train_options_init(whet_train_options *opt)
                                 .weight_decay = NAN, .label_smoothing = NAN, .warmup = NAN, .lr_min = NAN, .gamma = NAN,
                                 .step_every = NAN, .div = NAN, .final_div = NAN, .beta1 = NAN, .beta2 = NAN, .epsilon = NAN,
                                 .nesterov = -1, .decay_all = -1, .pad_crop = -1, .hflip = -1, .rotate = NAN, .shift = NAN,
-                                .early_stop = -1, .drop_last = -1, .save_seconds = 60};
+                                .early_stop = -1, .drop_last = -1, .save_seconds = 60, .power = NAN, .alpha = NAN, .centered = -1,
+                                .epsilon_inside = -1, .dice_weight = NAN, .dice_smooth = NAN, .clip_norm = NAN, .clip_value = NAN,
+                                .accumulate = -1, .ema_decay = NAN, .ema_warmup = -1, .no_test = -1};
 }
 
 static int64_t given(int64_t x)
@@ -34,6 +36,10 @@ static whet_train_settings settings_of(const whet_train_options *o)
     s.lr = o->lr, s.momentum = o->momentum, s.weight_decay = o->weight_decay, s.label_smoothing = o->label_smoothing;
     s.warmup = o->warmup, s.lr_min = o->lr_min, s.gamma = o->gamma, s.step_every = o->step_every;
     s.div = o->div, s.final_div = o->final_div, s.beta1 = o->beta1, s.beta2 = o->beta2, s.epsilon = o->epsilon;
+    s.loss = o->loss, s.class_weights = o->class_weights, s.power = o->power;
+    s.alpha = o->alpha, s.centered = given(o->centered), s.epsilon_inside = given(o->epsilon_inside);
+    s.dice_weight = o->dice_weight, s.dice_smooth = o->dice_smooth, s.clip_norm = o->clip_norm, s.clip_value = o->clip_value;
+    s.accumulate = given(o->accumulate), s.ema_decay = o->ema_decay, s.ema_warmup = given(o->ema_warmup);
     s.nesterov = given(o->nesterov), s.decay_all = given(o->decay_all);
     s.pad_crop = given(o->pad_crop), s.hflip = given(o->hflip), s.rotate = o->rotate, s.shift = o->shift;
     s.early_stop = given(o->early_stop), s.drop_last = given(o->drop_last);
@@ -41,7 +47,7 @@ static whet_train_settings settings_of(const whet_train_options *o)
     s.threads = o->threads, s.workers = o->workers;
     s.save_seconds = o->save_seconds, s.save_steps = o->save_steps, s.max_steps = o->max_steps;
     s.dump_batches = o->dump_batches, s.log_steps = o->log_steps != 0;
-    s.no_test = o->no_test != 0, s.strict = o->strict != 0;
+    s.no_test = given(o->no_test), s.strict = o->strict != 0;
     s.progress = o->progress, s.progress_arg = o->progress_arg;
     return s;
 }
@@ -101,8 +107,9 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     if (ended != NULL) whet_strbuf_printf(out, "ended early: %s\n", ended);
     if (json_is_true(json_object_get(doc, "stopped_early"))) whet_strbuf_puts(out, "stopped early: no better validation accuracy\n");
     if (kept != NULL)
-        whet_strbuf_printf(out, "weights: epoch %lld, by %s\n", (long long)json_integer_value(json_object_get(kept, "epoch")),
-                           json_string_value(json_object_get(kept, "chosen_by")));
+        whet_strbuf_printf(out, "weights: epoch %lld, by %s%s\n", (long long)json_integer_value(json_object_get(kept, "epoch")),
+                           json_string_value(json_object_get(kept, "chosen_by")),
+                           json_is_true(json_object_get(kept, "averaged")) ? ", moving average" : "");
     if (test != NULL) {
         char line[160];
         const json_t *top = json_object_get(test, "top1");

@@ -12,9 +12,10 @@
  *   r = g / (epsilon_inside ? sqrt(v + epsilon) : sqrt(v) + epsilon), and w' = w - lr r, or with momentum
  *   b' = momentum b + r, w' = w - lr b'. epsilon_inside is TensorFlow's form, which EfficientNet's recipes mean; its state s
  *   starts at 1 there, a matter of who makes the variable. The rate stays outside the momentum's buffer, as in PyTorch.
- * EmaStep: e' = e + (1 - decay) (w - e); decay is an input, so that it can grow. AccumulateStep: a' = (keep ? a : 0) + share * g.
+ * EmaStep: e' = e + share (w - e), share = 1 - decay (as an input it can shrink, and 1 - decay is rounded once).
+ * AccumulateStep: a' = (keep ? a : 0) + share * g.
  *
- * lr, step, decay, share and keep are inputs (one value each), so that schedules need no other graph. The optional last input
+ * lr, step, share and keep are inputs (one value each), so that schedules need no other graph. The optional last input
  * of the others, `apply`: where it is 0 the outputs are what the variables were, bit by bit (a step that only gathers
  * gradients). GradientScale: of all its inputs together the factor min(1, max_norm / (norm + 1e-6)) that brings their
  * Euclidean norm down to max_norm, as PyTorch's clip_grad_norm_, and the norm; squares are summed in double, in a fixed order. */

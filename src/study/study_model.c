@@ -143,7 +143,7 @@ static whet_status train_job(study_cell *c, const char *label, json_t **out)
 static json_t *training_record(const json_t *doc, const char *label)
 {
     static const char *const told[] = {"optimizer", "schedule", "epochs", "batch", "lr", "momentum", "nesterov", "weight_decay",
-                                       "label_smoothing", "warmup", "pad_crop", "hflip", "rotate", "shift", "seed"};
+                                       "label_smoothing", "loss", "class_weights", "accumulate", "clip_norm", "clip_value", "ema_decay", "warmup", "pad_crop", "hflip", "rotate", "shift", "seed"};
     const json_t *settings = json_object_get(doc, "settings"), *curve = json_object_get(doc, "epochs"), *e = NULL;
     json_t *t = json_object(), *shown = json_object();
     char taken[200];
@@ -191,7 +191,7 @@ static whet_status run_train(study_run *r, const char *key, const json_t *job, j
         t.contract_fields = fields[0] != NULL ? fields : NULL;
         t.out = dir;
         t.resume = true;  // the folder carries the key: what lies in it is this very training, interrupted
-        t.no_test = true; // the test split belongs to the rows' final evaluation
+        t.no_test = 1; // the test split belongs to the rows' final evaluation
         t.progress = study_progress;
         t.progress_arg = r;
         status = whet_train_run(&doc, &t);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "train/optimizer.h"
 #include "wire/json.h"
 #include "wire/safetensors.h"
 
@@ -15,7 +16,7 @@ typedef enum { INTEGER, REAL, FLAG } state_kind;
 static const struct { const char *name; state_kind kind; size_t offset; } state_fields[] = {
     STATE(epoch, INTEGER), STATE(batch, INTEGER), STATE(step, INTEGER),       STATE(loss_sum, REAL),
     STATE(correct, INTEGER), STATE(seen, INTEGER), STATE(seconds, REAL),      STATE(total_seconds, REAL),
-    STATE(best, REAL),     STATE(best_epoch, INTEGER), STATE(stopped, FLAG)};
+    STATE(best, REAL),     STATE(best_epoch, INTEGER), STATE(stopped, FLAG),  STATE(step_loss, REAL)};
 
 static json_t *state_json(const whet_train_state *s)
 {
@@ -205,7 +206,7 @@ void whet_weights_copy(whet_exec *to, whet_exec *from)
 {
     for (int i = 0; i < whet_exec_variable_count(to); i++) {
         whet_tensor *t = whet_exec_variable_at(to, i);
-        const whet_tensor *f = whet_exec_variable(from, whet_exec_variable_name(to, i));
+        const whet_tensor *f = whet_train_kept(from, whet_exec_variable_name(to, i));
         if (f != NULL && whet_tensor_bytes(f) == whet_tensor_bytes(t)) memcpy(t->data, f->data, whet_tensor_bytes(t));
     }
 }

@@ -12,6 +12,7 @@
 typedef struct whet_train_state {
     int64_t epoch, batch; /* the next batch to train on */
     int64_t step;         /* steps done */
+    double step_loss;     /* of the batches gathered for the next step, each by its share */
     double loss_sum;      /* of this epoch so far, with `correct` of `seen` pictures */
     int64_t correct, seen;
     double seconds;       /* spent in this epoch */
@@ -38,7 +39,7 @@ whet_status whet_checkpoint_load(const whet_checkpoint *c, whet_exec *e, whet_tr
 
 /* Plain weights: each variable that the file has; `strict` wants all of the graph's that are parameters or statistics. */
 whet_status whet_weights_load(const char *path, whet_exec *e, bool strict);
-/* Copies variables of equal names. */
+/* Copies variables of equal names, the moving average of one instead of it where there is one. */
 void whet_weights_copy(whet_exec *to, whet_exec *from);
 
 #endif

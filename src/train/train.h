@@ -18,13 +18,22 @@ typedef struct whet_train_settings {
     const char *model;     /* zoo name or ONNX file */
     const char *data;
     const char *val;       /* see whet_dataset_options; NULL: the set's own, else 10 % of train */
-    const char *optimizer; /* sgd, adam, adamw */
-    const char *schedule;  /* constant, step, cosine, onecycle */
+    const char *optimizer; /* sgd, adam, adamw, rmsprop */
+    const char *schedule;  /* constant, step, cosine, onecycle, polynomial */
+    const char *loss;      /* ce, dice, ce+dice: see train_loss.c */
+    const char *class_weights; /* of the cross-entropy: "balanced" or a number per class, "1,2,0.5"; NULL or "none": all 1 */
     int64_t epochs, batch, seed;
     double lr, momentum, weight_decay, label_smoothing;
     double warmup;         /* share of all steps */
-    double lr_min, gamma, step_every, div, final_div; /* see whet_schedule; step_every in epochs */
+    double lr_min, gamma, step_every, div, final_div, power; /* see whet_schedule; step_every in epochs */
     double beta1, beta2, epsilon;
+    double alpha;          /* rmsprop: how much of the mean square stays */
+    int64_t centered, epsilon_inside; /* rmsprop: see ir/op_optim.c */
+    double dice_weight, dice_smooth;
+    double clip_norm, clip_value; /* of the gradients before the optimiser; 0: no */
+    int64_t accumulate;    /* batches whose gradients make one step */
+    double ema_decay;      /* of the weights' moving average, 0: none */
+    int64_t ema_warmup;    /* decay of step t at most (1 + t) / (10 + t) */
     int64_t nesterov;
     int64_t decay_all;     /* decay norms and biases as well */
     int64_t pad_crop, hflip;
@@ -33,6 +42,7 @@ typedef struct whet_train_settings {
     int64_t drop_last;     /* leave out the epoch's short last batch */
     const char *weights;   /* safetensors of initial weights; NULL: seeded */
     const char *contract_json; /* filled by the run */
+    int64_t no_test;       /* leave the test split alone; stays so on resume, but may be given anew */
     /* what it does not depend on */
     const char *contract;  /* preset or file; NULL: the imported model's own, else by data set */
     const char *const *contract_fields; /* "mean=...", NULL-terminated, laid over it; may be NULL */
@@ -45,13 +55,13 @@ typedef struct whet_train_settings {
     int64_t save_steps;    /* and after that many steps; 0: no */
     int64_t max_steps;     /* end early, as if interrupted, without a model file; 0: no */
     const char *dump_batches; /* folder: each step's pictures and labels as .npy, initial weights, rates */
-    bool no_test;          /* leave the test split alone */
     bool strict;
     bool log_steps;        /* a line per step in the curves */
     uint32_t isa;          /* laid over whet_isa(); default all bits */
     uint32_t providers;    /* 0: default */
     whet_progress_fn progress;
     void *progress_arg;
+    const float *weight_of_class; /* filled by the run from class_weights; NULL: all 1 */
 } whet_train_settings;
 
 void whet_train_settings_init(whet_train_settings *s);

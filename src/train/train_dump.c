@@ -22,7 +22,7 @@ whet_status trainer_dump_batch(trainer *t, const whet_batch *b)
     whet_status status = WHET_ENOMEM;
     const int64_t dims[4] = {b->n, t->channels, t->height, t->width};
     const double lr = whet_schedule_lr(&t->schedule, t->state.step);
-    const int step = (int)t->state.step;
+    const int step = (int)trainer_batch_number(t);
     char *x = whet_format("%s/x_%05d.npy", t->s.dump_batches, step), *y = whet_format("%s/y_%05d.npy", t->s.dump_batches, step);
     char *rate = whet_format("%s/lr_%05d.npy", t->s.dump_batches, step);
     if (x == NULL || y == NULL || rate == NULL) goto done;

@@ -17,7 +17,7 @@ static double seconds_since(uint64_t ns)
 
 whet_status trainer_plan(whet_exec *e, int64_t n, const trainer *t, whet_plan **out)
 {
-    const whet_shape shapes[4] = {WHET_SHAPE(n, t->channels, t->height, t->width), WHET_SHAPE(n), {.rank = 0}, {.rank = 0}};
+    const whet_shape shapes[WHET_TRAIN_MOST_INPUTS] = {WHET_SHAPE(n, t->channels, t->height, t->width), WHET_SHAPE(n)}; /* and scalars */
     return whet_exec_plan(e, whet_exec_graph(e)->n_inputs, shapes, out);
 }
 
@@ -83,24 +83,48 @@ static whet_status check_loss(const trainer *t, double loss)
                      (long long)t->state.step, (long long)t->state.epoch + 1, t->lr, advice, saved);
 }
 
-static whet_status step(trainer *t, const whet_batch *b, double *loss)
+/* Where the next batch stands in its step. */
+typedef struct place { bool first, last; double share; } place;
+
+static place place_of(const trainer *t, const whet_batch *b)
+{
+    const int64_t at = t->state.batch, k = t->s.accumulate, begin = at - at % k, end = WHET_MIN(begin + k, t->epoch_batches);
+    const int64_t pictures = WHET_MIN(end * t->s.batch, t->epoch_pictures) - begin * t->s.batch;
+    return (place){.first = at == begin, .last = at + 1 == end, .share = (double)b->n / (double)WHET_MAX(pictures, 1)};
+}
+
+static void set_step(const trainer *t, whet_plan *p, const place *at)
+{
+    const double step = (double)t->state.step + 1;
+    const double decay = t->s.ema_warmup == 1 ? fmin(t->s.ema_decay, (1 + step) / (10 + step)) : t->s.ema_decay;
+    whet_step_set(p, "learning_rate", t->lr);
+    whet_step_set(p, "step", step);
+    whet_step_set(p, "ema_share", 1 - decay);
+    whet_step_set(p, "batch_share", at->share);
+    whet_step_set(p, "keep", !at->first);
+    whet_step_set(p, "apply", at->last);
+}
+
+/* One batch; *stepped: it ended a step, whose mean loss is *loss. */
+static whet_status train_batch(trainer *t, const whet_batch *b, double *loss, bool *stepped)
 {
     whet_plan *p = NULL;
+    const place at = place_of(t, b);
     WHET_TRY(trainer_plan(t->exec, b->n, t, &p));
     WHET_TRY(feed(p, b));
     t->lr = whet_schedule_lr(&t->schedule, t->state.step);
-    *(float *)whet_plan_input(p, WHET_TRAIN_IN_LR)->data = (float)t->lr;
-    if (whet_exec_graph(t->exec)->n_inputs > WHET_TRAIN_IN_STEP)
-        *(float *)whet_plan_input(p, WHET_TRAIN_IN_STEP)->data = (float)(t->state.step + 1);
-    whet_exec_set_step(t->exec, (uint64_t)t->state.step);
+    set_step(t, p, &at);
+    whet_exec_set_step(t->exec, (uint64_t)trainer_batch_number(t)); /* each batch draws its own random numbers */
     WHET_TRY(whet_plan_run(p));
     *loss = scalar(p, WHET_TRAIN_OUT_LOSS);
     WHET_TRY(check_loss(t, *loss));
     t->state.loss_sum += *loss * b->n;
     t->state.correct += (int64_t)scalar(p, WHET_TRAIN_OUT_CORRECT);
     t->state.seen += b->n;
-    t->state.step++;
     t->state.batch++;
+    if (!at.first || !at.last) *loss = t->state.step_loss = (at.first ? 0 : t->state.step_loss) + at.share * *loss;
+    *stepped = at.last;
+    t->state.step += at.last;
     return WHET_OK;
 }
 
@@ -120,7 +144,7 @@ static void tell_step(const trainer *t, double loss)
     char stage[64], text[96];
     snprintf(stage, sizeof stage, "train epoch %lld/%lld", (long long)t->state.epoch + 1, (long long)t->s.epochs);
     snprintf(text, sizeof text, "loss %.4f acc %.2f %%", loss, 100.0 * (double)t->state.correct / (double)WHET_MAX(t->state.seen, 1));
-    tell(t, stage, (double)t->state.seen, (double)(t->epoch_steps * t->s.batch), "img", text);
+    tell(t, stage, (double)t->state.seen, (double)t->epoch_pictures, "img", text);
 }
 
 /* --- one epoch */
@@ -132,6 +156,7 @@ static whet_status train_epoch(trainer *t)
     WHET_TRY(whet_loader_start(t->train, (int)t->state.epoch, (int)t->state.batch));
     for (;;) {
         double loss = 0;
+        bool stepped = false;
         if (whet_cancelled()) return interrupted(t);
         t->limit_reached = t->s.max_steps > 0 && t->state.step >= t->s.max_steps;
         if (t->limit_reached) return WHET_OK;
@@ -140,11 +165,11 @@ static whet_status train_epoch(trainer *t)
         WHET_TRY(status);
         if (b.n == 0) return WHET_OK;
         if (t->s.dump_batches != NULL) status = trainer_dump_batch(t, &b);
-        if (status == WHET_OK) status = step(t, &b, &loss);
+        if (status == WHET_OK) status = train_batch(t, &b, &loss, &stepped);
         whet_loader_release(t->train, &b);
         if (status == WHET_ECANCELLED) return interrupted(t);
         WHET_TRY(status);
-        WHET_TRY(log_step(t, loss));
+        if (stepped) WHET_TRY(log_step(t, loss));
         tell_step(t, loss);
         WHET_TRY(save_if_due(t));
     }

@@ -36,6 +36,7 @@ static void trainer_dispose(trainer *t)
     whet_free(t->best_path);
     whet_free(t->model_path);
     whet_free(t->result_path);
+    whet_free(t->class_weights);
 }
 
 /* --- the folder */
@@ -113,7 +114,9 @@ static whet_status make_loader(const trainer *t, whet_split split, whet_loader *
 static whet_status open_loaders(trainer *t)
 {
     WHET_TRY(make_loader(t, WHET_SPLIT_TRAIN, &t->train));
-    t->epoch_steps = whet_loader_batches(t->train);
+    t->epoch_batches = whet_loader_batches(t->train);
+    t->epoch_pictures = WHET_MIN(t->epoch_batches * t->s.batch, whet_dataset_count(t->data, WHET_SPLIT_TRAIN));
+    t->epoch_steps = (t->epoch_batches + t->s.accumulate - 1) / t->s.accumulate;
     t->log_every = WHET_MAX(1, t->epoch_steps * t->s.epochs / 2000);
     if (whet_dataset_count(t->data, WHET_SPLIT_VAL) > 0) WHET_TRY(make_loader(t, WHET_SPLIT_VAL, &t->val));
     whet_schedule_kind kind;
@@ -122,6 +125,7 @@ static whet_status open_loaders(trainer *t)
     t->schedule.warmup = t->s.warmup;
     t->schedule.lr_min = t->s.lr_min;
     t->schedule.gamma = t->s.gamma;
+    t->schedule.power = t->s.power;
     if (t->s.step_every > 0) t->schedule.every = t->s.step_every;
     t->schedule.div = t->s.div;
     t->schedule.final_div = t->s.final_div;
@@ -143,10 +147,11 @@ static whet_status make_execs(trainer *t)
     opt.isa &= t->s.isa;
     if (t->s.providers != 0) opt.providers = t->s.providers;
     WHET_GOTO(whet_train_graph_create(&step, t->model, &t->s));
-    WHET_GOTO(whet_train_eval_graph_create(&score, t->model));
+    WHET_GOTO(whet_train_eval_graph_create(&score, t->model, &t->s));
     WHET_GOTO(whet_exec_create(&t->exec, step, &opt));
     WHET_GOTO(whet_exec_create(&t->eval, score, &opt));
     if (t->s.weights != NULL && t->from == NULL) WHET_GOTO(whet_weights_load(t->s.weights, t->exec, false));
+    whet_train_averages_start(t->exec);
 done:
     whet_graph_free(step);
     whet_graph_free(score);
@@ -227,6 +232,7 @@ static whet_status prepare(trainer *t)
     WHET_TRY(whet_contract_to_json(&t->contract, &t->contract_json));
     t->s.contract_json = t->contract_json;
     WHET_TRY(open_loaders(t));
+    WHET_TRY(trainer_weigh_classes(t));
     WHET_TRY(make_execs(t));
     WHET_TRY(make_identity(t));
     WHET_TRY(restore(t));
@@ -257,7 +263,7 @@ static whet_status write_model(trainer *t)
     if (t->s.out == NULL) return WHET_OK;
     for (whet_vid v = 0; v < t->model->n_values; v++) {
         whet_value *x = &t->model->values[v];
-        const whet_tensor *trained = x->kind == WHET_VALUE_VARIABLE ? whet_exec_variable(t->exec, x->name) : NULL;
+        const whet_tensor *trained = x->kind == WHET_VALUE_VARIABLE ? whet_train_kept(t->exec, x->name) : NULL;
         if (trained != NULL) WHET_TRY(whet_tensor_copy(&x->data, trained));
     }
     WHET_TRY(whet_graph_set_meta(t->model, WHET_CONTRACT_META, t->contract_json));
@@ -298,6 +304,11 @@ static json_t *describe(trainer *t)
     json_object_set_new(doc, "contract", json_string(whet_contract_text(&t->contract, text, sizeof text)));
     if (s->best_epoch > 0)
         json_object_set_new(doc, "best", json_pack("{s:I, s:f}", "epoch", (json_int_t)s->best_epoch, "val_accuracy", s->best));
+    if (t->class_weights != NULL) {
+        json_t *list = json_array();
+        for (int c = 0; c < t->classes; c++) json_array_append_new(list, json_real((double)t->class_weights[c]));
+        json_object_set_new(doc, "class_weights", list);
+    }
     json_object_set_new(doc, "resumed", json_boolean(t->from != NULL));
     json_object_set_new(doc, "isa", json_string(whet_isa_name(t->s.isa & whet_isa())));
     if (t->s.out != NULL) json_object_set_new(doc, "out", json_string(t->s.out));
@@ -308,9 +319,9 @@ static whet_status finish(trainer *t, json_t *doc)
 {
     const int64_t kept = t->state.best_epoch > 0 ? t->state.best_epoch : t->state.epoch;
     WHET_TRY(choose_weights(t));
-    json_object_set_new(doc, "weights", json_pack("{s:s, s:I}", "chosen_by",
+    json_object_set_new(doc, "weights", json_pack("{s:s, s:I, s:b}", "chosen_by",
                                                   t->state.best_epoch > 0 ? "best validation accuracy" : "last epoch", "epoch",
-                                                  (json_int_t)kept));
+                                                  (json_int_t)kept, "averaged", t->s.ema_decay > 0));
     WHET_TRY(write_model(t));
     WHET_TRY(trainer_test(t, doc));
     if (t->s.out == NULL) return WHET_OK;

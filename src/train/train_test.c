@@ -56,7 +56,7 @@ whet_status trainer_test(trainer *t, json_t *doc)
     tested m = {.t = t};
     const whet_predictor p = {.predict = predict, .arg = &m, .channels = t->channels, .height = t->height, .width = t->width,
                               .classes = t->classes, .batch = (int)WHET_MIN(t->s.batch, 256)};
-    if (t->s.no_test || whet_dataset_count(t->data, WHET_SPLIT_TEST) == 0) return WHET_OK;
+    if (t->s.no_test == 1 || whet_dataset_count(t->data, WHET_SPLIT_TEST) == 0) return WHET_OK;
     WHET_GOTO(frozen_exec(t, &m.e));
     whet_evaluate_options_init(&opt);
     opt.contract = &t->contract;

@@ -23,7 +23,9 @@ typedef struct trainer {
     whet_exec *exec, *eval; /* the step; the scoring */
     whet_loader *train, *val;
     whet_schedule schedule;
+    int64_t epoch_batches, epoch_pictures; /* of training, in an epoch */
     int64_t epoch_steps, log_every;
+    float *class_weights; /* NULL: all 1 */
     whet_curves *curves;
     whet_checkpoint *from; /* resumed; settings borrow strings from it */
     whet_train_state state;
@@ -39,6 +41,8 @@ typedef struct trainer {
 
 /* train_model.c: t->model, sizes, contract. */
 whet_status trainer_open_model(trainer *t);
+/* train_classes.c: t->class_weights */
+whet_status trainer_weigh_classes(trainer *t);
 /* train_loop.c */
 whet_status trainer_loop(trainer *t);
 whet_status trainer_save(trainer *t);
@@ -50,5 +54,7 @@ whet_status trainer_test(trainer *t, json_t *doc);
 /* train_dump.c */
 whet_status trainer_dump_start(trainer *t);
 whet_status trainer_dump_batch(trainer *t, const whet_batch *b);
+/* Batches before the next one, from the run's begin: the steps, unless several batches make one. */
+static inline int64_t trainer_batch_number(const trainer *t) { return t->state.epoch * t->epoch_batches + t->state.batch; }
 
 #endif

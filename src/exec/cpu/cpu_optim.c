@@ -143,8 +143,7 @@ static whet_status run(const whet_cpu_node *k)
     optim_rule *r = &job.rule;
     const int apply = kinds[r->kind].apply;
     if (has_in(k, apply)) r->apply = scalar(&k->in[apply]) != 0;
-    r->sgd.lr = r->adam.lr = r->rms.lr = scalar(&k->in[2]);
-    r->share = r->kind == EMA ? 1 - scalar(&k->in[2]) : scalar(&k->in[2]);
+    r->sgd.lr = r->adam.lr = r->rms.lr = r->share = scalar(&k->in[2]);
     if (r->kind == ACCUMULATE) r->keep = scalar(&k->in[3]) != 0;
     if (r->kind == ADAM) {
         const double t = scalar(&k->in[5]);

@@ -48,7 +48,7 @@ static void bad_settings_are_named(void **state)
     s = lenet();
     s.optimizer = "lion";
     assert_status(whet_train_settings_resolve(&s), WHET_EINVAL);
-    assert_contains(whet_error_message(), "choose sgd, adam or adamw");
+    assert_contains(whet_error_message(), "choose sgd, adam, adamw or rmsprop");
     s = lenet();
     s.model = NULL;
     assert_status(whet_train_settings_resolve(&s), WHET_EINVAL);
