@@ -23,4 +23,13 @@ whet_status onnx_upgrade_top_k(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_unsqueeze(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_upsample(onnx_reader *r, onnx_work *w);
 
+/* Operators that become several nodes: onnx_expand.c, onnx_attention.c */
+whet_status onnx_upgrade_attention(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_center_crop_pad(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_hardmax(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_lp_normalization(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_mean_variance(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_rotary(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_swiglu(onnx_reader *r, onnx_work *w);
+
 #endif
