@@ -40,6 +40,7 @@ typedef struct kc_family {
     bool (*check)(kc_case *c, int row); /* false: failed and reported */
     int cases;                          /* per row in an ordinary run */
 } kc_family;
+extern const kc_family kc_attention;
 extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_dw_grad, kc_norm, kc_pool;
 
 /* Nanoseconds of the forward pass and both gradients of a depthwise convolution; buffers as for the dense one. */
