@@ -176,7 +176,7 @@ static whet_status check_owners(const whet_train_settings *s, const whet_train_s
         const char *value = *string_of(s, field_of(owners[i].of)), *text = f->kind == FIELD_STRING ? *string_of(s, f) : NULL;
         const double x = f->kind == FIELD_INT ? (double)*int_of(s, f) : f->kind == FIELD_REAL ? *real_of(s, f) : 0;
         const double usual_x = f->kind == FIELD_INT ? (double)*int_of(d, f) : f->kind == FIELD_REAL ? *real_of(d, f) : 0;
-        if (one_of(owners[i].values, value) || (text == NULL && (x == 0 || x == usual_x))) continue;
+        if (one_of(owners[i].values, value) || (text == NULL ? x == 0 || x == usual_x : strcmp(text, "none") == 0)) continue;
         return WHET_FAIL(WHET_EINVAL, "'%s' has no meaning with %s '%s', it is for %s: leave it out, or choose another %s", f->name, owners[i].of,
                          value, owners[i].values, owners[i].of);
     }
