@@ -93,21 +93,22 @@ static inline const char *support_shared_path(const char *rel, int *missing)
         if (support_missing_) support_skip("shared", "%s not found (set WHET_SHARED)", var);                        \
     } while (0)
 
-/* Calls fn again and again, its first, second, ... allocation failing, until it succeeds: all others must give ENOMEM. fn frees
+/* Calls fn again and again, its first, second, ... allocation failing, until there are no more: it must give ENOMEM. fn frees
  * what it made; the sanitizer finds what it leaves. Libraries' own allocations do not count (jansson 2.14 writes beyond
- * its buffer when one fails while it reads). */
-static inline void support_fail_each_allocation(whet_status (*fn)(void *arg), void *arg)
+ * its buffer when one fails while it reads). Returns how many there are. */
+static inline long support_fail_each_allocation(whet_status (*fn)(void *arg), void *arg)
 {
-    for (long n = 1; n < 20000; n++) {
+    for (long n = 1; n < 200000; n++) {
         whet_alloc_fail_after(n);
         const whet_status status = fn(arg);
-        whet_alloc_fail_after(0);
-        if (status == WHET_OK && n > 1) return;
-        if (status == WHET_ENOMEM) continue;
+        const bool failed = whet_alloc_fail_after(0) == 0;
+        if (status == WHET_OK && !failed && n > 1) return n - 1;
+        if (status == WHET_ENOMEM && failed) continue;
         print_error("allocation %ld failing gave %s: %s\n", n, whet_status_name(status), status != WHET_OK ? whet_error_message() : "");
         fail();
     }
     fail();
+    return 0;
 }
 
 /* A fresh scratch folder; removed by support_rmtree. */

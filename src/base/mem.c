@@ -9,9 +9,9 @@
 
 static _Atomic long fail_after; /* 0: never; n: the n-th call from now */
 
-void whet_alloc_fail_after(long n)
+long whet_alloc_fail_after(long n)
 {
-    atomic_store(&fail_after, n);
+    return atomic_exchange(&fail_after, n);
 }
 
 static bool must_fail(void)

@@ -24,8 +24,9 @@ char *whet_strdup(const char *s);
 char *whet_strndup(const char *s, size_t n);
 char *whet_format(const char *fmt, ...) WHET_PRINTF(1, 2); /* heap string or NULL */
 
-/* Test hook: the n-th allocation from now fails (0 = never). Process-wide. */
-void whet_alloc_fail_after(long n);
+/* Test hook: the n-th allocation from now fails (0 = never). Process-wide. Returns how many were still missing to the one
+ * asked for before: 0 if it has failed. */
+long whet_alloc_fail_after(long n);
 
 /* Checked arithmetic: false on overflow (result untouched). */
 static inline bool whet_mul_size(size_t a, size_t b, size_t *r) { return !__builtin_mul_overflow(a, b, r); }

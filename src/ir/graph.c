@@ -145,6 +145,7 @@ void whet_graph_free(whet_graph *g)
 whet_status whet_graph_add_value_(whet_graph *g, const char *name, const char *stem, whet_value_kind kind, whet_vid *out)
 {
     *out = WHET_NO_VALUE;
+    WHET_GRAPH_TRY_MEMORY(g);
     if (g->n_values >= INT32_MAX / 4) return WHET_FAIL(WHET_ENOMEM, "graph has too many values");
     if (!WHET_GROW(&g->values, (size_t)g->n_values, &g->priv->cap_values)) return WHET_ENOMEM;
     const char *unique = whet_graph_unique_(g, false, name, stem);
@@ -237,8 +238,9 @@ whet_dim whet_graph_symbol(whet_graph *g, const char *name)
 {
     for (int i = 0; i < g->n_symbols; i++)
         if (strcmp(g->symbols[i], name) == 0) return WHET_DIM_UNKNOWN - 1 - i;
-    if (!WHET_GROW(&g->symbols, (size_t)g->n_symbols, &g->priv->cap_symbols)) return WHET_DIM_UNKNOWN;
-    const char *copy = whet_arena_strdup(g->priv->arena, name);
+    const bool room = WHET_GROW(&g->symbols, (size_t)g->n_symbols, &g->priv->cap_symbols);
+    const char *copy = room ? whet_arena_strdup(g->priv->arena, name) : NULL;
+    g->priv->out_of_memory = g->priv->out_of_memory || copy == NULL;
     if (copy == NULL) return WHET_DIM_UNKNOWN;
     g->symbols[g->n_symbols++] = copy;
     return WHET_DIM_UNKNOWN - g->n_symbols;

@@ -123,7 +123,8 @@ whet_status whet_graph_clone(whet_graph **out, const whet_graph *g);
 
 /* --- building. Names: NULL or "" makes a fresh one; a taken name gets a suffix (".1", ".2", ...), except where
  * said. All return ids through *out, WHET_NO_VALUE on failure. */
-whet_dim whet_graph_symbol(whet_graph *g, const char *name); /* the same name gives the same symbol; UNKNOWN on ENOMEM */
+/* The same name gives the same symbol. UNKNOWN on ENOMEM, which the next value, sort, inference or check tells. */
+whet_dim whet_graph_symbol(whet_graph *g, const char *name);
 const char *whet_graph_symbol_name(const whet_graph *g, whet_dim d); /* "N"; "?" for UNKNOWN */
 whet_status whet_graph_input(whet_graph *g, const char *name, whet_dtype t, const whet_dims *dims, whet_vid *out);
 /* Takes a reference to the tensor's buffer (the tensor must own one). */
@@ -166,7 +167,8 @@ const char *whet_node_string(const whet_node *n, const char *name, const char *o
 /* Copies at most cap ints; returns how many the attribute has, 0 if absent. */
 int whet_node_ints(const whet_node *n, const char *name, int64_t *out, int cap);
 bool whet_node_is(const whet_node *n, const char *op_name); /* "Conv", "whet.Fused..."; false for removed nodes */
-/* Users of a value, built on demand and valid until the graph changes: node ids, each once per use. */
+/* Users of a value, built on demand and valid until the graph changes: node ids, each once per use. None on ENOMEM, which
+ * the next value, sort, inference or check of this graph tells. */
 typedef struct whet_uses { int n; const whet_nid *nodes; } whet_uses;
 whet_uses whet_graph_uses(whet_graph *g, whet_vid v);
 bool whet_graph_is_output(const whet_graph *g, whet_vid v);

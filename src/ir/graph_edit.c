@@ -45,6 +45,7 @@ void whet_graph_remove_node(whet_graph *g, whet_nid id)
 /* Depth-first from each node in the present order: a sorted graph keeps its order. */
 whet_status whet_graph_sort(whet_graph *g)
 {
+    WHET_GRAPH_TRY_MEMORY(g);
     whet_status status = WHET_ENOMEM;
     size_t n = (size_t)g->n_nodes;
     uint8_t *state = whet_calloc(n, 1); /* 0 new, 1 open, 2 done */

@@ -32,6 +32,7 @@ whet_status whet_graph_infer_node_(whet_graph *g, whet_nid id)
 
 whet_status whet_graph_infer(whet_graph *g)
 {
+    WHET_GRAPH_TRY_MEMORY(g);
     for (whet_nid n = 0; n < g->n_nodes; n++)
         if (g->nodes[n].op != NULL) WHET_TRY(whet_graph_infer_node_(g, n));
     return WHET_OK;
@@ -122,6 +123,7 @@ static whet_status verify_node(const whet_graph *g, whet_nid id)
 
 whet_status whet_graph_verify(const whet_graph *g)
 {
+    WHET_GRAPH_TRY_MEMORY(g);
     for (whet_nid n = 0; n < g->n_nodes; n++)
         if (g->nodes[n].op != NULL) WHET_TRY(verify_node(g, n));
     for (int v = 0; v < g->n_values; v++) {

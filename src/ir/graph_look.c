@@ -94,7 +94,10 @@ static bool build_uses(whet_graph *g)
 
 whet_uses whet_graph_uses(whet_graph *g, whet_vid v)
 {
-    if (g->priv->use_start == NULL && !build_uses(g)) return (whet_uses){0};
+    if (g->priv->use_start == NULL && !build_uses(g)) {
+        g->priv->out_of_memory = true; /* "no uses" would be wrong */
+        return (whet_uses){0};
+    }
     int32_t begin = g->priv->use_start[v];
     return (whet_uses){.n = g->priv->use_start[v + 1] - begin, .nodes = g->priv->use_nodes + begin};
 }

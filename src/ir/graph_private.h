@@ -18,7 +18,13 @@ struct whet_graph_private {
     uint32_t serial; /* of made-up names */
     int32_t *use_start; /* n_values + 1 offsets into use_nodes; NULL: not built */
     whet_nid *use_nodes;
+    bool out_of_memory; /* a function that cannot say so failed: all that can do say it from then on */
 };
+
+#define WHET_GRAPH_TRY_MEMORY(g)                                                                                    \
+    do {                                                                                                            \
+        if ((g)->priv->out_of_memory) return WHET_FAIL(WHET_ENOMEM, "out of memory for graph '%s'", (g)->name);     \
+    } while (0)
 
 void whet_graph_touch_(whet_graph *g); /* forget the use lists */
 whet_status whet_graph_index_(whet_graph *g); /* rebuild both name tables */
