@@ -27,6 +27,8 @@ static const struct { const char *op; uint32_t in, out; } anchors[] = {
     {"BatchNormalization", 1, 1},
     {"whet.BatchNormTrain", 1 | 32, 1},
     {"whet.BatchNormGrad", 1 | 2 | 64, 1 | 8},
+    {"whet.ChannelScale", 1, 1},
+    {"whet.ChannelDot", 1 | 2, 0},
 };
 
 /* Copies by strides: they take images as they come, in the layout of their first input. */
@@ -80,8 +82,15 @@ static bool find_anchor(const whet_graph *g, const whet_node *n, uint32_t *in, u
     return false;
 }
 
-/* An elementwise node runs in NHWC when its images all have its shape, the rest are scalars, and not more images would
- * have to be reordered than stay as they are. */
+/* A broadcast operand whose bytes are the same in both layouts: one position or one channel an image ([C,1,1] included). */
+static bool same_in_both(const whet_value *v)
+{
+    const whet_dim *d = v->dims.dims;
+    return (v->dims.rank == 4 && !layouts_differ(v)) || (v->dims.rank == 3 && d[1] == 1 && d[2] == 1);
+}
+
+/* An elementwise node runs in NHWC when its images all have its shape, the rest are scalars or have no layout, and not more
+ * images would have to be reordered than stay as they are. */
 static bool follows(const whet_graph *g, const whet_node *n)
 {
     int for_it = 0, against = 0;
@@ -91,7 +100,7 @@ static bool follows(const whet_graph *g, const whet_node *n)
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == WHET_NO_VALUE) continue;
         const whet_value *x = &g->values[n->in[i]];
-        if (is_scalar(x) && !same_shape(x, y)) continue;
+        if (!same_shape(x, y) && (is_scalar(x) || same_in_both(x))) continue;
         if (!same_shape(x, y) || x->dims.rank != 4) return false;
         if (x->layout == WHET_NHWC) for_it++;
         else against += is_image(x) || x->dtype != WHET_F32;

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elementwise functions of two tensors, the bodies of binary_f32_tmpl.h compiled for avx2. */
+#define SUFFIX avx2
+#include "kernels/binary/binary_f32_tmpl.h"

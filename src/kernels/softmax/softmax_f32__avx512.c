@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Softmax, the bodies of softmax_f32_tmpl.h compiled for avx512. */
+#define SUFFIX avx512
+#include "kernels/softmax/softmax_f32_tmpl.h"
