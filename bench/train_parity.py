@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loss of the first training steps against PyTorch: same initial weights, batches and rates.
 
-PyTorch makes the initial weights: He's normal ones for the convolutions, N(0, 0.01) for the classifier (Goyal et al., "Accurate,
-large minibatch SGD", 2017). With --init whet they are the zoo's own. whet writes every batch and rate (--dump-batches) and its
+The initial weights are the zoo's own, with --init torch PyTorch's: He's normal ones for the convolutions, N(0, 0.01) for the
+classifier (Goyal et al., "Accurate, large minibatch SGD", 2017), as in the zoo. whet writes every batch and rate (--dump-batches) and its
 losses (--log-steps); PyTorch then takes the same steps, once more in channels-last: what that differs from the first is rounding,
 which a hot start amplifies (with a larger classifier PyTorch differs from itself by more than 1e-3 after five steps).
 Exit 1 if a loss of whet differs by more than 1e-3 relative.
@@ -116,7 +116,7 @@ def main():
     p.add_argument("--model", default="resnet20")
     p.add_argument("--data", default="cifar10")
     p.add_argument("--steps", type=int, default=20)
-    p.add_argument("--init", choices=("calm", "whet"), default="calm")
+    p.add_argument("--init", choices=("torch", "whet"), default="whet")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -124,7 +124,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whet-parity-") as tmp:
         tmp = pathlib.Path(tmp)
         calm_weights(depth, tmp / "calm.safetensors")
-        weights = ["--weights", tmp / "calm.safetensors"] if a.init == "calm" else []
+        weights = ["--weights", tmp / "calm.safetensors"] if a.init == "torch" else []
         subprocess.run([a.whet, "train", "--model", a.model, "--data", a.data, "--out", tmp / "run", "--max-steps", str(a.steps),
                         "--dump-batches", tmp / "dump", "--log-steps", "--val", "none", "--epochs", "14", "--batch", "128", "--lr", "0.4",
                         "--schedule", "onecycle", "--warmup", "0.3", "--momentum", "0.9", "--nesterov", "--weight-decay", "5e-4",

@@ -46,7 +46,7 @@ static whet_status add_parameter(model_builder *b, const char *layer, const char
 /* How a layer's numbers are drawn: [rule][0: convolution, 1: linear]; fan_in, fan_out or a fixed deviation. */
 static const struct init_row { fill how; double gain; enum { BY_IN, BY_OUT, FIXED } by; bool zero_bias; } inits[][2] = {
     [MODEL_INIT_TORCH] = {{FILL_UNIFORM, 1, BY_IN, false}, {FILL_UNIFORM, 1, BY_IN, false}},
-    [MODEL_INIT_HE_NORMAL] = {{FILL_NORMAL, 2, BY_IN, false}, {FILL_NORMAL, 2, BY_IN, false}},
+    [MODEL_INIT_HE_NORMAL] = {{FILL_NORMAL, 2, BY_IN, false}, {FILL_NORMAL, 0.01, FIXED, true}},
     [MODEL_INIT_FAN_OUT] = {{FILL_NORMAL, 2, BY_OUT, true}, {FILL_UNIFORM, 1, BY_OUT, true}},
     [MODEL_INIT_NORMAL_02] = {{FILL_UNIFORM, 1, BY_IN, false}, {FILL_NORMAL, 0.02, FIXED, true}},
 };

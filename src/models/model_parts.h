@@ -7,7 +7,7 @@
 
 typedef enum model_init {
     MODEL_INIT_TORCH,    /* uniform +- 1 / sqrt(fan_in), PyTorch's default (kaiming_uniform, a = sqrt 5) */
-    MODEL_INIT_HE_NORMAL, /* normal, deviation sqrt(2 / fan_in) (He et al. 2015) */
+    MODEL_INIT_HE_NORMAL, /* normal, deviation sqrt(2 / fan_in) (He et al. 2015); linear layers 0.01 (Goyal et al. 2017), biases 0 */
     MODEL_INIT_FAN_OUT,  /* the same by fan_out; linear layers uniform +- 1 / sqrt(fan_out), biases 0 */
     MODEL_INIT_NORMAL_02 /* linear layers normal, deviation 0.02, biases 0; convolutions as PyTorch's */
 } model_init;
