@@ -85,7 +85,11 @@ whet_status grad_gemm(whet_grad *c)
     if (c->need[1])
         WHET_TRY(tb ? gemm_node(c->g, dy, true, a, ta, alpha, &c->dx[1]) : gemm_node(c->g, a, !ta, dy, false, alpha, &c->dx[1]));
     if (bias == WHET_NO_VALUE || !c->need[2]) return WHET_OK;
-    WHET_TRY(grad_sum_to(c, dy, bias, &sum));
+    const whet_dims *bd = &c->g->values[bias].dims, *yd = &c->g->values[dy].dims;
+    if (bd->rank == 1 && yd->rank == 2 && bd->dims[0] > 1 && bd->dims[0] == yd->dims[1])
+        WHET_TRY(whet_graph_op1(c->g, "whet.ChannelSum", WHET_IN(dy), WHET_NO_ATTRS, &sum));
+    else
+        WHET_TRY(grad_sum_to(c, dy, bias, &sum));
     c->dx[2] = sum;
     if (beta == 1) return WHET_OK;
     WHET_TRY(grad_scalar(c, c->g->values[bias].dtype, (double)beta, &factor));

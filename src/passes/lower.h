@@ -8,8 +8,11 @@
 
 /* Conv + residual + activation -> whet.FusedConv, Gemm + activation -> whet.FusedGemm. Any graph, symbolic shapes too. */
 whet_status whet_pass_fuse(whet_graph *g);
-/* whet.BatchNormTrain + residual + Relu -> one node; before the gradients are made. */
+/* whet.BatchNormTrain + residual + activation -> one node; before the gradients are made. */
 whet_status whet_pass_fuse_batchnorm(whet_graph *g);
+/* Squeeze-and-excite by whet.ChannelScale: before the gradients are made, and what they leave. */
+whet_status whet_pass_fuse_excite(whet_graph *g);
+whet_status whet_pass_fuse_excite_grad(whet_graph *g);
 /* NHWC for rank-4 f32 values around convolutions; concrete shapes only. */
 whet_status whet_pass_layout(whet_graph *g);
 /* Folds constants if some shape is still open: exporters write sizes as arithmetic on shapes and constants, further than

@@ -91,8 +91,10 @@ whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, c
     WHET_GOTO(whet_pass_resolve_shapes(g, NULL)); /* gradients need to know them */
     WHET_GOTO(train_batch_norms(g));
     WHET_GOTO(whet_pass_fuse_batchnorm(g));
+    WHET_GOTO(whet_pass_fuse_excite(g));
     WHET_GOTO(add_loss(g, s, false, &loss));
     WHET_GOTO(add_training(g, s, loss));
+    WHET_GOTO(whet_pass_fuse_excite_grad(g));
     WHET_GOTO(whet_graph_verify(g));
     *out = g;
     g = NULL;

@@ -6,73 +6,13 @@
  * the number of threads. The running variance is biased (ONNX) or unbiased (whet.BatchNormTrain with unbiased = 1). */
 #include <math.h>
 
-#include "base/cpu.h"
 #include "base/mem.h"
+#include "exec/cpu/cpu_bn_fns.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
-#include "kernels/norm/batch_norm.h"
-
-typedef struct bn_fns {
-    whet_dtype dtype;
-    uint32_t isa;
-    void (*sums_rows)(int64_t, int64_t, const void *, const void *, double *, double *);
-    void (*sums_plane)(int64_t, const void *, const void *, double *, double *);
-    void (*apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
-    void (*apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
-    void (*grad_sums_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const void *,
-                           const whet_bn_act *, void *, double *, double *);
-    void (*grad_sums_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *,
-                            void *, double *, double *);
-    void (*grad_apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *,
-                            const void *, const void *, void *);
-    void (*grad_apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, const void *,
-                             const void *, void *);
-} bn_fns;
-
-typedef const void *in_ptr;
-typedef const whet_bn_act *act_ptr;
-#define ADAPT(s)                                                                                                    \
-    static void sums_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr sh, double *a, double *b)                      \
-    { whet_bn_sums_rows_##s(r, c, x, sh, a, b); }                                                                   \
-    static void sums_plane_##s(int64_t n, in_ptr x, in_ptr sh, double *a, double *b)                                \
-    { whet_bn_sums_plane_##s(n, x, sh, a, b); }                                                                     \
-    static void apply_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y) \
-    { whet_bn_apply_rows_##s(r, c, x, m, a, b, res, act, y); }                                                     \
-    static void apply_plane_##s(int64_t n, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y)  \
-    { whet_bn_apply_plane_##s(n, x, m, a, b, res, act, y); }                                                       \
-    static void grad_sums_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, act_ptr act, \
-                                   void *g, double *p, double *q)                                                   \
-    { whet_bn_grad_sums_rows_##s(r, c, dy, x, y, m, a, b, act, g, p, q); }                                         \
-    static void grad_sums_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, act_ptr act, void *g, \
-                                    double *p, double *q)                                                           \
-    { whet_bn_grad_sums_plane_##s(n, dy, x, y, m, a, b, act, g, p, q); }                                           \
-    static void grad_apply_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, act_ptr act, in_ptr p, \
-                                    in_ptr q, void *dx)                                                             \
-    { whet_bn_grad_apply_rows_##s(r, c, dy, x, m, a, b, act, p, q, dx); }                                          \
-    static void grad_apply_plane_##s(int64_t n, in_ptr dy, in_ptr x, in_ptr m, in_ptr a, in_ptr b, act_ptr act, in_ptr p, in_ptr q, \
-                                     void *dx)                                                                      \
-    { whet_bn_grad_apply_plane_##s(n, dy, x, m, a, b, act, p, q, dx); }
-#define ROW(t, isa, s)                                                                                              \
-    {t, isa, sums_rows_##s, sums_plane_##s, apply_rows_##s, apply_plane_##s, grad_sums_rows_##s, grad_sums_plane_##s, \
-     grad_apply_rows_##s, grad_apply_plane_##s}
-ADAPT(f32_ref)
-ADAPT(f64_ref)
-#if defined(__x86_64__)
-ADAPT(f32_avx2)
-ADAPT(f32_avx512)
-#endif
-
-static const bn_fns table[] = { /* best first */
-#if defined(__x86_64__)
-    ROW(WHET_F32, WHET_ISA_AVX512, f32_avx512),
-    ROW(WHET_F32, WHET_ISA_AVX2, f32_avx2),
-#endif
-    ROW(WHET_F32, 0, f32_ref),
-    ROW(WHET_F64, 0, f64_ref),
-};
 
 typedef struct bn_state {
-    const bn_fns *fns;
+    const whet_bn_fns *fns;
     bool rows_form;
     int64_t n, channels, positions; /* positions of one image */
     int chunks;
@@ -86,17 +26,10 @@ typedef struct bn_state {
     size_t mean, a, b, p, q, shift, sums;
 } bn_state;
 
-static const bn_fns *find(const whet_cpu_node *k, bool own)
-{
-    for (size_t i = 0; i < WHET_COUNT(table); i++)
-        if (table[i].dtype == k->in[0].dtype && (table[i].isa != 0) == own && (table[i].isa & k->isa) == table[i].isa) return &table[i];
-    return NULL;
-}
-
 static whet_status create_own(whet_cpu_node *k)
 {
     WHET_TRY(whet_need_float(k));
-    return find(k, true) != NULL ? WHET_OK : whet_cpu_refuse(k, "no kernel for %s on this CPU", whet_dtype_name(k->in[0].dtype));
+    return whet_bn_fns_for(k->in[0].dtype, k->isa, true) != NULL ? WHET_OK : whet_cpu_refuse(k, "no kernel for %s on this CPU", whet_dtype_name(k->in[0].dtype));
 }
 
 static size_t take(size_t *used, size_t bytes)
@@ -131,7 +64,7 @@ static whet_status reshape_for(whet_cpu_node *k, const whet_cpu_arg *x)
     size_t used = 0;
     if (s == NULL) return WHET_ENOMEM;
     WHET_TRY(whet_geom_of(k, x, &g));
-    s->fns = find(k, strcmp(k->impl->name, "own") == 0);
+    s->fns = whet_bn_fns_for(k->in[0].dtype, k->isa, strcmp(k->impl->name, "own") == 0);
     s->n = g.n;
     s->channels = g.c;
     s->positions = g.size[0] * g.size[1] * g.size[2];

@@ -27,7 +27,7 @@ static whet_status create(whet_cpu_node *k)
 {
     sum_state *s = NULL;
     WHET_TRY(whet_own_need_f32(k));
-    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
+    if (k->in[0].shape.rank != 2 || k->in[0].numel == 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
     s->fn = best(k->isa);
