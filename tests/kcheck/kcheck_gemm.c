@@ -40,8 +40,9 @@ static bool check_rows(kc_case *c, int row)
     kc_fill(c, got, out, false);
     memcpy(want, got, out * sizeof *want);
     whet_pack_weights(w, raw, n, k, n_runs, NULL, run_len, run_len, 1, 0, (n + 15) / 16);
-    whet_rows_args a = {src, step, runs, n_runs, run_len, w, has_bias ? bias : NULL, has_add ? add : NULL, dst_step, got,
-                        dst_step, m, n, -INFINITY, INFINITY};
+    whet_rows_args a = {.src = src, .src_step = step, .runs = runs, .n_runs = n_runs, .run_len = run_len, .weights = w,
+                        .bias = has_bias ? bias : NULL, .add = has_add ? add : NULL, .add_step = dst_step, .dst = got,
+                        .dst_step = dst_step, .m = m, .n = n, .lo = -INFINITY, .hi = INFINITY, .more = kc_chance(c, 4)};
     if (kc_chance(c, 2)) a.lo = 0.0f;
     if (kc_chance(c, 3)) a.hi = 0.5f;
     whet_gemm_kernel_at(row)->rows(&a);

@@ -67,6 +67,26 @@ whet_status whet_own_activation(whet_cpu_node *k, float *lo, float *hi)
     return WHET_OK;
 }
 
+whet_status whet_own_epilogue(whet_cpu_node *k, float *lo, float *hi, whet_finish *finish, bool *after)
+{
+    static const struct { const char *name; enum whet_act kind; } kinds[] = {
+        {"Sigmoid", WHET_ACT_SIGMOID}, {"Silu", WHET_ACT_SILU}, {"HardSigmoid", WHET_ACT_HARDSIGMOID}, {"HardSwish", WHET_ACT_HARDSWISH},
+        {"Gelu", WHET_ACT_GELU}, {"GeluTanh", WHET_ACT_GELU_TANH}, {"Tanh", WHET_ACT_TANH}};
+    const char *act = whet_node_string(k->n, "activation", "");
+    *finish = (whet_finish){0};
+    *after = whet_node_int(k->n, "residual_after", 0) != 0;
+    for (size_t i = 0; i < WHET_COUNT(kinds); i++) {
+        if (strcmp(act, kinds[i].name) != 0) continue;
+        finish->act = whet_act_for(k->isa, kinds[i].kind);
+        finish->lo = whet_node_float(k->n, "slope", 1.0f / 6.0f);
+        finish->hi = whet_node_float(k->n, "offset", 0.5f);
+        *lo = -INFINITY;
+        *hi = INFINITY;
+        return WHET_OK;
+    }
+    return whet_own_activation(k, lo, hi);
+}
+
 size_t whet_own_reserve(whet_cpu_node *k, size_t floats)
 {
     const size_t at = k->workspace_size / sizeof(float);

@@ -8,6 +8,7 @@
 #include "exec/cpu/cpu.h"
 #include "exec/exec.h"
 #include "kernels/conv/conv_nhwc.h"
+#include "kernels/gemm/gemm_plan.h"
 
 /* NHWC, or a shape for which both layouts are the same bytes. */
 bool whet_own_is_nhwc(const whet_cpu_arg *a);
@@ -19,6 +20,8 @@ whet_status whet_own_geometry(whet_cpu_node *k, const whet_shape *src, const whe
                               whet_conv2d_geom *g);
 /* Clip bounds of the attributes activation, act_min, act_max; wide open without them. */
 whet_status whet_own_activation(whet_cpu_node *k, float *lo, float *hi);
+/* All activations: a clip for the store (wide open for others) and what follows it. *after is residual_after. */
+whet_status whet_own_epilogue(whet_cpu_node *k, float *lo, float *hi, whet_finish *finish, bool *after);
 /* Workspace floats, rounded so that each piece is aligned; whet_own_reserve returns the piece's offset. */
 size_t whet_own_reserve(whet_cpu_node *k, size_t floats);
 

@@ -165,7 +165,10 @@ void whet_conv_run(const whet_conv_pass *p, const whet_conv_image *im, int64_t y
             a.n = (int)WHET_MIN(WHET_MIN(c1, oc_g) - c, PANEL);
             a.weights = im->weights + gr * group_size(p) + c * k;
             a.bias = im->bias ? im->bias + co : NULL;
+            a.next = c + PANEL < oc_g ? a.weights + PANEL * k : NULL;
+            a.passes = flat ? 1 : (int)(y1 - y0);
             for (int64_t y = y0; y < y1; y++) {
+                a.pass = (int)(y - y0);
                 const ptrdiff_t at = (ptrdiff_t)(p->y.first * p->dst_w + p->x.first) * p->oc + y * dst_row + co;
                 a.src = src + (y - y0) * p->y.step * row + gr * ic_g;
                 a.dst = im->dst + at;

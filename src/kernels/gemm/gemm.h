@@ -16,6 +16,7 @@
 #ifndef WHET_KERNELS_GEMM_H
 #define WHET_KERNELS_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,10 @@ typedef struct whet_rows_args {
     ptrdiff_t dst_step;
     int m, n;
     float lo, hi;          /* clip; -INFINITY, INFINITY for none. NaN stays NaN */
+    ptrdiff_t w_block;     /* floats from one block of weights to the next; 0: K * 16 */
+    bool more;             /* the sum goes on from what dst holds; bias is not read */
+    const float *next;     /* weights of a panel to fetch into cache meanwhile, or NULL; part `pass` of `passes` */
+    int pass, passes;
 } whet_rows_args;
 typedef void (*whet_rows_fn)(const whet_rows_args *a);
 

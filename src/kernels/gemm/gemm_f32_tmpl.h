@@ -17,6 +17,7 @@
 #include "kernels/gemm/gemm.h"
 
 #define BLOCK WHET_GEMM_BLOCK
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 #define VEC_AT(j, block_step) ((j) * LANES / BLOCK * (block_step) + (j) * LANES % BLOCK)
@@ -27,6 +28,8 @@ typedef struct tile_args {
     float *dst;
     ptrdiff_t w_block;
     int live; /* channels of this tile */
+    const float *next;
+    ptrdiff_t next_step; /* floats of each block of `next` to fetch in a step of the sum */
 } tile_args;
 
 ALWAYS_INLINE void tile(const tile_args *t, const int M, const int NV)
@@ -34,13 +37,22 @@ ALWAYS_INLINE void tile(const tile_args *t, const int M, const int NV)
     const whet_rows_args *a = t->a;
     const ptrdiff_t step = a->src_step, w_block = t->w_block;
     const bool full = t->live == NV * LANES;
-    const float *w = t->w;
+    const float *w = t->w, *next = t->next;
+    const ptrdiff_t next_step = t->next_step;
     V acc[24][2];
     UNROLL for (int j = 0; j < NV; j++) {
         const V b = !t->bias ? SET1(0.0f)
                     : full   ? LOAD(t->bias + j * LANES)
                              : MLOAD(MASK_OF(t->live - j * LANES), t->bias + j * LANES);
         UNROLL for (int i = 0; i < M; i++) acc[i][j] = b;
+    }
+    if (a->more) {
+        UNROLL for (int j = 0; j < NV; j++) {
+            UNROLL for (int i = 0; i < M; i++) {
+                const float *p = t->dst + i * a->dst_step + j * LANES;
+                acc[i][j] = full ? LOAD(p) : MLOAD(MASK_OF(t->live - j * LANES), p);
+            }
+        }
     }
     for (int r = 0; r < a->n_runs; r++) {
         const float *p = t->src + a->runs[r];
@@ -49,12 +61,14 @@ ALWAYS_INLINE void tile(const tile_args *t, const int M, const int NV)
         for (int k = 0; k < a->run_len; k++) {
             V b[2];
             UNROLL for (int j = 0; j < NV; j++) b[j] = LOAD(w + VEC_AT(j, w_block));
+            UNROLL for (int j = 0; j < NV * LANES / BLOCK; j++) PREFETCH(next + j * w_block);
             UNROLL for (int i = 0; i < M; i++) {
                 const V x = SET1(q[i / 3][i % 3 * step]);
                 UNROLL for (int j = 0; j < NV; j++) acc[i][j] = FMA(x, b[j], acc[i][j]);
             }
             UNROLL for (int i = 0; i < (M + 2) / 3; i++) q[i]++;
             w += BLOCK;
+            next += next_step;
         }
     }
     const V lo = SET1(a->lo), hi = SET1(a->hi);
@@ -129,7 +143,7 @@ static const tile_fn tiles[2][24] = {ALL_TILES(TILE)};
 static const outer_fn outers[2][24] = {ALL_TILES(TILE)};
 #undef TILE
 
-/* Cuts m into near-equal parts of at most `most`. */
+/* The next of the near-equal parts of at most `most` that m is cut into. */
 static int part(int m, int most)
 {
     const int parts = (m + most - 1) / most;
@@ -138,15 +152,19 @@ static int part(int m, int most)
 
 void CAT(whet_rows_f32_, SUFFIX)(const whet_rows_args *a)
 {
-    const ptrdiff_t w_block = (ptrdiff_t)a->n_runs * a->run_len * BLOCK;
+    const ptrdiff_t w_block = a->w_block ? a->w_block : (ptrdiff_t)a->n_runs * a->run_len * BLOCK;
     for (int j = 0; j < a->n;) {
         const bool wide = WIDE != NARROW && a->n - j > NARROW * LANES;
         const int width = (wide ? WIDE : NARROW) * LANES, most = wide ? M_WIDE : M_NARROW;
-        const int size = part(a->m, most);
         tile_args t = {a, a->src, a->weights + j / BLOCK * w_block, a->bias ? a->bias + j : NULL, NULL, NULL, w_block,
-                       a->n - j < width ? a->n - j : width};
-        for (int i = 0; i < a->m;) {
-            const int rows = a->m - i < size ? a->m - i : size;
+                       a->n - j < width ? a->n - j : width, a->src, 0};
+        const int tiles_m = (a->m + most - 1) / most, passes = a->next ? a->passes * tiles_m : 1;
+        for (int i = 0, pass = a->pass * tiles_m; i < a->m; pass++) {
+            const int rows = part(a->m - i, most);
+            if (a->next) {
+                t.next = a->next + j / BLOCK * w_block + (ptrdiff_t)pass * a->n_runs * a->run_len * BLOCK / passes;
+                t.next_step = (BLOCK + passes - 1) / passes;
+            }
             t.src = a->src + i * a->src_step;
             t.add = a->add ? a->add + i * a->add_step + j : NULL;
             t.dst = a->dst + i * a->dst_step + j;
@@ -162,9 +180,9 @@ void CAT(whet_outer_f32_, SUFFIX)(const whet_outer_args *a)
     for (int j = 0; j < a->n;) {
         const bool wide = WIDE != NARROW && a->n - j > NARROW * LANES;
         const int width = (wide ? WIDE : NARROW) * LANES, most = wide ? M_WIDE : M_NARROW;
-        const int size = part(a->m, most), live = a->n - j < width ? a->n - j : width;
+        const int live = a->n - j < width ? a->n - j : width;
         for (int i = 0; i < a->m;) {
-            const int rows = a->m - i < size ? a->m - i : size;
+            const int rows = part(a->m - i, most);
             outers[wide][rows - 1](a, a->a + i, a->b + j, a->acc + i * a->acc_step + j, live);
             i += rows;
         }

@@ -6,11 +6,11 @@
 
 void whet_rows_f32_ref(const whet_rows_args *a)
 {
-    const ptrdiff_t k = (ptrdiff_t)a->n_runs * a->run_len;
+    const ptrdiff_t w_block = a->w_block ? a->w_block : (ptrdiff_t)a->n_runs * a->run_len * WHET_GEMM_BLOCK;
     for (int i = 0; i < a->m; i++) {
         for (int j = 0; j < a->n; j++) {
-            const float *w = a->weights + j / WHET_GEMM_BLOCK * k * WHET_GEMM_BLOCK + j % WHET_GEMM_BLOCK;
-            float x = a->bias ? a->bias[j] : 0.0f;
+            const float *w = a->weights + j / WHET_GEMM_BLOCK * w_block + j % WHET_GEMM_BLOCK;
+            float x = a->more ? a->dst[i * a->dst_step + j] : a->bias ? a->bias[j] : 0.0f;
             for (int r = 0; r < a->n_runs; r++) {
                 const float *s = a->src + i * a->src_step + a->runs[r];
                 for (int c = 0; c < a->run_len; c++, w += WHET_GEMM_BLOCK) x = fmaf(s[c], *w, x);
