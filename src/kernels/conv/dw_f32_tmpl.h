@@ -2,7 +2,7 @@
 /* Body of the depthwise kernels, included once per ISA. A tile of PIXELS neighbouring positions x LANES channels stays in
  * registers while the taps go by; with REUSE the inputs of one kernel row are loaded once and serve all its taps (Zhang, Lo,
  * Lu, "High performance depthwise and pointwise convolutions on mobile devices", AAAI 2020). Channels go outside and rows
- * inside, so that the rows of a channel block that the next row needs are in L1. A tile that touches the image's edge reads
+ * inside, in bands, so that what the next row needs is near. A tile that touches the image's edge reads
  * zeros there; the last tile of a row is moved back to be whole and stores only what is new. Shapes without a constant copy
  * of the tile go through loops over the taps.
  * The includer defines V LANES LOAD STORE SET1 FMA ADD MIN MAX, MASK MASK_OF MLOAD MSTORE, REUSE, SUFFIX. */
@@ -72,10 +72,10 @@ ALWAYS_INLINE void tile(const whet_dw_args *a, const dw_tile *t, const MASK m, c
     (void)m;
 }
 
-ALWAYS_INLINE void sweep(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c, const MASK m, const bool full, const int kw,
+ALWAYS_INLINE void sweep(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1, const MASK m, const bool full, const int kw,
                          const int sw, const int dw)
 {
-    dw_tile t = {.c = c};
+    dw_tile t = {.c = c0};
     for (t.y = y0; t.y < y1; t.y++) {
         taps(t.y * a->sh - a->pt, a->kh, a->dh, a->h, &t.ky0, &t.ky1);
         for (int64_t x = 0; x < a->ow; x += PIXELS) {
@@ -83,18 +83,21 @@ ALWAYS_INLINE void sweep(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t 
             t.from = (int)(x - t.x);
             t.to = (int)(a->ow - t.x < PIXELS ? a->ow - t.x : PIXELS);
             const int64_t first = t.x * sw - a->pl, last = first + (PIXELS - 1) * (int64_t)sw + (int64_t)(kw - 1) * dw;
-            if (full && t.to - t.from == PIXELS && first >= 0 && last < a->w) tile(a, &t, m, full, false, kw, sw, dw);
-            else tile(a, &t, m, full, true, kw, sw, dw);
+            if (full && t.to - t.from == PIXELS && first >= 0 && last < a->w)
+                for (t.c = c0; t.c < c1; t.c += LANES) tile(a, &t, m, full, false, kw, sw, dw);
+            else
+                for (t.c = c0; t.c < c1; t.c += LANES) tile(a, &t, m, full, true, kw, sw, dw);
         }
     }
 }
 
+/* Channels in bands: all of them, or four cache lines, so that lines come in runs and the rows of a band stay near. */
 ALWAYS_INLINE void all_channels(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1, const int kw, const int sw,
                                 const int dw)
 {
-    int64_t c = c0;
-    for (; c + LANES <= c1; c += LANES) sweep(a, y0, y1, c, MASK_OF(LANES), true, kw, sw, dw);
-    if (c < c1) sweep(a, y0, y1, c, MASK_OF((int)(c1 - c)), false, kw, sw, dw);
+    const int64_t end = c0 + (c1 - c0) / LANES * LANES, band = end - c0 <= 9 * 16 ? 9 * 16 : 4 * 16;
+    for (int64_t c = c0; c < end; c += band) sweep(a, y0, y1, c, c + band < end ? c + band : end, MASK_OF(LANES), true, kw, sw, dw);
+    if (end < c1) sweep(a, y0, y1, end, c1, MASK_OF((int)(c1 - end)), false, kw, sw, dw);
 }
 
 /* Any window: PIXELS positions at a time where no tap leaves the image, else one. */
