@@ -13,6 +13,7 @@
 static const struct { const char *op; uint32_t in, out; } anchors[] = {
     {"Conv", 1, 1},
     {"whet.FusedConv", 1 | 8, 1},
+    {"ConvTranspose", 1, 1},
     {"whet.ConvGradData", 1, 1},
     {"whet.ConvGradWeights", 1 | 2, 0},
     {"whet.ChannelSum", 1, 0},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "exec/cpu/cpu_own.h"
+#include "ir/window.h"
 
 enum { MAX_PHASES = 16 };
 
@@ -22,6 +23,7 @@ typedef struct conv_state {
     int64_t block_parts;
     float lo, hi;
     bool backward;
+    bool transposed; /* a backward one with a bias */
 } conv_state;
 
 /* How many parts an image is cut into: enough chunks for the cores, none below some microseconds. */
@@ -122,6 +124,33 @@ static whet_status backward_create(whet_cpu_node *k)
     return prepare(k, s);
 }
 
+/* The transposed convolution is the data gradient of the one whose weights it has, with a bias. */
+static whet_status transposed_create(whet_cpu_node *k)
+{
+    const whet_shape *x = &k->in[0].shape, *weights = &k->in[1].shape, *y = &k->out[0].shape;
+    conv_state *s = NULL;
+    whet_window w;
+    WHET_TRY(whet_own_need_f32(k));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
+    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
+    if (whet_window_read(k->n, 2, &weights->dims[2], &w) != WHET_OK) return whet_cpu_refuse(k, "%s", whet_error_last()->text);
+    for (int i = 0; i < 2; i++) whet_window_out_transposed(&w, k->n, i, x->dims[2 + i]);
+    if (w.k[0] > WHET_CONV_MAX_TAPS || w.k[1] > WHET_CONV_MAX_TAPS || w.stride[0] * w.stride[1] > MAX_PHASES)
+        return whet_cpu_refuse(k, "kernel %dx%d, stride %dx%d", (int)w.k[0], (int)w.k[1], (int)w.stride[0], (int)w.stride[1]);
+    if (x->dims[1] > 1 << 20 || y->dims[1] > 1 << 20 || x->dims[2] * x->dims[3] > 1 << 28 || y->dims[2] * y->dims[3] > 1 << 28)
+        return whet_cpu_refuse(k, "image is too large");
+    s = whet_cpu_state(k, sizeof *s);
+    if (!s) return WHET_ENOMEM;
+    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    s->g = (whet_conv2d_geom){.n = x->dims[0], .h = y->dims[2], .w = y->dims[3], .ic = y->dims[1], .oh = x->dims[2], .ow = x->dims[3],
+                              .oc = x->dims[1], .kh = (int)w.k[0], .kw = (int)w.k[1], .sh = (int)w.stride[0],
+                              .sw = (int)w.stride[1], .dh = (int)w.dil[0], .dw = (int)w.dil[1], .pt = (int)w.pad[0],
+                              .pl = (int)w.pad[1], .groups = (int)whet_node_int(k->n, "group", 1)};
+    s->backward = s->transposed = true;
+    s->n_passes = s->g.sh * s->g.sw;
+    return prepare(k, s);
+}
+
 typedef struct conv_job {
     const whet_cpu_node *k;
     const conv_state *s;
@@ -160,7 +189,7 @@ static void conv_chunk(void *arg, int chunk, int worker)
                           .dst = (float *)k->out[0].data + n * dst_image,
                           .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
                           .lo = s->lo, .hi = s->hi};
-    if (!s->backward && k->n_in > 2 && k->in[2].vid >= 0) im.bias = k->in[2].data;
+    if ((!s->backward || s->transposed) && k->n_in > 2 && k->in[2].vid >= 0) im.bias = k->in[2].data;
     if (!s->backward && k->n_in > 3 && k->in[3].vid >= 0) im.add = (const float *)k->in[3].data + n * dst_image;
     whet_conv_run(p, &im, whet_chunk_begin(p->y.count, s->row_parts, y_part), whet_chunk_begin(p->y.count, s->row_parts, y_part + 1),
                   c0, c1);
@@ -251,5 +280,6 @@ static whet_status wgrad_run(const whet_cpu_node *k)
                                   .create = create_fn, .run = run_fn, .inplace = inplace_fn};
 ROW(whet_cpu_conv_own, "Conv", forward_create, conv_run, NULL)
 ROW(whet_cpu_fused_conv_own, "whet.FusedConv", forward_create, conv_run, conv_inplace)
+ROW(whet_cpu_conv_transpose_own, "ConvTranspose", transposed_create, conv_run, NULL)
 ROW(whet_cpu_conv_grad_data_own, "whet.ConvGradData", backward_create, conv_run, NULL)
 ROW(whet_cpu_conv_grad_weights_own, "whet.ConvGradWeights", wgrad_create, wgrad_run, NULL)
