@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reorder between NCHW and NHWC, and the sum over everything but the channels (bias gradients), by plain loops. */
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
 #include "kernels/move/reorder.h"
+#include "kernels/move/transpose.h"
 
 typedef struct layout_state {
     whet_geom g;
     int64_t positions;
     size_t esize;
     int chunks, per_image;
+    whet_transpose_fn transpose; /* NULL: whet_reorder_ref does it */
 } layout_state;
 
 static whet_status create_reorder(whet_cpu_node *k)
 {
     if (whet_dtype_size(k->in[0].dtype) == 0) return whet_cpu_refuse(k, "packed type %s", whet_dtype_name(k->in[0].dtype));
     return WHET_OK;
+}
+
+static whet_status create_reorder_vec(whet_cpu_node *k)
+{
+    return k->in[0].dtype == WHET_F32 ? WHET_OK : whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[0].dtype));
 }
 
 static whet_status reshape(whet_cpu_node *k)
@@ -25,6 +33,7 @@ static whet_status reshape(whet_cpu_node *k)
     WHET_TRY(whet_geom_of(k, &k->in[0], &s->g));
     s->positions = s->g.size[0] * s->g.size[1] * s->g.size[2];
     s->esize = whet_dtype_size(k->in[0].dtype);
+    if (k->impl->provider == WHET_PROVIDER_VEC) s->transpose = whet_transpose_vec(k->isa);
     s->per_image = whet_chunks(s->positions, 1 + 16384 / WHET_MAX(s->g.c, 1), 16);
     s->chunks = (int)WHET_MIN(s->g.n * s->per_image, (int64_t)INT32_MAX);
     return WHET_OK;
@@ -42,6 +51,10 @@ static void reorder_chunk(void *arg, int chunk, int worker)
     (void)worker;
     if (k->in[0].layout == k->out[0].layout)
         memcpy(dst + (size_t)(lo * s->g.c) * s->esize, src + (size_t)(lo * s->g.c) * s->esize, (size_t)((hi - lo) * s->g.c) * s->esize);
+    else if (s->transpose != NULL && k->out[0].layout == WHET_NHWC)
+        s->transpose(s->g.c, hi - lo, (const float *)(const void *)src + lo, s->positions, (float *)(void *)dst + lo * s->g.c, s->g.c);
+    else if (s->transpose != NULL)
+        s->transpose(hi - lo, s->g.c, (const float *)(const void *)src + lo * s->g.c, s->g.c, (float *)(void *)dst + lo, s->positions);
     else
         whet_reorder_ref(s->esize, s->g.c, s->positions, lo, hi, k->out[0].layout == WHET_NHWC, src, dst);
 }
@@ -79,6 +92,8 @@ static whet_status sum_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
+const whet_cpu_impl whet_cpu_reorder_vec = {.op = "whet.Reorder", .name = "vec", .provider = WHET_PROVIDER_VEC, .isa = WHET_ISA_AVX2,
+                                            .create = create_reorder_vec, .reshape = reshape, .run = reorder_run};
 const whet_cpu_impl whet_cpu_reorder_ref = {.op = "whet.Reorder", .name = "ref", .provider = WHET_PROVIDER_REF, .create = create_reorder,
                                             .reshape = reshape, .run = reorder_run};
 const whet_cpu_impl whet_cpu_channel_sum_ref = {.op = "whet.ChannelSum", .name = "ref", .provider = WHET_PROVIDER_REF,

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "exec/cpu/cpu_nest.h"
 #include "exec/exec.h"
 #include "kernels/move/move.h"
+#include "kernels/move/transpose.h"
 
 typedef struct copy_job {
     cpu_nest nest; /* operand 0: dst, operand 1: src */
@@ -20,6 +22,7 @@ typedef struct move_state {
     size_t size;
     whet_copy_fn copy;
     whet_copy2_fn copy2;
+    whet_transpose_fn transpose; /* NULL: copy2 does it */
     whet_fill_fn fill;
     bool filled;
     const void *value; /* NULL: zero; else read from input `value_input` at run */
@@ -37,6 +40,7 @@ static whet_status move_begin(whet_cpu_node *k, int jobs, move_state **out)
     s->copy = whet_copy_find((int)s->size);
     s->copy2 = whet_copy2_find((int)s->size);
     s->fill = whet_fill_find((int)s->size);
+    if (k->impl->provider == WHET_PROVIDER_VEC && s->size == sizeof(float)) s->transpose = whet_transpose_vec(k->isa);
     s->value_input = -1;
     if (s->copy == NULL) return whet_cpu_refuse(k, "no moves of type %s", whet_dtype_name(t));
     s->jobs = whet_cpu_state(k, sizeof *s->jobs * (size_t)WHET_MAX(jobs, 1));
@@ -91,16 +95,30 @@ static bool transposes(const cpu_nest *t)
     return t->rank >= 2 && t->stride[0][last] == 1 && t->stride[1][last] != 1 && t->stride[1][last] != 0 && t->size[last] >= 8;
 }
 
+/* The loop in which the source is densest, the last one left out. */
+static int dense_loop(const cpu_nest *t)
+{
+    int unit = t->rank - 2;
+    for (int d = 0; d < t->rank - 1; d++)
+        if (t->stride[1][d] < t->stride[1][unit]) unit = d;
+    return unit;
+}
+
+/* Cuts of that loop: a chunk has about NEST_GRAIN elements. */
+static int dense_cuts(const cpu_nest *t, int unit)
+{
+    return whet_chunks(t->size[unit], WHET_MAX(NEST_GRAIN / t->size[t->rank - 1], 16), NEST_CHUNKS);
+}
+
 static void transpose_range(void *arg, int64_t begin, int64_t end)
 {
     const running *r = arg;
     const cpu_nest *t = &r->j->nest;
-    const int last = t->rank - 1;
-    int unit = last - 1; /* the loop in which the source is densest */
-    for (int d = 0; d < last; d++)
-        if (t->stride[1][d] < t->stride[1][unit]) unit = d;
+    const int last = t->rank - 1, unit = dense_loop(t), cuts = dense_cuts(t, unit);
     for (int64_t u = begin; u < end; u++) {
-        int64_t rest = u, from = 0, to = 0;
+        const int64_t first = whet_chunk_begin(t->size[unit], cuts, (int)(u % cuts));
+        const int64_t n = whet_chunk_begin(t->size[unit], cuts, (int)(u % cuts) + 1) - first;
+        int64_t rest = u / cuts, from = first * t->stride[1][unit], to = first * t->stride[0][unit];
         for (int d = last - 1; d >= 0; d--) {
             if (d == unit) continue;
             const int64_t i = rest % t->size[d];
@@ -108,8 +126,12 @@ static void transpose_range(void *arg, int64_t begin, int64_t end)
             to += i * t->stride[0][d];
             from += i * t->stride[1][d];
         }
-        r->s->copy2(t->size[unit], t->size[last], r->src + (size_t)from * r->s->size, t->stride[1][unit], t->stride[1][last],
-                    r->dst + (size_t)to * r->s->size, t->stride[0][unit], 1);
+        const void *src = r->src + from * (int64_t)r->s->size;
+        void *dst = r->dst + to * (int64_t)r->s->size;
+        if (r->s->transpose != NULL && t->stride[1][unit] == 1)
+            r->s->transpose(t->size[last], n, src, t->stride[1][last], dst, t->stride[0][unit]);
+        else
+            r->s->copy2(n, t->size[last], src, t->stride[1][unit], t->stride[1][last], dst, t->stride[0][unit], 1);
     }
 }
 
@@ -121,11 +143,9 @@ static void run_job(const running *r, whet_team *team)
         cpu_nest_run(t, team, copy_row, (void *)(uintptr_t)r);
         return;
     }
-    int unit = t->rank - 2;
-    for (int d = 0; d < t->rank - 1; d++)
-        if (t->stride[1][d] < t->stride[1][unit]) unit = d;
+    const int unit = dense_loop(t), cuts = dense_cuts(t, unit);
     const int64_t plane = t->size[t->rank - 1] * t->size[unit];
-    cpu_range_run(t->total / plane, WHET_MAX(NEST_GRAIN / plane, 1), team, transpose_range, (void *)(uintptr_t)r);
+    cpu_range_run(t->total / plane * cuts, WHET_MAX(NEST_GRAIN / (plane / cuts), 1), team, transpose_range, (void *)(uintptr_t)r);
 }
 
 static whet_status move_run(const whet_cpu_node *k)
@@ -461,6 +481,12 @@ static whet_status trilu_run(const whet_cpu_node *k)
 #define MOVE(op_, create_)                                                                                          \
     const whet_cpu_impl whet_cpu_##op_##_ref = {.op = #op_, .name = "ref", .provider = WHET_PROVIDER_REF,           \
                                                 .create = create_, .run = move_run};
+#define MOVE_VEC(op_, create_)                                                                                      \
+    const whet_cpu_impl whet_cpu_##op_##_vec = {.op = #op_, .name = "vec", .provider = WHET_PROVIDER_VEC,           \
+                                                .isa = WHET_ISA_AVX2, .create = create_, .run = move_run};
+MOVE_VEC(Transpose, transpose_create)
+MOVE_VEC(DepthToSpace, block_create)
+MOVE_VEC(SpaceToDepth, block_create)
 MOVE(Identity, identity_create)
 MOVE(Reshape, view_create)
 MOVE(Flatten, view_create)

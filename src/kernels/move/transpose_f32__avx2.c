@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transposition, the body of transpose_f32_tmpl.h compiled for avx2. */
+#define SUFFIX avx2
+#include "kernels/move/transpose_f32_tmpl.h"
