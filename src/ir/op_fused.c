@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators that only the passes make: products and convolutions with what follows them, and attention. None has a gradient:
- * where one is needed, the passes leave the plain operators alone.
+/* Operators that only the passes make: products and convolutions with what follows them, and attention. None but the
+ * attention has a gradient: where one is needed, the passes leave the plain operators alone.
  *
  * FusedConv, FusedMatMul: y = act(product + bias + residual), or act(product + bias) + residual with residual_after = 1.
  * FusedAttention: for each image and head, softmax(scale * q k^T [+ mask]) v (Vaswani et al. 2017), all four in the order
@@ -91,4 +91,25 @@ whet_status infer_fused_attention(whet_infer *c)
         if (all.rank != 4 || !infer_same_dims(&all, &scores, &all)) return whet_infer_fail(c, WHET_ESHAPE, "the mask does not broadcast to the scores");
     }
     return whet_infer_set(c, 0, whet_infer_dtype(c, 0), &y);
+}
+
+/* (dy, q, k, v [, mask]) -> dq, dk, dv; one gradient where q, k and v are columns of one value. */
+whet_status infer_attention_grad(whet_infer *c)
+{
+    WHET_TRY(whet_infer_need_dtype(c, 0, "f32 f64"));
+    for (int i = 0; i < c->n->n_out; i++) WHET_TRY(whet_infer_set(c, i, whet_infer_dtype(c, 0), whet_infer_dims(c, i + 1)));
+    return WHET_OK;
+}
+
+whet_status grad_fused_attention(whet_grad *c)
+{
+    const whet_node *n = c->n;
+    const bool one = n->in[0] == n->in[1] && n->in[1] == n->in[2], masked = n->n_in > 3 && n->in[3] != WHET_NO_VALUE;
+    const whet_vid in[5] = {c->dy[0], n->in[0], n->in[1], n->in[2], masked ? n->in[3] : WHET_NO_VALUE};
+    whet_vid out[3] = {WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
+    if (masked && c->need[3]) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of attention by its mask");
+    WHET_TRY(whet_graph_node(c->g, "whet.AttentionGrad", NULL, masked ? 5 : 4, in, n->n_attr, n->attr, one ? 1 : 3, NULL, out));
+    for (int i = 0; i < (one ? 1 : 3); i++)
+        if (c->need[i]) c->dx[i] = out[i];
+    return WHET_OK;
 }

@@ -14,7 +14,7 @@
 #define EPSILON 1e-6f
 
 /* What all blocks share: the number of tokens, and shapes that begin with the batch's size. */
-typedef struct sizes { int64_t tokens; whet_vid batch, rows, heads; } sizes;
+typedef struct sizes { int64_t tokens; whet_vid batch, rows, wide, heads; } sizes;
 
 static whet_status transpose(model_builder *b, whet_vid x, int n, const int64_t *perm, whet_vid *out)
 {
@@ -35,6 +35,7 @@ static whet_status add_attention(model_builder *b, const char *block, const size
     const int64_t head = WIDTH / HEADS, one[1] = {0};
     whet_vid axis = WHET_NO_VALUE, scale = WHET_NO_VALUE, qkv[3], kt = WHET_NO_VALUE, y = WHET_NO_VALUE;
     WHET_TRY(add_linear(b, block, "attn.qkv", WIDTH, 3 * WIDTH, x, &x));
+    WHET_TRY(whet_graph_op1(b->g, "Reshape", WHET_IN(x, s->wide), WHET_NO_ATTRS, &x));
     WHET_TRY(whet_graph_op1(b->g, "Reshape", WHET_IN(x, s->heads), WHET_NO_ATTRS, &x));
     WHET_TRY(transpose(b, x, 5, (const int64_t[]){2, 0, 3, 1, 4}, &x));
     WHET_TRY(whet_graph_node(b->g, "Split", NULL, 1, &x, WHET_ATTRS(whet_attr_int("axis", 0), whet_attr_int("num_outputs", 3)), 3, NULL, qkv));
@@ -83,6 +84,7 @@ static whet_status add_sizes(model_builder *b, whet_vid x, sizes *s)
 {
     WHET_TRY(whet_graph_op1(b->g, "Shape", WHET_IN(x), WHET_ATTRS(whet_attr_int("start", 0), whet_attr_int("end", 1)), &s->batch));
     WHET_TRY(add_shape(b, s->batch, 2, (const int64_t[]){s->tokens, WIDTH}, &s->rows));
+    WHET_TRY(add_shape(b, s->batch, 2, (const int64_t[]){s->tokens, 3 * WIDTH}, &s->wide));
     return add_shape(b, s->batch, 4, (const int64_t[]){s->tokens, 3, HEADS, WIDTH / HEADS}, &s->heads);
 }
 
@@ -104,7 +106,7 @@ static whet_status add_tokens(model_builder *b, const sizes *s, whet_vid *x)
 whet_status whet_model_vit(whet_graph *g, const whet_model_options *o, int arg)
 {
     model_builder b = {g, o, MODEL_INIT_NORMAL_02};
-    sizes s = {o->height / PATCH * (o->width / PATCH) + 1, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
+    sizes s = {o->height / PATCH * (o->width / PATCH) + 1, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
     whet_vid x = WHET_NO_VALUE, first = WHET_NO_VALUE;
     char name[32];
     (void)arg;

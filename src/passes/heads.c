@@ -184,7 +184,7 @@ bool whet_view_trace(whet_graph *g, whet_vid v, whet_view *view)
 {
     whet_vid path[MAX_STEPS];
     int n = 0;
-    double scale = 1, c = 0;
+    double scale = 1, c = 0, behind[MAX_STEPS]; /* behind: scale between path[i] and v */
     whet_vid at = v, x = WHET_NO_VALUE;
     for (;;) {
         const whet_nid id = whet_match_producer(g, at, NULL, 0);
@@ -193,11 +193,16 @@ bool whet_view_trace(whet_graph *g, whet_vid v, whet_view *view)
             scale *= c;
             at = x;
         } else if (is_move(&g->nodes[id]) && n < MAX_STEPS) {
+            behind[n] = scale;
             path[n++] = at;
             at = g->nodes[id].in[0];
         } else {
             break;
         }
+    }
+    while (n > 0 && g->values[at].dims.rank != 3) { /* too far up: a linear layer's rows, say */
+        at = path[--n];
+        scale = behind[n];
     }
     const whet_dims *d = &g->values[at].dims;
     if (d->rank != 3 || d->dims[1] < 1 || d->dims[2] < 1 || d->dims[1] > INT32_MAX || d->dims[2] > INT32_MAX) return false;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "ir/autodiff.h"
 #include "passes/lower.h"
+#include "passes/passes.h"
 #include "train/optimizer.h"
 
 static whet_status check_model(const whet_graph *g)
@@ -46,6 +47,27 @@ static whet_status train_batch_norms(whet_graph *g)
         WHET_TRY(whet_graph_commit(g, out[2], in[4]));
     }
     return whet_graph_sort(g);
+}
+
+/* Attention becomes one node where its mask, if there is one, needs no gradient. */
+static whet_status fuse_attention(whet_graph **g)
+{
+    whet_graph *fused = NULL;
+    whet_status status = WHET_OK;
+    WHET_TRY(whet_graph_clone(&fused, *g));
+    whet_pass_context c = {.g = fused};
+    WHET_GOTO(whet_pass_attention(&c));
+    for (whet_nid id = 0; id < fused->n_nodes && c.changes > 0; id++) {
+        const whet_node *n = &fused->nodes[id];
+        if (whet_node_is(n, "whet.FusedAttention") && n->n_in > 3 && fused->values[n->in[3]].kind != WHET_VALUE_CONST) c.changes = 0;
+    }
+    if (c.changes == 0) goto done;
+    whet_graph_free(*g);
+    *g = fused;
+    return WHET_OK;
+done:
+    whet_graph_free(fused);
+    return status;
 }
 
 /* The loss and the count take the place of the model's own outputs. */
@@ -92,6 +114,7 @@ whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, c
     WHET_GOTO(train_batch_norms(g));
     WHET_GOTO(whet_pass_fuse_batchnorm(g));
     WHET_GOTO(whet_pass_fuse_excite(g));
+    WHET_GOTO(fuse_attention(&g));
     WHET_GOTO(add_loss(g, s, false, &loss));
     WHET_GOTO(add_training(g, s, loss));
     WHET_GOTO(whet_pass_fuse_excite_grad(g));

@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include "exec/exec.h"
+#include "ir/autodiff.h"
 
 static whet_vid input(whet_graph *g, const char *name, whet_dtype t, int rank, const int64_t *d)
 {
@@ -213,9 +214,41 @@ static void test_wrong_label(void **state)
     whet_graph_free(g);
 }
 
+/* Queries, keys and values as columns of one value: its gradient is the sum of those by three values. */
+static void test_attention_gradient(void **state)
+{
+    const int64_t d[3] = {2, 19, 48};
+    const whet_attr attrs[5] = {whet_attr_int("heads", 2), whet_attr_int("head_dim", 8), whet_attr_int("k_offset", 16),
+                                whet_attr_int("v_offset", 32), whet_attr_float("scale", 0.35f)};
+    whet_graph *g = NULL;
+    whet_tensor in[4], out[4];
+    whet_vid v[4], y[2], loss[2], sum, grads[4];
+    float x[2 * 19 * 48];
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(x); i++) x[i] = sinf((float)i);
+    assert_ok(whet_graph_create(&g, "attention"));
+    for (int i = 0; i < 4; i++) v[i] = input(g, NULL, WHET_F32, 3, d);
+    assert_ok(whet_graph_op1(g, "whet.FusedAttention", WHET_IN(v[0], v[0], v[0]), 5, attrs, &y[0]));
+    assert_ok(whet_graph_op1(g, "whet.FusedAttention", WHET_IN(v[1], v[2], v[3]), 5, attrs, &y[1]));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(whet_graph_op1(g, "Mul", WHET_IN(y[i], y[i]), WHET_NO_ATTRS, &y[i]));
+        assert_ok(whet_graph_op1(g, "ReduceSum", WHET_IN(y[i]), WHET_ATTRS(whet_attr_int("keepdims", 0)), &loss[i]));
+    }
+    assert_ok(whet_graph_op1(g, "Add", WHET_IN(loss[0], loss[1]), WHET_NO_ATTRS, &sum));
+    assert_ok(whet_graph_gradients(g, sum, 4, v, grads));
+    for (int i = 0; i < 4; i++) assert_ok(whet_graph_output(g, grads[i]));
+    for (int i = 0; i < 4; i++) f32(&in[i], 3, d, x);
+    run(g, 0, 0, 4, in, 4, out);
+    for (int64_t i = 0; i < (int64_t)WHET_COUNT(x); i++)
+        near(&out[0], i, whet_tensor_get_f64(&out[1], i) + whet_tensor_get_f64(&out[2], i) + whet_tensor_get_f64(&out[3], i));
+    for (int i = 0; i < 4; i++) whet_tensor_dispose(&in[i]);
+    for (int i = 0; i < 4; i++) whet_tensor_dispose(&out[i]);
+    whet_graph_free(g);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_running_statistics), cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_running_statistics), cmocka_unit_test(test_attention_gradient), cmocka_unit_test(test_sgd), cmocka_unit_test(test_adam),
                                        cmocka_unit_test(test_dropout), cmocka_unit_test(test_wrong_label)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
