@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Edit distance in which a swap of neighbours counts one (optimal string alignment, three rows of the table at a time) and
- * upper and lower case are alike. Longer words than LONGEST are far from everything. */
+ * upper and lower case are alike; a name that begins with the word is near however long it is. Longer words than LONGEST are far
+ * from everything. */
 #include "base/spelling.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -35,7 +37,9 @@ void whet_spelling_offer(whet_spelling *s, const char *name)
     const int length = (int)WHET_MIN(strlen(s->word), (size_t)LONGEST);
     if (name == NULL) return;
     const int d = distance(s->word, name);
-    if (d > WHET_MAX(2, length / 3) || d > length / 2) return;
+    const bool begins = length >= 3 && strncasecmp(s->word, name, (size_t)length) == 0;
+    if (d == INT_MAX) return;
+    if (!begins && (d > WHET_MAX(2, length / 3) || d > length / 2)) return;
     if (s->nearest != NULL && d >= s->distance) return;
     s->nearest = name;
     s->distance = d;

@@ -12,7 +12,8 @@ typedef struct whet_spelling {
     int distance;
 } whet_spelling;
 
-/* Near: at most 2 edits or a third of the word, and no more than half of it. A NULL name is passed over. */
+/* Near: at most 2 edits or a third of the word, and no more than half of it; or the word, of three letters or more, is how the
+ * name begins. A NULL name is passed over. */
 void whet_spelling_offer(whet_spelling *s, const char *name);
 
 #endif

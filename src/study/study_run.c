@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "models/models.h"
 #include "study/study_run.h"
 
 void whet_study_options_init(whet_study_options *o)
@@ -58,6 +59,17 @@ static json_t *new_row(const study_run *r, const json_t *cell, int i)
                      "threads", threads > 0 ? threads : whet_cpu_count(), "mode", r->o.mode, "status", "ok", "reason", "", "axes", axes);
 }
 
+// A model that is neither a file nor in the zoo can never be trained: said before anything else is.
+static whet_status check_model_name(const json_t *cell)
+{
+    const char *model = whet_study_text(cell, "model");
+    whet_graph *g = NULL;
+    if (study_is_file(model) || whet_model_find(model) != NULL) return WHET_OK;
+    const whet_status status = whet_model_build(model, NULL, &g); // says which names there are
+    whet_graph_free(g);
+    return status;
+}
+
 static whet_status begin(study_run *r)
 {
     const char *out = whet_study_text(r->s->set, "out");
@@ -82,6 +94,7 @@ static whet_status begin(study_run *r)
     if (r->c == NULL) return WHET_ENOMEM;
     for (int i = 0; i < r->n_cells; i++) {
         r->c[i].set = json_array_get(r->cells, (size_t)i);
+        WHET_TRY(check_model_name(r->c[i].set));
         r->c[i].row = new_row(r, r->c[i].set, i);
         if (r->c[i].row == NULL || json_array_append_new(r->rows, r->c[i].row) != 0) return WHET_FAIL(WHET_ENOMEM, "out of memory for the rows");
     }
@@ -122,8 +135,8 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
     WHET_TRY(study_open_data(r, c));
     whet_status status = study_make_model(r, c);
     if (status != WHET_OK) {
-        // A model without contract and labels is the user's to answer, not a row's misfortune.
-        if (ends_run(status) || (status == WHET_EINVAL && r->n_cells > 0 && c->model != NULL && json_object_get(c->model, "contract") == NULL)) return status;
+        // A model without contract and labels is the user's to answer, not a row's misfortune; a dry run is there to tell.
+        if (r->o.dry_run || ends_run(status) || (status == WHET_EINVAL && r->n_cells > 0 && c->model != NULL && json_object_get(c->model, "contract") == NULL)) return status;
         study_row_fail(c, c->model == NULL && !study_is_file(whet_study_text(c->set, "model")) ? "export failed" : "unsupported", whet_error_message());
         return WHET_OK;
     }

@@ -259,7 +259,7 @@ static void spelling_finds_the_nearest(void **state)
     (void)state;
     static const char *const names[] = {"epochs", "batch", NULL, "seed", "Conv"};
     static const struct { const char *word, *nearest; } cases[] = {
-        {"epcohs", "epochs"}, {"bacth", "batch"}, {"SEED", "seed"}, {"cnov", "Conv"}, {"xy", NULL}, {"", NULL}, {"learning_rate", NULL},
+        {"epcohs", "epochs"}, {"bacth", "batch"}, {"SEED", "seed"}, {"cnov", "Conv"}, {"xy", NULL}, {"", NULL}, {"learning_rate", NULL}, {"epo", "epochs"}, {"ep", NULL},
     };
     for (size_t i = 0; i < WHET_COUNT(cases); i++) {
         whet_spelling s = {.word = cases[i].word};
