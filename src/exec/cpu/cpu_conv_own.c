@@ -24,6 +24,10 @@ typedef struct conv_state {
     float lo, hi;
     bool backward;
     bool transposed; /* a backward one with a bias */
+    whet_finish finish;
+    bool after;
+    bool product;        /* 1x1 on every position: one matrix product over all images */
+    whet_gemm_plan plan; /* of it */
 } conv_state;
 
 /* How many parts an image is cut into: enough chunks for the cores, none below some microseconds. */
@@ -73,6 +77,11 @@ static whet_status prepare(whet_cpu_node *k, conv_state *s)
         s->packed_size += WHET_ALIGN_UP(whet_conv_weights_size(p), 16);
     }
     cut_image(s);
+    s->product = g->kh * g->kw * g->sh * g->sw * g->groups == 1 && g->pt == 0 && g->pl == 0 && g->oh == g->h && g->ow == g->w;
+    if (s->product) {
+        whet_gemm_plan_init(&s->plan, kernel, g->n * g->h * g->w, s->passes[0].oc, s->passes[0].ic, s->passes[0].ic, 1);
+        s->scratch_size = WHET_ALIGN_UP(s->plan.scratch, 16);
+    }
     for (int i = 0; i < s->n_passes; i++) {
         const int64_t rows = (s->passes[i].y.count + s->row_parts - 1) / s->row_parts;
         s->scratch_size = WHET_MAX(s->scratch_size, WHET_ALIGN_UP(whet_conv_scratch(&s->passes[i], rows), 16));
@@ -102,7 +111,7 @@ static whet_status forward_create(whet_cpu_node *k)
     if (k->n_in > 3 && k->in[3].vid >= 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
-    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    WHET_TRY(whet_own_epilogue(k, &s->lo, &s->hi, &s->finish, &s->after));
     WHET_TRY(whet_own_geometry(k, &k->in[0].shape, &k->in[1].shape, &k->out[0].shape, &s->g));
     s->n_passes = 1;
     return prepare(k, s);
@@ -172,6 +181,33 @@ static void pack_chunk(void *arg, int chunk, int worker)
     }
 }
 
+/* Positions [y0, y1) of a pass, channels [c0, c1) of each group: what follows the clip of the store. */
+static void finish(const conv_state *s, const whet_conv_pass *p, float *dst, const float *after, int64_t y0, int64_t y1, int64_t c0, int64_t c1)
+{
+    const int64_t oc_g = p->oc / p->groups, step = p->x.stride * p->oc;
+    const bool whole = c1 - c0 == p->oc && p->x.stride == 1;
+    for (int64_t y = y0; y < y1 && (s->finish.act || after); y++) {
+        for (int64_t gr = 0; gr < p->groups; gr++) {
+            const int64_t at = ((p->y.first + y * p->y.stride) * p->dst_w + p->x.first) * p->oc + gr * oc_g + c0;
+            whet_finish_rows(&s->finish, dst + at, after ? after + at : NULL, (ptrdiff_t)step, whole ? 1 : p->x.count,
+                             whole ? p->x.count * p->oc : c1 - c0);
+        }
+    }
+}
+
+static void product_chunk(void *arg, int chunk, int worker)
+{
+    const conv_job *job = arg;
+    const whet_cpu_node *k = job->k;
+    const conv_state *s = job->s;
+    const float *add = !s->backward && k->n_in > 3 && k->in[3].vid >= 0 ? k->in[3].data : NULL;
+    const whet_gemm_run r = {.src = k->in[0].data, .weights = job->packed, .add = s->after ? NULL : add, .after = s->after ? add : NULL,
+                             .bias = (!s->backward || s->transposed) && k->n_in > 2 && k->in[2].vid >= 0 ? k->in[2].data : NULL, .dst = k->out[0].data,
+                             .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
+                             .src_step = (ptrdiff_t)s->plan.k, .dst_step = (ptrdiff_t)s->plan.n, .lo = s->lo, .hi = s->hi, .finish = s->finish};
+    whet_gemm_chunk(&s->plan, &r, chunk);
+}
+
 static void conv_chunk(void *arg, int chunk, int worker)
 {
     const conv_job *job = arg;
@@ -190,9 +226,11 @@ static void conv_chunk(void *arg, int chunk, int worker)
                           .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
                           .lo = s->lo, .hi = s->hi};
     if ((!s->backward || s->transposed) && k->n_in > 2 && k->in[2].vid >= 0) im.bias = k->in[2].data;
-    if (!s->backward && k->n_in > 3 && k->in[3].vid >= 0) im.add = (const float *)k->in[3].data + n * dst_image;
-    whet_conv_run(p, &im, whet_chunk_begin(p->y.count, s->row_parts, y_part), whet_chunk_begin(p->y.count, s->row_parts, y_part + 1),
-                  c0, c1);
+    const int64_t y0 = whet_chunk_begin(p->y.count, s->row_parts, y_part), y1 = whet_chunk_begin(p->y.count, s->row_parts, y_part + 1);
+    const float *add = !s->backward && k->n_in > 3 && k->in[3].vid >= 0 ? (const float *)k->in[3].data + n * dst_image : NULL;
+    im.add = s->after ? NULL : add;
+    whet_conv_run(p, &im, y0, y1, c0, c1);
+    finish(s, p, im.dst, s->after ? add : NULL, y0, y1, c0, c1);
 }
 
 static whet_status conv_run(const whet_cpu_node *k)
@@ -200,14 +238,16 @@ static whet_status conv_run(const whet_cpu_node *k)
     const conv_state *s = k->state;
     conv_job job = {k, s, s->packed ? s->packed : (float *)k->workspace + s->packed_ws};
     if (!s->packed) whet_parallel(k->team, (int)s->block_parts, pack_chunk, &job);
-    whet_parallel(k->team, (int)s->g.n * s->n_passes * s->row_parts * s->channel_parts, conv_chunk, &job);
+    if (s->product) whet_parallel(k->team, whet_gemm_chunks(&s->plan), product_chunk, &job);
+    else whet_parallel(k->team, (int)s->g.n * s->n_passes * s->row_parts * s->channel_parts, conv_chunk, &job);
     return WHET_OK;
 }
 
 /* The residual is read by the tile that overwrites it. */
 static bool conv_inplace(const whet_cpu_node *k, int o, int i)
 {
-    return o == 0 && i == 3 && k->in[3].vid != k->in[0].vid;
+    const conv_state *s = k->state;
+    return o == 0 && i == 3 && !s->after && k->in[3].vid != k->in[0].vid;
 }
 
 typedef struct wgrad_state {
