@@ -258,14 +258,15 @@ done:
     return status;
 }
 
+/* The trained weights into the graph, which is tested next, and into the folder if there is one. */
 static whet_status write_model(trainer *t)
 {
-    if (t->s.out == NULL) return WHET_OK;
     for (whet_vid v = 0; v < t->model->n_values; v++) {
         whet_value *x = &t->model->values[v];
         const whet_tensor *trained = x->kind == WHET_VALUE_VARIABLE ? whet_train_kept(t->exec, x->name) : NULL;
         if (trained != NULL) WHET_TRY(whet_tensor_copy(&x->data, trained));
     }
+    if (t->s.out == NULL) return WHET_OK;
     WHET_TRY(whet_graph_set_meta(t->model, WHET_CONTRACT_META, t->contract_json));
     return whet_onnx_write(t->model, t->model_path, NULL);
 }

@@ -244,6 +244,24 @@ static void no_test_stays_on_resume(void **state)
     whet_free(result);
 }
 
+/* A run that keeps nothing is tested with what it learnt. */
+static void without_a_folder_the_trained_weights_are_tested(void **state)
+{
+    char *out = in_dir("kept");
+    whet_train_settings s = small_run(out);
+    (void)state;
+    s.no_test = 0, s.ema_decay = 0.5, s.epochs = 12;
+    json_t *kept = train(&s);
+    s.out = NULL;
+    json_t *nothing = train(&s);
+    const json_t *a = json_object_get(json_object_get(kept, "test"), "top1"), *b = json_object_get(json_object_get(nothing, "test"), "top1");
+    assert_true(json_number_value(json_object_get(a, "value")) > 0.3);
+    assert_true(json_equal(a, b));
+    json_decref(kept);
+    json_decref(nothing);
+    whet_free(out);
+}
+
 /* logits = 1x1 convolution of the picture: three colours, three classes. */
 static whet_graph *segmenter(void)
 {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(accumulated_batches_are_the_large_one), cmocka_unit_test(bits_are_the_same_however_it_runs),
         cmocka_unit_test(averages_become_the_model),             cmocka_unit_test(class_weights_are_by_the_training_split),
         cmocka_unit_test(what_has_no_meaning_is_refused),        cmocka_unit_test(no_test_stays_on_resume),
+        cmocka_unit_test(without_a_folder_the_trained_weights_are_tested),
         cmocka_unit_test(masks_are_learnt_by_every_loss),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
