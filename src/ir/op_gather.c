@@ -150,3 +150,49 @@ whet_status grad_gather(whet_grad *c)
     if (!c->need[0]) return WHET_OK;
     return whet_graph_op1(c->g, "whet.GatherGrad", WHET_IN(c->dy[0], c->n->in[1], c->n->in[0]), 1, &axis, &c->dx[0]);
 }
+
+/* Writes of several elements to one place add up. */
+whet_status grad_gather_elements(whet_grad *c)
+{
+    const whet_attr attrs[2] = {whet_attr_int("axis", whet_node_int(c->n, "axis", 0)), whet_attr_string("reduction", "add")};
+    const whet_vid at = c->n->in[1];
+    whet_vid zeros = WHET_NO_VALUE;
+    if (!c->need[0]) return WHET_OK;
+    WHET_TRY(grad_zeros_like(c, c->n->in[0], &zeros));
+    return whet_graph_op1(c->g, "ScatterElements", WHET_IN(zeros, at, c->dy[0]), 2, attrs, &c->dx[0]);
+}
+
+whet_status grad_gather_nd(whet_grad *c)
+{
+    const whet_attr add = whet_attr_string("reduction", "add");
+    const whet_vid at = c->n->in[1];
+    whet_vid zeros = WHET_NO_VALUE;
+    if (!c->need[0]) return WHET_OK;
+    if (whet_node_int(c->n, "batch_dims", 0) != 0) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of GatherND needs batch_dims 0");
+    WHET_TRY(grad_zeros_like(c, c->n->in[0], &zeros));
+    return whet_graph_op1(c->g, "ScatterND", WHET_IN(zeros, at, c->dy[0]), 1, &add, &c->dx[0]);
+}
+
+/* What was overwritten has no gradient; an update's is that of the place it went to. Of several updates of one place the
+ * last counts, and which that is the operator leaves open: each gets the gradient. */
+static whet_status scatter_grad(whet_grad *c, const char *scatter, const char *gather, int n_attr, const whet_attr *attr)
+{
+    const char *how = whet_node_string(c->n, "reduction", "none");
+    const bool add = strcmp(how, "add") == 0;
+    const whet_vid at = c->n->in[1], updates = c->n->in[2];
+    whet_vid zeros = WHET_NO_VALUE;
+    if (!add && strcmp(how, "none") != 0) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of %s with reduction %s", scatter, how);
+    if (c->need[2]) WHET_TRY(whet_graph_op1(c->g, gather, WHET_IN(c->dy[0], at), n_attr, attr, &c->dx[2]));
+    if (c->need[0] && add) c->dx[0] = c->dy[0];
+    if (!c->need[0] || add) return WHET_OK;
+    WHET_TRY(grad_zeros_like(c, updates, &zeros));
+    return whet_graph_op1(c->g, scatter, WHET_IN(c->dy[0], at, zeros), n_attr, attr, &c->dx[0]);
+}
+
+whet_status grad_scatter_elements(whet_grad *c)
+{
+    const whet_attr axis = whet_attr_int("axis", whet_node_int(c->n, "axis", 0));
+    return scatter_grad(c, "ScatterElements", "GatherElements", 1, &axis);
+}
+
+whet_status grad_scatter_nd(whet_grad *c) { return scatter_grad(c, "ScatterND", "GatherND", 0, NULL); }

@@ -243,3 +243,16 @@ whet_status grad_shape_of(whet_grad *c, whet_vid v, bool wildcard, whet_vid *out
     if (d->rank < 0 || open > (wildcard ? 1 : 0) || (zero && wildcard)) return grad_op1(c, "Shape", v, out);
     return whet_graph_const_s64(c->g, NULL, d->rank, dims, out);
 }
+
+whet_status grad_zeros_like(whet_grad *c, whet_vid v, whet_vid *out)
+{
+    whet_vid shape = WHET_NO_VALUE;
+    whet_tensor zero = {0};
+    whet_shape one = {.rank = 1, .dims = {1}};
+    WHET_TRY(grad_shape_of(c, v, false, &shape));
+    WHET_TRY(whet_tensor_alloc(&zero, c->g->values[v].dtype, &one));
+    whet_attr a = whet_attr_tensor("value", &zero);
+    whet_status status = whet_graph_op1(c->g, "ConstantOfShape", WHET_IN(shape), 1, &a, out);
+    whet_tensor_dispose(&zero);
+    return status;
+}

@@ -233,6 +233,17 @@ whet_status infer_pad(whet_infer *c)
     return set_like_input(c, &to);
 }
 
+whet_status infer_pad_grad(whet_infer *c)
+{
+    whet_dims to = open_dims(whet_infer_dims(c, 0)->rank);
+    whet_dim shape[WHET_MAX_RANK];
+    const int n = infer_content(c, 2, shape, WHET_MAX_RANK);
+    WHET_TRY(whet_infer_need_dtype(c, 0, "f32 f64"));
+    if (n >= 0 && to.rank >= 0 && n != to.rank) return whet_infer_fail(c, WHET_ESHAPE, "shape has %d dimensions", n);
+    for (int i = 0; i < n; i++) to.dims[i] = shape[i];
+    return set_like_input(c, &to);
+}
+
 whet_status infer_expand(whet_infer *c)
 {
     whet_dims to = {.rank = -1};
@@ -333,19 +344,6 @@ whet_status grad_concat(whet_grad *c)
     return WHET_OK;
 }
 
-static whet_status zeros_like(whet_grad *c, whet_vid v, whet_vid *out)
-{
-    whet_vid shape = WHET_NO_VALUE;
-    whet_tensor zero = {0};
-    whet_shape one = {.rank = 1, .dims = {1}};
-    WHET_TRY(grad_shape_of(c, v, false, &shape));
-    WHET_TRY(whet_tensor_alloc(&zero, c->g->values[v].dtype, &one));
-    whet_attr a = whet_attr_tensor("value", &zero);
-    whet_status status = whet_graph_op1(c->g, "ConstantOfShape", WHET_IN(shape), 1, &a, out);
-    whet_tensor_dispose(&zero);
-    return status;
-}
-
 whet_status grad_split(whet_grad *c)
 {
     int n = c->n->n_out;
@@ -355,7 +353,7 @@ whet_status grad_split(whet_grad *c)
     if (n > 64) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of Split with %d outputs is not supported (at most 64)", n);
     for (int i = 0; i < n; i++) {
         parts[i] = c->dy[i];
-        if (parts[i] < 0) WHET_TRY(zeros_like(c, c->n->out[i], &parts[i]));
+        if (parts[i] < 0) WHET_TRY(grad_zeros_like(c, c->n->out[i], &parts[i]));
     }
     return whet_graph_op1(c->g, "Concat", n, parts, 1, &a, &c->dx[0]);
 }
@@ -368,20 +366,25 @@ whet_status grad_slice(whet_grad *c)
     return c->need[0] ? whet_graph_op1(c->g, "whet.SliceGrad", n + 1, in, WHET_NO_ATTRS, &c->dx[0]) : WHET_OK;
 }
 
-/* The gradient of padding is cropping: a Pad by the negative amounts. */
+/* The gradient of padding is cropping, a Pad by the negative amounts; of the other modes a sum over the copies. */
 whet_status grad_pad(whet_grad *c)
 {
     const whet_tensor *pads = whet_graph_const_data(c->g, c->n->in[1]);
+    const whet_attr mode = whet_attr_string("mode", whet_node_string(c->n, "mode", "constant"));
+    const bool constant = strcmp(mode.s, "constant") == 0;
     int64_t minus[2 * WHET_MAX_RANK];
-    whet_vid in[4] = {c->dy[0], WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
+    const whet_vid axes = c->n->n_in > 3 ? c->n->in[3] : WHET_NO_VALUE;
+    whet_vid in[4] = {c->dy[0], c->n->in[1], WHET_NO_VALUE, axes};
     if (!c->need[0]) return WHET_OK;
-    if (strcmp(whet_node_string(c->n, "mode", "constant"), "constant") != 0 || pads == NULL)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of Pad needs mode constant and constant pads");
-    int n = (int)whet_tensor_numel(pads), n_in = c->n->n_in;
+    if (pads == NULL) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of Pad needs constant pads");
+    if (!constant) {
+        WHET_TRY(grad_shape_of(c, c->n->in[0], false, &in[2]));
+        return whet_graph_op1(c->g, "whet.PadGrad", axes >= 0 ? 4 : 3, in, 1, &mode, &c->dx[0]);
+    }
+    const int n = (int)whet_tensor_numel(pads);
     for (int i = 0; i < n && i < 2 * WHET_MAX_RANK; i++) minus[i] = -whet_tensor_get_s64(pads, i);
-    in[3] = n_in > 3 ? c->n->in[3] : WHET_NO_VALUE;
     WHET_TRY(whet_graph_const_s64(c->g, NULL, n, minus, &in[1]));
-    return whet_graph_op1(c->g, "Pad", n_in > 3 ? 4 : 2, in, WHET_NO_ATTRS, &c->dx[0]);
+    return whet_graph_op1(c->g, "Pad", axes >= 0 ? 4 : 2, in, WHET_NO_ATTRS, &c->dx[0]);
 }
 
 whet_status grad_expand(whet_grad *c) { return c->need[0] ? grad_sum_to(c, c->dy[0], c->n->in[0], &c->dx[0]) : WHET_OK; }
@@ -409,12 +412,28 @@ whet_status grad_tile(whet_grad *c)
     return whet_graph_op1(c->g, "ReduceSum", WHET_IN(t, over), 1, &keep, &c->dx[0]);
 }
 
+/* Mode CRD: [n, c, h * b, w * b] -> [n, c, h, b, w, b] -> [n, c, b, b, h, w] -> [n, c * b * b, h, w] */
+static whet_status crd_back(whet_grad *c, int64_t b)
+{
+    static const int64_t perm[6] = {0, 1, 3, 5, 2, 4};
+    const whet_attr order = whet_attr_ints("perm", 6, perm);
+    whet_vid apart = WHET_NO_VALUE, shape = WHET_NO_VALUE, v = WHET_NO_VALUE;
+    whet_shape x;
+    if (!whet_dims_concrete(&c->g->values[c->n->in[0]].dims, &x))
+        return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of DepthToSpace in mode CRD needs known sizes");
+    const int64_t *d = x.dims, six[6] = {d[0], d[1] / (b * b), d[2], b, d[3], b};
+    WHET_TRY(whet_graph_const_s64(c->g, NULL, 6, six, &apart));
+    WHET_TRY(whet_graph_const_s64(c->g, NULL, 4, d, &shape));
+    WHET_TRY(grad_op2(c, "Reshape", c->dy[0], apart, &v));
+    WHET_TRY(whet_graph_op1(c->g, "Transpose", WHET_IN(v), 1, &order, &v));
+    return grad_op2(c, "Reshape", v, shape, &c->dx[0]);
+}
+
 whet_status grad_depth_to_space(whet_grad *c)
 {
-    whet_attr b = whet_attr_int("blocksize", whet_node_int(c->n, "blocksize", 1));
+    const whet_attr b = whet_attr_int("blocksize", whet_node_int(c->n, "blocksize", 1));
     if (!c->need[0]) return WHET_OK;
-    if (strcmp(whet_node_string(c->n, "mode", "DCR"), "DCR") != 0)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of DepthToSpace needs mode DCR");
+    if (strcmp(whet_node_string(c->n, "mode", "DCR"), "DCR") != 0) return crd_back(c, b.i);
     return whet_graph_op1(c->g, "SpaceToDepth", WHET_IN(c->dy[0]), 1, &b, &c->dx[0]);
 }
 

@@ -223,23 +223,55 @@ whet_status grad_instance_norm(whet_grad *c)
 
 whet_status grad_group_norm(whet_grad *c) { return add_norm_grad(c, "whet.GroupNormGrad", c->n->n_attr, c->n->attr); }
 
+static bool fills(const whet_dims *s, const whet_dims *x, int64_t from)
+{
+    bool same = s->rank == x->rank - from;
+    for (int i = 0; same && i < s->rank; i++) same = s->dims[i] == x->dims[from + i];
+    return same;
+}
+
+/* A scale or bias that is broadcast: the normalised values with a scale of ones, then product and sum as nodes of their own. */
+static whet_status layer_grad_broadcast(whet_grad *c, const whet_shape *normal, int n_attr, const whet_attr *attrs, bool center)
+{
+    const whet_node *n = c->n;
+    const whet_vid x = n->in[0], scale = n->in[1], bias = n->n_in > 2 ? n->in[2] : WHET_NO_VALUE, dy = c->dy[0];
+    whet_vid ones = WHET_NO_VALUE, unit = WHET_NO_VALUE, v = WHET_NO_VALUE, out[3];
+    whet_tensor t = {0};
+    WHET_TRY(whet_tensor_alloc(&t, c->g->values[x].dtype, normal));
+    for (int64_t i = 0; i < whet_tensor_numel(&t); i++) whet_tensor_set_f64(&t, i, 1);
+    const whet_status status = whet_graph_const(c->g, NULL, &t, &ones);
+    whet_tensor_dispose(&t);
+    WHET_TRY(status);
+    if (bias >= 0 && c->need[2]) WHET_TRY(grad_sum_to(c, dy, bias, &c->dx[2]));
+    if (c->need[1]) {
+        WHET_TRY(whet_graph_op1(c->g, center ? "LayerNormalization" : "RMSNormalization", WHET_IN(x, ones), 2, attrs, &unit));
+        WHET_TRY(grad_op2(c, "Mul", dy, unit, &v));
+        WHET_TRY(grad_sum_to(c, v, scale, &c->dx[1]));
+    }
+    if (!c->need[0]) return WHET_OK;
+    WHET_TRY(grad_op2(c, "Mul", dy, scale, &v));
+    WHET_TRY(whet_graph_node(c->g, "whet.LayerNormGrad", NULL, WHET_IN(v, x, ones), n_attr, attrs, 3, NULL, out));
+    c->dx[0] = out[0];
+    return WHET_OK;
+}
+
 static whet_status layer_grad(whet_grad *c, bool center)
 {
     const whet_node *n = c->n;
-    const whet_dims *x = &c->g->values[n->in[0]].dims, *s = &c->g->values[n->in[1]].dims;
+    const whet_dims *x = &c->g->values[n->in[0]].dims;
     const int64_t axis = whet_node_int(n, "axis", -1), from = axis < 0 ? axis + x->rank : axis;
-    if (x->rank < 0 || s->rank != x->rank - from)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of a layer normalisation whose scale is broadcast");
-    for (int i = 0; i < s->rank; i++)
-        if (s->dims[i] != x->dims[from + i])
-            return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of a layer normalisation whose scale is broadcast");
-    if (n->n_in > 2 && c->need[2]) {
-        const whet_dims *b = &c->g->values[n->in[2]].dims;
-        if (memcmp(b, s, sizeof b->rank) != 0) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of a layer normalisation whose bias is broadcast");
-    }
     const whet_attr attrs[3] = {whet_attr_int("axis", axis), whet_attr_float("epsilon", whet_node_float(n, "epsilon", 1e-5f)),
                                 whet_attr_int("center", center)};
-    return add_norm_grad(c, "whet.LayerNormGrad", 3, attrs);
+    bool full = x->rank >= 0;
+    whet_shape normal = {.rank = 0};
+    for (int i = 1; full && i < n->n_in; i++) full = n->in[i] < 0 || fills(&c->g->values[n->in[i]].dims, x, from);
+    if (full) return add_norm_grad(c, "whet.LayerNormGrad", 3, attrs);
+    if (c->dy[0] == WHET_NO_VALUE) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient through the saved statistics of a normalisation");
+    for (int64_t i = WHET_MAX(from, 0); i < x->rank; i++) normal.dims[normal.rank++] = x->dims[i];
+    for (int i = 0; i < normal.rank; i++)
+        if (normal.dims[i] < 0) full = true;
+    if (x->rank < 0 || full) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of a layer normalisation over axes of unknown size");
+    return layer_grad_broadcast(c, &normal, 3, attrs, center);
 }
 
 whet_status grad_layer_norm(whet_grad *c) { return layer_grad(c, true); }

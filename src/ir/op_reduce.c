@@ -296,3 +296,25 @@ whet_status grad_reduce_log_sum_exp(whet_grad *c)
     WHET_TRY(grad_op1(c, "Exp", y, &y));
     return times(c, &r, NULL, y, y);
 }
+
+/* Each input counts in the sums from its place on: the same sum from the other end. */
+whet_status grad_cum_sum(whet_grad *c)
+{
+    const whet_attr attrs[2] = {whet_attr_int("exclusive", whet_node_int(c->n, "exclusive", 0)),
+                                whet_attr_int("reverse", whet_node_int(c->n, "reverse", 0) == 0)};
+    return c->need[0] ? whet_graph_op1(c->g, "CumSum", WHET_IN(c->dy[0], c->n->in[1]), 2, attrs, &c->dx[0]) : WHET_OK;
+}
+
+/* The chosen values' gradients go back to their places. */
+whet_status grad_top_k(whet_grad *c)
+{
+    const whet_attr axis = whet_attr_int("axis", whet_node_int(c->n, "axis", -1));
+    const whet_vid x = c->n->in[0], k = c->n->in[1];
+    const int n_attr = c->n->n_attr;
+    const whet_attr *attr = c->n->attr;
+    whet_vid zeros = WHET_NO_VALUE, out[2] = {WHET_NO_VALUE, c->n->out[1]};
+    if (!c->need[0] || c->dy[0] == WHET_NO_VALUE) return WHET_OK;
+    if (out[1] < 0) WHET_TRY(whet_graph_node(c->g, "TopK", NULL, WHET_IN(x, k), n_attr, attr, 2, NULL, out));
+    WHET_TRY(grad_zeros_like(c, x, &zeros));
+    return whet_graph_op1(c->g, "ScatterElements", WHET_IN(zeros, out[1], c->dy[0]), 1, &axis, &c->dx[0]);
+}

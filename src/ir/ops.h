@@ -53,4 +53,7 @@ whet_status grad_sum_to(whet_grad *c, whet_vid v, whet_vid like, whet_vid *out);
  * a Shape node. */
 whet_status grad_shape_of(whet_grad *c, whet_vid v, bool wildcard, whet_vid *out);
 
+/* Zeros of v's type and shape. */
+whet_status grad_zeros_like(whet_grad *c, whet_vid v, whet_vid *out);
+
 #endif

@@ -351,7 +351,7 @@ static whet_status block_create(whet_cpu_node *k)
     return WHET_OK;
 }
 
-/* Padding: per axis the source index of each result index, -1 = the padding value. Constant mode is a fill and a copy. */
+/* Padding with a constant is a fill and a copy; the other modes stand in cpu_resize.c. */
 static whet_status pad_amounts(whet_cpu_node *k, int64_t *before, int64_t *after)
 {
     int64_t pads[2 * WHET_MAX_RANK], axes[WHET_MAX_RANK];
@@ -388,58 +388,6 @@ static whet_status pad_constant_create(whet_cpu_node *k)
     s->filled = true;
     if (k->n_in > 2 && k->in[2].vid >= 0) s->value_input = 2;
     add_job(s, 0, 0, k->in[0].shape.rank, size, ss, ds, from, to);
-    return WHET_OK;
-}
-
-typedef struct pad_state {
-    size_t size;
-    whet_copy_fn copy;
-    int64_t *map[WHET_MAX_RANK]; /* per axis: element offset in the source of each result index */
-} pad_state;
-
-static int64_t source_index(const char *mode, int64_t i, int64_t n)
-{
-    if (strcmp(mode, "edge") == 0) return WHET_MAX(WHET_MIN(i, n - 1), 0);
-    if (strcmp(mode, "wrap") == 0) return ((i % n) + n) % n;
-    if (n == 1) return 0;
-    const int64_t period = 2 * (n - 1), r = ((i % period) + period) % period; /* reflect */
-    return r < n ? r : period - r;
-}
-
-static whet_status pad_map_create(whet_cpu_node *k)
-{
-    int64_t before[WHET_MAX_RANK], after[WHET_MAX_RANK], ss[WHET_MAX_RANK];
-    const char *mode = whet_node_string(k->n, "mode", "constant");
-    pad_state *s = whet_cpu_state(k, sizeof *s);
-    if (s == NULL) return WHET_ENOMEM;
-    if (k->out[0].layout != WHET_NCHW) return whet_cpu_refuse(k, "only in NCHW layout");
-    s->size = whet_dtype_size(k->in[0].dtype);
-    s->copy = whet_copy_find((int)s->size);
-    if (s->copy == NULL) return whet_cpu_refuse(k, "no moves of type %s", whet_dtype_name(k->in[0].dtype));
-    WHET_TRY(pad_amounts(k, before, after));
-    cpu_strides(&k->in[0], ss);
-    for (int d = 0; d < k->in[0].shape.rank; d++) {
-        const int64_t n = k->in[0].shape.dims[d], m = k->out[0].shape.dims[d];
-        if (n == 0 && m > 0) return whet_cpu_refuse(k, "mode %s cannot pad the empty axis %d", mode, d);
-        s->map[d] = whet_cpu_state(k, sizeof *s->map[d] * (size_t)WHET_MAX(m, 1));
-        if (s->map[d] == NULL) return WHET_ENOMEM;
-        for (int64_t i = 0; i < m; i++) s->map[d][i] = source_index(mode, i - before[d], n) * ss[d];
-    }
-    return WHET_OK;
-}
-
-static whet_status pad_map_run(const whet_cpu_node *k)
-{
-    const pad_state *s = k->state;
-    const whet_shape *y = &k->out[0].shape;
-    for (int64_t e = 0; e < k->out[0].numel; e++) {
-        int64_t rest = e, from = 0;
-        for (int d = y->rank - 1; d >= 0; d--) {
-            from += s->map[d][rest % y->dims[d]];
-            rest /= y->dims[d];
-        }
-        s->copy(1, (const char *)k->in[0].data + (size_t)from * s->size, 1, (char *)k->out[0].data + (size_t)e * s->size, 1);
-    }
     return WHET_OK;
 }
 
@@ -503,7 +451,5 @@ MOVE(SpaceToDepth, block_create)
 MOVE(Pad, pad_constant_create)
 const whet_cpu_impl whet_cpu_SliceGrad_ref = {.op = "whet.SliceGrad", .name = "ref", .provider = WHET_PROVIDER_REF,
                                               .create = slice_grad_create, .run = move_run};
-const whet_cpu_impl whet_cpu_PadMap_ref = {.op = "Pad", .name = "map", .provider = WHET_PROVIDER_REF,
-                                           .create = pad_map_create, .run = pad_map_run};
 const whet_cpu_impl whet_cpu_Trilu_ref = {.op = "Trilu", .name = "ref", .provider = WHET_PROVIDER_REF,
                                           .create = trilu_create, .run = trilu_run};

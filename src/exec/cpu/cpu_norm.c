@@ -4,6 +4,7 @@
  * in double, by one thread for each block of 64 runs. */
 #include "base/mem.h"
 #include "exec/cpu/cpu_geom.h"
+#include "exec/cpu/cpu_norm.h"
 #include "exec/exec.h"
 #include "kernels/norm/group_norm.h"
 
@@ -34,7 +35,8 @@ static whet_status layer_runs(whet_cpu_node *k, const whet_cpu_arg *x, const whe
     if (scale->numel == 1) s->r.every = WHET_MAX(s->r.n, 1);
     s->vectors = 1;
     s->width = scale->numel;
-    return scale->numel == s->r.n || scale->numel == 1 ? WHET_OK : whet_cpu_refuse(k, "scale that is broadcast");
+    if (scale->numel != 1 && !whet_norm_fills_run(&x->shape, &scale->shape, (int)axis)) return whet_cpu_refuse(k, "scale that is broadcast");
+    return WHET_OK;
 }
 
 static whet_status group_runs(whet_cpu_node *k, const whet_cpu_arg *x, norm_state *s)
@@ -51,6 +53,14 @@ static whet_status group_runs(whet_cpu_node *k, const whet_cpu_arg *x, norm_stat
     return WHET_OK;
 }
 
+/* The same but for leading ones. */
+static bool same_elements(const whet_shape *a, const whet_shape *b)
+{
+    for (int i = 0; i < WHET_MAX(a->rank, b->rank); i++)
+        if ((i < a->rank ? a->dims[a->rank - 1 - i] : 1) != (i < b->rank ? b->dims[b->rank - 1 - i] : 1)) return false;
+    return true;
+}
+
 static whet_status reshape(whet_cpu_node *k, int first)
 {
     norm_state *s = whet_cpu_state(k, sizeof *s);
@@ -61,7 +71,7 @@ static whet_status reshape(whet_cpu_node *k, int first)
     s->r.epsilon = (double)whet_node_float(k->n, "epsilon", 1e-5f);
     s->r.center = !is_op(k, "RMSNormalization") && whet_node_int(k->n, "center", 1) != 0;
     WHET_TRY(layer ? layer_runs(k, x, scale, s) : group_runs(k, x, s));
-    if (layer && first == 0 && k->n_in > 2 && k->in[2].dtype != WHET_DTYPE_NONE && k->in[2].numel != scale->numel)
+    if (layer && first == 0 && k->n_in > 2 && k->in[2].dtype != WHET_DTYPE_NONE && !same_elements(&k->in[2].shape, &scale->shape))
         return whet_cpu_refuse(k, "scale and bias of different sizes");
     s->blocks = (int)((s->runs + SUM_BLOCK - 1) / SUM_BLOCK);
     if (first == 1) k->workspace_size = (size_t)s->blocks * (size_t)s->width * 2 * sizeof(double);

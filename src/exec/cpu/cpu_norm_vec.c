@@ -2,6 +2,7 @@
 /* Layer and RMS normalisation of f32 and their gradient by the vector kernels. A run is the trailing axes. The gradients of scale and bias are summed in f32 over 32 runs, in double over those,
  * for parts of the runs that follow from the shape; the parts are added in order. */
 #include "base/mem.h"
+#include "exec/cpu/cpu_norm.h"
 #include "exec/cpu/cpu_own.h"
 #include "kernels/norm/layer_norm_vec.h"
 
@@ -13,6 +14,7 @@ typedef struct norm_state {
     int64_t runs, n;
     int chunks;
     bool center;
+    int axis;
     double epsilon;
     size_t floats_ws, doubles_ws; /* per part: 2 n floats; 2 n doubles */
 } norm_state;
@@ -25,12 +27,13 @@ static whet_status begin(whet_cpu_node *k, int first, norm_state **out)
     if (axis < 0) axis += x->shape.rank;
     for (int i = (int)axis; i < x->shape.rank; i++) n *= x->shape.dims[i];
     if (x->layout != WHET_NCHW || k->in[0].layout != WHET_NCHW || k->out[0].layout != WHET_NCHW) return whet_cpu_refuse(k, "layout NHWC");
-    if (scale->numel != n || n == 0) return whet_cpu_refuse(k, "scale that is broadcast");
+    if (n == 0 || !whet_norm_fills_run(&x->shape, &scale->shape, (int)axis)) return whet_cpu_refuse(k, "scale that is broadcast");
     norm_state *s = *out = whet_cpu_state(k, sizeof *s);
     if (s == NULL) return WHET_ENOMEM;
     s->fn = whet_layer_norm_vec_for(k->isa);
     if (s->fn == NULL) return whet_cpu_refuse(k, "no vector kernel");
     s->n = n;
+    s->axis = (int)axis;
     s->runs = x->numel / n;
     s->epsilon = (double)whet_node_float(k->n, "epsilon", 1e-5f);
     s->center = strcmp(k->impl->op, "RMSNormalization") != 0 && whet_node_int(k->n, "center", 1) != 0;
@@ -43,7 +46,7 @@ static whet_status create(whet_cpu_node *k)
 {
     norm_state *s = NULL;
     WHET_TRY(begin(k, 0, &s));
-    if (given(k, 2) && k->in[2].numel != s->n) return whet_cpu_refuse(k, "bias that is broadcast");
+    if (given(k, 2) && !whet_norm_fills_run(&k->in[0].shape, &k->in[2].shape, s->axis)) return whet_cpu_refuse(k, "bias that is broadcast");
     s->chunks = whet_chunks(s->runs, WHET_MAX(GRAIN / s->n, 1), 64);
     return WHET_OK;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resize and whet.ResizeGrad. Every mode is a table of taps an axis (kernels/resize); the gradient takes the transposed
- * tables. Row "own": f32 with one axis, or two neighbouring ones in memory, that change - the images of NCHW and NHWC
+/* Resize, Pad in its modes reflect, edge and wrap, and their gradients. Each is a table of taps an axis (kernels/resize); the
+ * gradients take the transposed tables. Row "own": f32 with one axis, or two neighbouring ones in memory, that change - the images of NCHW and NHWC
  * alike - is done one axis after the other. Where the image grows, each input row is stretched once, kept in a small ring,
  * and output rows are mixed from the ring, so that memory is read and written once; else rows are mixed first. Row "ref"
  * takes everything. Work is cut by output rows. */
 #include "base/cpu.h"
+#include "base/mem.h"
 #include "exec/cpu/cpu_nest.h"
 #include "exec/exec.h"
 #include "ir/resize_plan.h"
@@ -14,6 +15,7 @@
 typedef struct resize_state {
     whet_resize_taps taps[WHET_MAX_RANK]; /* by logical axis */
     whet_resize_nest nest;
+    bool grad;
     bool floats;        /* weighted sums; else elements are copied */
     char fill[16];
     /* row "own" */
@@ -31,30 +33,82 @@ static void destroy(whet_cpu_node *k)
     for (int i = 0; i < WHET_MAX_RANK; i++) whet_resize_taps_free(&s->taps[i]);
 }
 
-static whet_status make_taps(whet_cpu_node *k, resize_state *s, bool grad)
+/* Reads s64 numbers that are known when the plan is made; *n = -1: the input is absent. */
+static whet_status read_known(whet_cpu_node *k, int i, int64_t *out, int cap, int *n)
 {
-    const whet_shape *in = grad ? &k->out[0].shape : &k->in[0].shape, *out = grad ? &k->in[0].shape : &k->out[0].shape;
+    *n = -1;
+    if (i >= k->n_in || k->in[i].vid < 0) return WHET_OK;
+    const whet_value *v = &k->g->values[k->in[i].vid];
+    const whet_tensor t = {.dtype = k->in[i].dtype, .shape = k->in[i].shape, .data = k->in[i].data};
+    *n = (int)k->in[i].numel;
+    if (*n > cap || (!k->in[i].constant && v->n_known != *n)) return whet_cpu_refuse(k, "'%s' is not constant", v->name);
+    for (int j = 0; j < *n; j++) out[j] = k->in[i].constant ? whet_tensor_get_s64(&t, j) : v->known[j];
+    return WHET_OK;
+}
+
+static int64_t source_index(const char *mode, int64_t i, int64_t n)
+{
+    if (strcmp(mode, "edge") == 0) return WHET_MAX(WHET_MIN(i, n - 1), 0);
+    if (strcmp(mode, "wrap") == 0) return ((i % n) + n) % n;
+    if (n == 1) return 0;
+    const int64_t period = 2 * (n - 1), r = ((i % period) + period) % period; /* reflect */
+    return r < n ? r : period - r;
+}
+
+static whet_status pad_axis(whet_cpu_node *k, const char *mode, int64_t in, int64_t out, int64_t before, whet_resize_taps *t)
+{
+    if (in == 0 && out > 0) return whet_cpu_refuse(k, "mode %s cannot pad an empty axis", mode);
+    int64_t *index = whet_calloc((size_t)out, sizeof *index);
+    if (index == NULL) return WHET_ENOMEM;
+    for (int64_t i = 0; i < out; i++) index[i] = source_index(mode, i - before, in);
+    const whet_status status = whet_resize_taps_pick(t, in, out, index);
+    whet_free(index);
+    return status;
+}
+
+/* The forward's table of one axis. */
+typedef whet_status (*axis_fn)(whet_cpu_node *k, int axis, whet_resize_taps *t, const whet_shape *in, const whet_shape *out);
+
+static whet_status pad_taps(whet_cpu_node *k, int axis, whet_resize_taps *t, const whet_shape *in, const whet_shape *out)
+{
+    const char *mode = whet_node_string(k->n, "mode", "constant");
+    int64_t pads[2 * WHET_MAX_RANK], axes[WHET_MAX_RANK], before = 0;
+    int n = 0, n_axes = 0;
+    if (strcmp(mode, "constant") == 0) return whet_cpu_refuse(k, "not for mode constant");
+    WHET_TRY(read_known(k, 1, pads, 2 * WHET_MAX_RANK, &n));
+    WHET_TRY(read_known(k, 3, axes, WHET_MAX_RANK, &n_axes));
+    for (int i = 0; i < n / 2; i++) {
+        const int64_t a = n_axes >= 0 ? axes[i] : i;
+        if ((a < 0 ? a + in->rank : a) == axis) before = pads[i];
+    }
+    return pad_axis(k, mode, in->dims[axis], out->dims[axis], before, t);
+}
+
+static whet_status resize_taps(whet_cpu_node *k, int axis, whet_resize_taps *t, const whet_shape *in, const whet_shape *out)
+{
     whet_resize_rule rule;
     whet_resize_axis axes[WHET_MAX_RANK];
-    if (in->rank != out->rank) return whet_cpu_refuse(k, "the shape to return to has another rank");
     WHET_TRY(whet_resize_rule_read(k->n, &rule));
     WHET_TRY(whet_resize_axes_read(k->g, k->n, in, out, axes));
+    return whet_resize_taps_make(t, &rule, &axes[axis]);
+}
+
+static whet_status begin(whet_cpu_node *k, resize_state **state)
+{
+    resize_state *s = *state = whet_cpu_state(k, sizeof *s);
+    const axis_fn fn = strstr(k->impl->op, "Pad") != NULL ? pad_taps : resize_taps;
+    if (s == NULL) return WHET_ENOMEM;
+    s->grad = strncmp(k->impl->op, "whet.", 5) == 0;
+    const whet_shape *in = s->grad ? &k->out[0].shape : &k->in[0].shape, *out = s->grad ? &k->in[0].shape : &k->out[0].shape;
+    if (in->rank != out->rank) return whet_cpu_refuse(k, "the shape to return to has another rank");
     for (int i = 0; i < in->rank; i++) {
         whet_resize_taps forward = {0};
-        whet_status status = whet_resize_taps_make(grad ? &forward : &s->taps[i], &rule, &axes[i]);
-        if (status == WHET_OK && grad) status = whet_resize_taps_transpose(&s->taps[i], &forward);
+        whet_status status = fn(k, i, s->grad ? &forward : &s->taps[i], in, out);
+        if (status == WHET_OK && s->grad) status = whet_resize_taps_transpose(&s->taps[i], &forward);
         whet_resize_taps_free(&forward);
         WHET_TRY(status);
     }
     return WHET_OK;
-}
-
-static whet_status begin(whet_cpu_node *k, resize_state **out)
-{
-    const bool grad = strcmp(k->impl->op, "Resize") != 0;
-    resize_state *s = *out = whet_cpu_state(k, sizeof *s);
-    if (s == NULL) return WHET_ENOMEM;
-    return make_taps(k, s, grad);
 }
 
 /* --- row "own" */
@@ -77,7 +131,7 @@ static whet_status find_axes(whet_cpu_node *k, resize_state *s)
         const int d = nhwc_order ? nhwc[i] : i;
         if (!s->taps[d].identity) {
             if (n == 2 || (n == 1 && s->inner > 1)) return whet_cpu_refuse(k, "axes that change are not neighbours");
-            if (s->taps[d].holes && k->impl->op[0] == 'R') return whet_cpu_refuse(k, "values are extrapolated");
+            if (s->taps[d].holes && !s->grad) return whet_cpu_refuse(k, "values are extrapolated");
             found[n++] = &s->taps[d];
         } else if (n == 0) {
             s->planes *= x->dims[d];
@@ -202,7 +256,7 @@ static whet_status create_ref(whet_cpu_node *k)
     for (int i = 0; !s->floats && i < x->shape.rank; i++)
         if (s->taps[i].most > 1) return whet_cpu_refuse(k, "type %s is not interpolated", whet_dtype_name(x->dtype));
     s->nest = (whet_resize_nest){.rank = x->shape.rank, .taps = s->taps};
-    if (k->impl->op[0] == 'R') s->nest.fill = (double)whet_node_float(k->n, "extrapolation_value", 0);
+    if (!s->grad) s->nest.fill = (double)whet_node_float(k->n, "extrapolation_value", 0);
     whet_tensor one = {.dtype = x->dtype, .shape = WHET_SHAPE(1), .data = s->fill};
     whet_tensor_set_f64(&one, 0, s->nest.fill);
     cpu_strides(x, s->nest.is);
@@ -232,3 +286,5 @@ static whet_status ref_run(const whet_cpu_node *k)
                                                    .create = create_ref, .run = ref_run, .destroy = destroy};
 RESIZE(Resize, "Resize")
 RESIZE(ResizeGrad, "whet.ResizeGrad")
+RESIZE(PadMap, "Pad")
+RESIZE(PadGrad, "whet.PadGrad")

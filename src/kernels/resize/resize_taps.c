@@ -127,6 +127,20 @@ whet_status whet_resize_taps_make(whet_resize_taps *t, const whet_resize_rule *r
     return WHET_OK;
 }
 
+whet_status whet_resize_taps_pick(whet_resize_taps *t, int64_t in, int64_t out, const int64_t *index)
+{
+    *t = (whet_resize_taps){.in = in, .out = out};
+    if (out > INT32_MAX / 2 || in > INT32_MAX / 2) return WHET_FAIL(WHET_EUNSUPPORTED, "an axis of over 2^30 elements");
+    WHET_TRY(allocate(t, (size_t)out, (size_t)out));
+    for (int64_t o = 0; o < out; o++) {
+        t->index[o] = (int32_t)index[o];
+        t->weight[o] = 1;
+        t->start[o + 1] = (int32_t)o + 1;
+    }
+    finish(t);
+    return WHET_OK;
+}
+
 whet_status whet_resize_taps_transpose(whet_resize_taps *t, const whet_resize_taps *of)
 {
     *t = (whet_resize_taps){.in = of->out, .out = of->in};
