@@ -198,18 +198,27 @@ ALWAYS_INLINE vf vm_gelu_slope(vf x)
     const vf pdf = vf_set(0.398942280f) * vm_exp(vf_set(-0.5f) * b * b);
     return vf_fma(b, pdf, vf_fma(vf_set(0.5f), vm_erf(x * vf_set(0.70710678f)), vf_set(0.5f)));
 }
+/* sigmoid(x), and *rest = 1 - sigmoid(x) without cancellation. */
+ALWAYS_INLINE vf vm_sigmoid_both(vf x, vf *rest)
+{
+    const vf e = vm_exp_mid(vf_max(vf_set(-87.0f), vf_min(vf_set(87.0f), vf_negated(x)))), s = vf_recip(e + vf_set(1.0f));
+    *rest = e * s;
+    return s;
+}
 /* x s(v(x)), v = x (a + c x^2): s + x v'(x) s (1 - s). */
 ALWAYS_INLINE vf vm_gelu_tanh_slope(vf x)
 {
     const vf b = vf_max(vf_set(-30.0f), vf_min(vf_set(30.0f), x)), bb = b * b;
     const vf a = vf_set(1.59576912f), c = vf_set(0.0713548163f);
-    const vf s = vm_sigmoid(b * vf_fma(bb, c, a)), dv = vf_fma(bb, c * vf_set(3.0f), a);
-    return vf_fma(b * dv * s, vf_set(1.0f) - s, s);
+    vf rest;
+    const vf s = vm_sigmoid_both(b * vf_fma(bb, c, a), &rest), dv = vf_fma(bb, c * vf_set(3.0f), a);
+    return vf_fma(b * dv * s, rest, s);
 }
 ALWAYS_INLINE vf vm_silu_slope(vf x, vf alpha)
 {
-    const vf ax = vf_max(vf_set(-200.0f), vf_min(vf_set(200.0f), alpha * x)), s = vm_sigmoid(ax);
-    return vf_fma(ax * s, vf_set(1.0f) - s, s);
+    vf rest;
+    const vf ax = vf_max(vf_set(-200.0f), vf_min(vf_set(200.0f), alpha * x)), s = vm_sigmoid_both(ax, &rest);
+    return vf_fma(ax * s, rest, s);
 }
 /* t + x (1 - t^2) s, t = tanh(softplus(x)), s = sigmoid(x); 1 - t^2 = 4 (n + 1) / (n + 2)^2. */
 ALWAYS_INLINE vf vm_mish_slope(vf x)

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vector rows of two tensors, softmax, layer normalisation, transposition and reductions against plain C: bit by bit where
+ * every element is its own, within a bound given by the lengths where sums are added in another order. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "kcheck.h"
+#include "kernels/binary/binary.h"
+#include "kernels/binary/binary_vec.h"
+#include "kernels/move/transpose.h"
+#include "kernels/norm/group_norm.h"
+#include "kernels/norm/layer_norm_vec.h"
+#include "kernels/reduce/reduce_vec.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/softmax/softmax_vec.h"
+
+static const struct { const char *name; uint32_t isa; } levels[] = {{"avx512", WHET_ISA_AVX512}, {"avx2", WHET_ISA_AVX2}};
+enum { N_ROWS = 2 };
+static const char *name(int row) { return levels[row].name; }
+static uint32_t isa(int row) { return levels[row].isa; }
+
+static float *filled(kc_case *c, int64_t n, bool low, bool wild)
+{
+    float *p = kc_floats(c, (size_t)n, low);
+    kc_fill(c, p, (size_t)n, wild);
+    return p;
+}
+
+/* |got - want| <= relative * |want| + absolute; NaN only for NaN. */
+static bool close_to(const char *what, const float *got, const float *want, int64_t n, double relative, double absolute)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double a = (double)got[i], b = (double)want[i];
+        if (isnan(b) ? isnan(a) : a == b || fabs(a - b) <= relative * fabs(b) + absolute) continue;
+        printf("%s %lld of %lld is %.9g, not %.9g\n", what, (long long)i, (long long)n, a, b);
+        return false;
+    }
+    return true;
+}
+
+/* --- two tensors */
+
+static bool check_binary(kc_case *c, int row)
+{
+    static const char *const ops[] = {"Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"};
+    const char *op = ops[kc_int(c, 0, 6)];
+    const bool low = kc_chance(c, 2), wild = kc_chance(c, 2), in_place = kc_chance(c, 3);
+    const int64_t rows = kc_int(c, 1, 6), n = kc_int(c, 1, 70), sa = in_place || kc_chance(c, 2), sb = kc_chance(c, 2);
+    const int64_t wa = sa ? n : 1, wb = sb ? n : 1;                                 /* elements of an operand's row */
+    const int64_t ra = in_place ? n + 3 : kc_chance(c, 3) ? 0 : wa + kc_int(c, 0, 5), rb = kc_chance(c, 3) ? 0 : wb, rd = n + 3;
+    float *a = filled(c, ra * (rows - 1) + wa, low, wild), *b = filled(c, rb * (rows - 1) + wb, low, wild);
+    float *got = in_place ? a : filled(c, rd * (rows - 1) + n, low, false), *want = kc_floats(c, (size_t)(rd * (rows - 1) + n), low);
+    snprintf(c->text, sizeof c->text, "%s rows %d n %d steps %d %d row steps %d %d in place %d low %d", op, (int)rows, (int)n, (int)sa,
+             (int)sb, (int)ra, (int)rb, in_place, low);
+    memcpy(want, got, (size_t)(rd * (rows - 1) + n) * sizeof *want);
+    for (int64_t r = 0; r < rows; r++)
+        whet_binary_find(op, "f32")(n, (in_place ? want : a) + r * ra, sa, b + r * rb, sb, want + r * rd);
+    const whet_binary_rows w = {rows, n, a, b, ra, sa, rb, sb, got, rd};
+    whet_binary_vec_find(levels[row].isa, op)(&w);
+    return kc_same(c, got, want, (size_t)(rd * (rows - 1) + n));
+}
+const kc_family kc_binary = {"binary", N_ROWS, name, isa, check_binary, 600};
+
+/* --- softmax */
+
+static void scale(float *p, int64_t n, float by)
+{
+    for (int64_t i = 0; i < n; i++) p[i] *= by;
+}
+
+static bool check_softmax(kc_case *c, int row)
+{
+    const whet_softmax_vec *k = whet_softmax_vec_for(levels[row].isa);
+    const bool low = kc_chance(c, 2), log_ = kc_chance(c, 2), wild = kc_chance(c, 6);
+    const int64_t n = kc_int(c, 1, kc_chance(c, 5) ? 1000 : 70), m = kc_int(c, 1, 40), first = kc_int(c, 0, (int)m - 1);
+    const int64_t last = kc_int(c, (int)first + 1, (int)m), label = kc_int(c, 0, (int)n - 1);
+    float *x = filled(c, n * m, low, wild), *d = filled(c, n * m, low, false), *got = kc_floats(c, (size_t)(n * m), low);
+    float *want = kc_floats(c, (size_t)(n * m), low);
+    const double bound = 1e-6 + 1e-8 * (double)n;
+    snprintf(c->text, sizeof c->text, "n %d runs %d (%d to %d) log %d wild %d low %d", (int)n, (int)m, (int)first, (int)last, log_, wild, low);
+    if (!wild) scale(x, n * m, (float)kc_int(c, 1, 40));
+    /* Logarithms have the size of the inputs; of huge ones the reference loses ln 2 where two are largest, the kernel does not. */
+    const double off = !log_ ? 1e-30 : wild ? 4 : bound * 41;
+    k->rows(m, n, log_, x, got);
+    for (int64_t i = 0; i < m; i++) whet_softmax_f32_ref(n, 1, log_, x + i * n, want + i * n);
+    if (!close_to("softmax", got, want, n * m, bound + 1e-6, off)) return false;
+    if (wild) return true;
+    memcpy(x, want, (size_t)(n * m) * sizeof *x);
+    k->rows_grad(m, n, log_, d, x, got);
+    for (int64_t i = 0; i < m; i++) whet_softmax_grad_f32_ref(n, 1, log_, d + i * n, x + i * n, want + i * n);
+    if (!close_to("gradient", got, want, n * m, 1e-5, bound * sqrt((double)n) * 4)) return false;
+    memset(got, 0, (size_t)(n * m) * sizeof *got); /* runs side by side */
+    memset(want, 0, (size_t)(n * m) * sizeof *want);
+    kc_fill(c, x, (size_t)(n * m), false);
+    k->lanes(n, m, first, last, log_, x, got);
+    for (int64_t i = first; i < last; i++) whet_softmax_f32_ref(n, m, log_, x + i, want + i);
+    if (!close_to("lanes", got, want, n * m, bound + 1e-6, log_ ? bound * 10 : 1e-30)) return false;
+    memcpy(x, want, (size_t)(n * m) * sizeof *x);
+    k->lanes_grad(n, m, first, last, log_, d, x, got);
+    for (int64_t i = first; i < last; i++) whet_softmax_grad_f32_ref(n, m, log_, d + i, x + i, want + i);
+    if (!close_to("lanes gradient", got, want, n * m, 1e-5, bound * sqrt((double)n) * 4)) return false;
+    k->rows(1, n, true, d, x);
+    k->cross_entropy_grad(n, x, label, 0.9f, 0.1f / (float)n, 0.25f, got);
+    whet_cross_entropy_grad_f32_ref(n, 1, x, label, (double)0.1f, 0.25, want);
+    return close_to("cross entropy gradient", got, want, n, 1e-6, 1e-7);
+}
+const kc_family kc_softmax = {"softmax", N_ROWS, name, isa, check_softmax, 300};
+
+/* --- layer normalisation */
+
+static bool check_layer(kc_case *c, int row)
+{
+    const whet_layer_norm_vec *k = whet_layer_norm_vec_for(levels[row].isa);
+    const bool low = kc_chance(c, 2), center = !kc_chance(c, 3), bias = kc_chance(c, 2);
+    const int64_t n = kc_int(c, 1, kc_chance(c, 8) ? 9000 : 200), rows = n > 200 ? 2 : kc_int(c, 1, 12);
+    const whet_norm_run r = {n, 1, 1e-5, center};
+    float *x = filled(c, n * rows, low, false), *s = filled(c, n, low, false), *b = filled(c, n, low, false), *d = filled(c, n * rows, low, false);
+    float *got = kc_floats(c, (size_t)(n * rows), low), *want = kc_floats(c, (size_t)(n * rows), low);
+    float *stat = kc_floats(c, (size_t)rows * 2, low), *sums = kc_floats(c, (size_t)n * 2, low), *sums_want = kc_floats(c, (size_t)n * 2, low);
+    static double total[18000];
+    snprintf(c->text, sizeof c->text, "rows %d n %d center %d bias %d low %d", (int)rows, (int)n, center, bias, low);
+    for (int64_t i = 0; i < n * rows; i++) x[i] += 0.5f;
+    k->rows(rows, n, center, 1e-5, x, s, bias ? b : NULL, got, stat, stat + rows);
+    for (int64_t i = 0; i < rows; i++) {
+        double mean, invstd;
+        whet_norm_run_f32_ref(&r, x + i * n, s, bias ? b : NULL, want + i * n, &mean, &invstd);
+        if (fabs((double)stat[i] - mean) > 1e-6 || fabs((double)stat[rows + i] - invstd) > 2e-5 * invstd) {
+            printf("statistics %g %g, not %g %g\n", (double)stat[i], (double)stat[rows + i], mean, invstd);
+            return false;
+        }
+    }
+    const double small = n < 4 ? 1e-3 : 4e-5; /* of two or three values the variance may be nothing but rounding */
+    if (!close_to("result", got, want, n * rows, small, small)) return false;
+    memset(total, 0, sizeof total);
+    memset(sums, 0, (size_t)n * 2 * sizeof *sums);
+    k->rows_grad(rows, n, center, 1e-5, d, x, s, got, sums, sums + n);
+    for (int64_t i = 0; i < rows; i++) {
+        whet_norm_run_grad_f32_ref(&r, d + i * n, x + i * n, s, want + i * n);
+        whet_norm_run_grad_scale_f32_ref(&r, d + i * n, x + i * n, total, total + n);
+    }
+    for (int64_t i = 0; i < 2 * n; i++) sums_want[i] = (float)total[i];
+    if (!close_to("scale and bias gradients", sums, sums_want, 2 * n, small, small * (double)rows)) return false;
+    return n < 4 || close_to("gradient", got, want, n * rows, 1e-3, n < 16 ? 1e-2 : 2e-4);
+}
+const kc_family kc_layer = {"layer", N_ROWS, name, isa, check_layer, 300};
+
+/* --- transposition */
+
+static bool check_transpose(kc_case *c, int row)
+{
+    const bool low = kc_chance(c, 2);
+    const int64_t rows = kc_int(c, 1, 70), columns = kc_int(c, 1, 70), ss = columns + kc_int(c, 0, 5), ds = rows + (kc_chance(c, 2) ? 0 : 5);
+    const size_t n_dst = (size_t)(ds * (columns - 1) + rows);
+    float *src = filled(c, ss * (rows - 1) + columns, low, true), *got = filled(c, (int64_t)n_dst, low, false);
+    float *want = kc_floats(c, n_dst, low);
+    snprintf(c->text, sizeof c->text, "rows %d columns %d steps %d %d low %d", (int)rows, (int)columns, (int)ss, (int)ds, low);
+    memcpy(want, got, n_dst * sizeof *want);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) want[j * ds + i] = src[i * ss + j];
+    whet_transpose_vec(levels[row].isa)(rows, columns, src, ss, got, ds);
+    return kc_same(c, got, want, n_dst);
+}
+const kc_family kc_transpose = {"transpose", N_ROWS, name, isa, check_transpose, 400};
+
+/* --- reductions */
+
+static double joined(enum whet_reduce_kind kind, double a, double x)
+{
+    if (kind == WHET_REDUCE_MAX) return a != a || a > x ? a : x;
+    if (kind == WHET_REDUCE_MIN) return a != a || a < x ? a : x;
+    return a + (kind == WHET_REDUCE_ABS ? fabs(x) : kind == WHET_REDUCE_SQUARES ? x * x : x);
+}
+
+static bool check_reduce(kc_case *c, int row)
+{
+    const enum whet_reduce_kind kind = (enum whet_reduce_kind)kc_int(c, 0, WHET_REDUCE_KINDS - 1);
+    const whet_reduce_vec *k = whet_reduce_vec_for(levels[row].isa, kind);
+    const bool low = kc_chance(c, 2), extreme = kind == WHET_REDUCE_MAX || kind == WHET_REDUCE_MIN, columns = kc_chance(c, 2);
+    const bool wild = extreme && kc_chance(c, 2);
+    const int64_t n = kc_int(c, 1, columns ? 150 : 2500), width = columns ? kc_int(c, 1, 60) : 1, step = width + (columns ? kc_int(c, 0, 4) : 0);
+    float *x = filled(c, step * (n - 1) + width, low, wild), out[60], ref[60];
+    double got[60], want[60], size = 0;
+    snprintf(c->text, sizeof c->text, "kind %d n %d width %d step %d wild %d low %d", kind, (int)n, (int)width, (int)step, wild, low);
+    for (int64_t j = 0; j < width; j++) {
+        got[j] = want[j] = -0.25;
+        for (int64_t i = 0; i < n; i++) want[j] = joined(kind, want[j], (double)x[i * step + j]);
+    }
+    if (columns) k->columns(n, width, x, step, got);
+    else k->row(n, x, got);
+    for (int64_t j = 0; j < width; j++) out[j] = (float)got[j], ref[j] = (float)want[j];
+    size = extreme ? 0 : (double)n * 1e-7;
+    return close_to("result", out, ref, width, extreme ? 0 : 1e-6, size);
+}
+const kc_family kc_reduce = {"reduce", N_ROWS, name, isa, check_reduce, 500};
