@@ -10,6 +10,6 @@ set_tests_properties(kcheck.kcheck PROPERTIES LABELS kcheck TIMEOUT 300)
 # bench/infer_peers.py times the native engine through this program: ninja native_loop
 if(TARGET whet_passes AND TARGET whet_formats)
   add_executable(native_loop EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/native_loop.c)
-  target_link_libraries(native_loop PRIVATE whet_passes whet_formats whet_exec whet_ir whet_tensor whet_base whet_flags)
+  target_link_libraries(native_loop PRIVATE whet_passes whet_formats whet_exec whet_ir whet_tensor whet_kernels whet_base whet_flags)
   set_target_properties(native_loop PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endif()
