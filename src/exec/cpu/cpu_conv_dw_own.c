@@ -21,7 +21,8 @@ typedef struct dw_state {
     int n_passes, row_parts, channel_parts;
     dw_pass pass[MAX_PHASES];
     float lo, hi;
-    bool backward;
+    whet_finish finish;
+    bool backward, after; /* after: the residual comes behind the activation */
 } dw_state;
 
 /* [c][kh * kw] -> [taps of a pass][c] */
@@ -39,17 +40,15 @@ static void pack(void *dst, const void *src, void *arg)
     }
 }
 
-/* Rows of a band share the rows of the kernel, so thin bands read the input more than once; a map of few positions is cut
- * into channels, as the product before it is. */
+/* Rows of a band share the rows of the kernel, so thin bands read the input more than once; the rest of the cut is channels. Rows
+ * go first, as in the products before and behind, so that a worker meets what it wrote itself. */
 static void cut(dw_state *s)
 {
     enum { CHUNKS = 32, LEAST = 64 * 1024 }; /* multiply-adds */
     const whet_conv2d_geom *g = &s->g;
-    const int64_t rows = s->backward ? g->h : g->oh, cols = s->backward ? g->w : g->ow;
-    const int64_t macs = g->oh * g->ow * g->oc * g->kh * g->kw, blocks = (g->oc + 63) / 64;
-    int64_t parts = WHET_MAX(1, WHET_MIN((CHUNKS + g->n - 1) / g->n, macs / LEAST));
-    s->row_parts = s->channel_parts = 1;
-    if (rows * cols > 256) s->row_parts = (int)WHET_MAX(1, WHET_MIN(parts, rows / (2 * g->kh)));
+    const int64_t rows = s->backward ? g->h : g->oh, macs = g->oh * g->ow * g->oc * g->kh * g->kw, blocks = (g->oc + 63) / 64;
+    const int64_t parts = WHET_MAX(1, WHET_MIN((CHUNKS + g->n - 1) / g->n, macs / LEAST));
+    s->row_parts = (int)WHET_MAX(1, WHET_MIN(parts, rows / (2 * g->kh)));
     s->channel_parts = (int)WHET_MAX(1, WHET_MIN(parts / s->row_parts, blocks));
 }
 
@@ -107,7 +106,7 @@ static whet_status forward_create(whet_cpu_node *k)
     if (k->n_in > 3 && k->in[3].vid >= 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
-    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    WHET_TRY(whet_own_epilogue(k, &s->lo, &s->hi, &s->finish, &s->after));
     WHET_TRY(whet_own_geometry(k, &k->in[0].shape, &k->in[1].shape, &k->out[0].shape, &s->g));
     return prepare(k, s);
 }
@@ -136,6 +135,7 @@ static void chunk_fn(void *arg, int chunk, int worker)
     const int64_t c0 = 16 * whet_chunk_begin(blocks, s->channel_parts, c_part);
     const int64_t c1 = WHET_MIN(16 * whet_chunk_begin(blocks, s->channel_parts, c_part + 1), g->oc);
     const int64_t src = n * k->in[0].numel / g->n, dst = n * k->out[0].numel / g->n, dst_w = s->backward ? g->w : g->ow;
+    const float *more = !s->backward && k->n_in > 3 && k->in[3].vid >= 0 ? k->in[3].data : NULL;
     (void)worker;
     for (int i = 0; i < s->n_passes; i++) {
         const dw_pass *p = &s->pass[i];
@@ -143,12 +143,19 @@ static void chunk_fn(void *arg, int chunk, int worker)
         const whet_dw_args a = {.src = (const float *)k->in[0].data + src,
                                 .weights = (s->packed ? s->packed : (const float *)k->workspace + s->packed_ws) + p->weights,
                                 .bias = !s->backward && k->n_in > 2 && k->in[2].vid >= 0 ? k->in[2].data : NULL,
-                                .add = !s->backward && k->n_in > 3 && k->in[3].vid >= 0 ? (const float *)k->in[3].data + at : NULL,
+                                .add = more && !s->after ? more + at : NULL,
                                 .dst = (float *)k->out[0].data + at, .dst_row = (ptrdiff_t)(p->y.stride * dst_w * g->oc),
                                 .dst_step = (ptrdiff_t)(p->x.stride * g->oc), .h = p->y.in, .w = p->x.in, .c = g->oc, .ow = p->x.count,
                                 .kh = p->y.n, .kw = p->x.n, .sh = p->y.step, .sw = p->x.step, .dh = spacing(&p->y), .dw = spacing(&p->x),
                                 .pt = p->y.n ? -(int)p->y.off[0] : 0, .pl = p->x.n ? -(int)p->x.off[0] : 0, .lo = s->lo, .hi = s->hi};
-        s->kernel->rows(&a, whet_chunk_begin(p->y.count, s->row_parts, y_part), whet_chunk_begin(p->y.count, s->row_parts, y_part + 1), c0, c1);
+        const int64_t y0 = whet_chunk_begin(p->y.count, s->row_parts, y_part), y1 = whet_chunk_begin(p->y.count, s->row_parts, y_part + 1);
+        s->kernel->rows(&a, y0, y1, c0, c1);
+        if (s->finish.act || (more && s->after)) {
+            const int64_t first = at + y0 * a.dst_row + c0, positions = (y1 - y0) * a.ow;
+            const bool whole = s->channel_parts == 1;
+            whet_finish_rows(&s->finish, (float *)k->out[0].data + first, more && s->after ? more + first : NULL, (ptrdiff_t)g->oc,
+                             whole ? 1 : positions, whole ? positions * g->oc : c1 - c0);
+        }
     }
 }
 
@@ -160,7 +167,11 @@ static whet_status run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
-static bool residual_inplace(const whet_cpu_node *k, int o, int i) { return o == 0 && i == 3 && k->in[3].vid != k->in[0].vid; }
+/* A residual behind the activation is read when its place has been written. */
+static bool residual_inplace(const whet_cpu_node *k, int o, int i)
+{
+    return o == 0 && i == 3 && k->in[3].vid != k->in[0].vid && whet_node_int(k->n, "residual_after", 0) == 0;
+}
 
 #define ROW(symbol, op_name, create_fn, inplace_fn)                                                                    \
     const whet_cpu_impl symbol = {.op = op_name, .name = "nhwc_dw", .provider = WHET_PROVIDER_OWN, .isa = WHET_ISA_AVX2, \
