@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax cross-entropy and its gradient. Positions are cut into chunks fixed by the shape; the partial losses (double) are
  * added in order. A label that is no class is an error of the data, found before anything is computed. */
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/softmax/softmax_vec.h"
 
 typedef struct loss_state {
     int64_t classes, inner, positions;
     int chunks;
     double smooth;
     int64_t ignore;
+    const whet_softmax_vec *vec; /* NULL in the reference rows */
     size_t partial; /* offset in the workspace; before it the log-probabilities when they are not an output */
 } loss_state;
 
@@ -25,6 +28,7 @@ static whet_status reshape(whet_cpu_node *k, const whet_cpu_arg *x)
     loss_state *s = whet_cpu_state(k, sizeof *s);
     if (s == NULL) return WHET_ENOMEM;
     if (x->layout != WHET_NCHW) return whet_cpu_refuse(k, "layout NHWC");
+    if (k->impl->provider == WHET_PROVIDER_VEC) s->vec = whet_softmax_vec_for(k->isa);
     s->classes = x->shape.dims[1];
     s->inner = 1;
     for (int i = 2; i < x->shape.rank; i++) s->inner *= x->shape.dims[i];
@@ -69,6 +73,20 @@ static whet_status count_labels(const whet_cpu_node *k, const int64_t *labels, c
     return WHET_OK;
 }
 
+/* Positions lo .. hi-1, image by image where positions stand side by side. */
+static void log_softmax_vec(const loss_state *s, int64_t lo, int64_t hi, const float *x, float *log_probs)
+{
+    if (s->inner == 1) {
+        s->vec->rows(hi - lo, s->classes, true, x + lo * s->classes, log_probs + lo * s->classes);
+        return;
+    }
+    while (lo < hi) {
+        const int64_t image = lo / s->inner, at = image * s->classes * s->inner, end = WHET_MIN(hi, (image + 1) * s->inner);
+        s->vec->lanes(s->classes, s->inner, lo % s->inner, end - image * s->inner, true, x + at, log_probs + at);
+        lo = end;
+    }
+}
+
 static void forward_chunk(void *arg, int chunk, int worker)
 {
     const whet_cpu_node *k = arg;
@@ -76,9 +94,11 @@ static void forward_chunk(void *arg, int chunk, int worker)
     const int64_t *labels = k->in[1].data;
     const void *weights = weights_of(k, 2);
     void *log_probs = s->partial == 0 ? k->out[1].data : k->workspace;
+    const int64_t lo = whet_chunk_begin(s->positions, s->chunks, chunk), hi = whet_chunk_begin(s->positions, s->chunks, chunk + 1);
     double sum = 0;
     (void)worker;
-    for (int64_t i = whet_chunk_begin(s->positions, s->chunks, chunk); i < whet_chunk_begin(s->positions, s->chunks, chunk + 1); i++) {
+    if (s->vec != NULL) log_softmax_vec(s, lo, hi, k->in[0].data, log_probs);
+    for (int64_t i = lo; i < hi; i++) {
         const int64_t o = i / s->inner * s->classes * s->inner + i % s->inner;
         if (k->in[0].dtype == WHET_F64) {
             double *lp = (double *)log_probs + o;
@@ -88,7 +108,7 @@ static void forward_chunk(void *arg, int chunk, int worker)
                                    : whet_weighted_entropy_f64_ref(s->classes, s->inner, lp, labels[i], s->smooth, weights);
         } else {
             float *lp = (float *)log_probs + o;
-            whet_softmax_f32_ref(s->classes, s->inner, true, (const float *)k->in[0].data + o, lp);
+            if (s->vec == NULL) whet_softmax_f32_ref(s->classes, s->inner, true, (const float *)k->in[0].data + o, lp);
             if (labels[i] == s->ignore) continue;
             sum += weights == NULL ? whet_cross_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth)
                                    : whet_weighted_entropy_f32_ref(s->classes, s->inner, lp, labels[i], s->smooth, weights);
@@ -144,14 +164,39 @@ static void clear_position(const whet_cpu_node *k, const loss_state *s, int64_t 
 GRAD_AT(float, f32)
 GRAD_AT(double, f64)
 
+static void grad_vec(const loss_job *job, int64_t lo, int64_t hi)
+{
+    const whet_cpu_node *k = job->k;
+    const loss_state *s = k->state;
+    const float *log_probs = k->in[1].data, hit = (float)(1 - s->smooth), rest = (float)(s->smooth / (double)s->classes);
+    const int64_t *labels = k->in[2].data;
+    float *diff = k->out[0].data;
+    while (lo < hi) {
+        const int64_t image = lo / s->inner, at = image * s->classes * s->inner, end = WHET_MIN(hi, (image + 1) * s->inner);
+        if (s->inner > 1)
+            s->vec->lanes_cross_entropy_grad(s->classes, s->inner, lo % s->inner, end - image * s->inner, log_probs + at,
+                                             labels + image * s->inner, s->ignore, hit, rest, (float)job->factor, diff + at);
+        else if (labels[lo] == s->ignore)
+            clear_position(k, s, at);
+        else
+            s->vec->cross_entropy_grad(s->classes, log_probs + at, labels[lo], hit, rest, (float)job->factor, diff + at);
+        lo = end;
+    }
+}
+
 static void grad_chunk(void *arg, int chunk, int worker)
 {
     const loss_job *job = arg;
     const whet_cpu_node *k = job->k;
     const loss_state *s = k->state;
     const int64_t *labels = k->in[2].data;
+    const int64_t lo = whet_chunk_begin(s->positions, s->chunks, chunk), hi = whet_chunk_begin(s->positions, s->chunks, chunk + 1);
     (void)worker;
-    for (int64_t i = whet_chunk_begin(s->positions, s->chunks, chunk); i < whet_chunk_begin(s->positions, s->chunks, chunk + 1); i++) {
+    if (s->vec != NULL && job->weights == NULL) {
+        grad_vec(job, lo, hi);
+        return;
+    }
+    for (int64_t i = lo; i < hi; i++) {
         const int64_t o = i / s->inner * s->classes * s->inner + i % s->inner;
         if (labels[i] == s->ignore) clear_position(k, s, o);
         else if (k->out[0].dtype == WHET_F64) grad_at_f64(job, o, labels[i]);
@@ -169,6 +214,18 @@ static whet_status grad_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
+static whet_status vec_create(whet_cpu_node *k)
+{
+    const int i = k->impl->op[strlen(k->impl->op) - 1] == 'd' ? 1 : 0; /* the gradient's first input is the loss's */
+    return k->in[i].dtype == WHET_F32 ? whet_need_float(k) : whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[i].dtype));
+}
+
+const whet_cpu_impl whet_cpu_softmax_cross_entropy_vec = {.op = "whet.SoftmaxCrossEntropy", .name = "vec", .provider = WHET_PROVIDER_VEC,
+                                                          .isa = WHET_ISA_AVX2, .create = vec_create, .reshape = forward_reshape,
+                                                          .run = forward_run};
+const whet_cpu_impl whet_cpu_softmax_cross_entropy_grad_vec = {.op = "whet.SoftmaxCrossEntropyGrad", .name = "vec",
+                                                               .provider = WHET_PROVIDER_VEC, .isa = WHET_ISA_AVX2,
+                                                               .create = vec_create, .reshape = grad_reshape, .run = grad_run};
 const whet_cpu_impl whet_cpu_softmax_cross_entropy_ref = {.op = "whet.SoftmaxCrossEntropy", .name = "ref", .provider = WHET_PROVIDER_REF,
                                                           .create = whet_need_float, .reshape = forward_reshape, .run = forward_run};
 const whet_cpu_impl whet_cpu_softmax_cross_entropy_grad_ref = {.op = "whet.SoftmaxCrossEntropyGrad", .name = "ref",

@@ -3,6 +3,7 @@
  * that is told not to apply leaves them alone, or copies where they are not in place. */
 #include <math.h>
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
@@ -110,20 +111,31 @@ static void keep_chunk(const whet_cpu_node *k, optim_kind kind, int64_t lo, int6
 /* Input i and what replaces it, NULL where it is absent. */
 #define IN(T, i) (has_in(k, i) ? (const T *)k->in[i].data + lo : NULL)
 #define NEW(T, i) (has_in(k, i) ? (T *)k->out[output_of(k, r->kind, i)].data + lo : NULL)
-#define STEPS(T, suffix)                                                                                            \
-    static void steps_##suffix(const whet_cpu_node *k, const optim_rule *r, int64_t lo, int64_t n)                  \
-    {                                                                                                               \
-        if (r->kind == SGD) whet_sgd_##suffix##_ref(&r->sgd, n, IN(T, 0), IN(T, 1), IN(T, 3), NEW(T, 0), NEW(T, 3)); \
-        if (r->kind == ADAM)                                                                                        \
-            whet_adam_##suffix##_ref(&r->adam, n, IN(T, 0), IN(T, 1), IN(T, 3), IN(T, 4), NEW(T, 0), NEW(T, 3), NEW(T, 4)); \
-        if (r->kind == RMS_PROP)                                                                                    \
-            whet_rms_prop_##suffix##_ref(&r->rms, n, IN(T, 0), IN(T, 1), IN(T, 3), IN(T, 4), IN(T, 5), NEW(T, 0), NEW(T, 3), \
-                                         NEW(T, 4), NEW(T, 5));                                                     \
-        if (r->kind == EMA) whet_ema_##suffix##_ref(r->share, n, IN(T, 0), IN(T, 1), NEW(T, 0));                    \
-        if (r->kind == ACCUMULATE) whet_accumulate_##suffix##_ref(r->share, n, r->keep ? IN(T, 0) : NULL, IN(T, 1), NEW(T, 0)); \
-    }
-STEPS(float, f32)
-STEPS(double, f64)
+static void steps_f64(const whet_cpu_node *k, const optim_rule *r, int64_t lo, int64_t n)
+{
+    if (r->kind == SGD) whet_sgd_f64_ref(&r->sgd, n, IN(double, 0), IN(double, 1), IN(double, 3), NEW(double, 0), NEW(double, 3));
+    if (r->kind == ADAM)
+        whet_adam_f64_ref(&r->adam, n, IN(double, 0), IN(double, 1), IN(double, 3), IN(double, 4), NEW(double, 0), NEW(double, 3),
+                          NEW(double, 4));
+    if (r->kind == RMS_PROP)
+        whet_rms_prop_f64_ref(&r->rms, n, IN(double, 0), IN(double, 1), IN(double, 3), IN(double, 4), IN(double, 5), NEW(double, 0),
+                              NEW(double, 3), NEW(double, 4), NEW(double, 5));
+    if (r->kind == EMA) whet_ema_f64_ref(r->share, n, IN(double, 0), IN(double, 1), NEW(double, 0));
+    if (r->kind == ACCUMULATE) whet_accumulate_f64_ref(r->share, n, r->keep ? IN(double, 0) : NULL, IN(double, 1), NEW(double, 0));
+}
+
+static void steps_f32(const whet_cpu_node *k, const optim_rule *r, int64_t lo, int64_t n)
+{
+    const whet_optim_f32 *f = whet_optim_f32_for(k->impl->provider == WHET_PROVIDER_VEC ? k->isa : 0);
+    if (r->kind == SGD) f->sgd(&r->sgd, n, IN(float, 0), IN(float, 1), IN(float, 3), NEW(float, 0), NEW(float, 3));
+    if (r->kind == ADAM)
+        f->adam(&r->adam, n, IN(float, 0), IN(float, 1), IN(float, 3), IN(float, 4), NEW(float, 0), NEW(float, 3), NEW(float, 4));
+    if (r->kind == RMS_PROP)
+        f->rms_prop(&r->rms, n, IN(float, 0), IN(float, 1), IN(float, 3), IN(float, 4), IN(float, 5), NEW(float, 0), NEW(float, 3),
+                    NEW(float, 4), NEW(float, 5));
+    if (r->kind == EMA) f->ema(r->share, n, IN(float, 0), IN(float, 1), NEW(float, 0));
+    if (r->kind == ACCUMULATE) f->accumulate(r->share, n, r->keep ? IN(float, 0) : NULL, IN(float, 1), NEW(float, 0));
+}
 
 static void step_chunk(void *arg, int chunk, int worker)
 {
@@ -197,7 +209,7 @@ static void norm_chunk(void *arg, int chunk, int worker)
     const int part = chunk - s->first[lo], parts = s->first[lo + 1] - s->first[lo];
     const int64_t begin = whet_chunk_begin(k->in[lo].numel, parts, part), n = whet_chunk_begin(k->in[lo].numel, parts, part + 1) - begin;
     ((double *)k->workspace)[chunk] = k->in[lo].dtype == WHET_F64 ? whet_sum_squares_f64_ref(n, (const double *)k->in[lo].data + begin)
-                                                                  : whet_sum_squares_f32_ref(n, (const float *)k->in[lo].data + begin);
+                                                                  : whet_optim_f32_for(k->impl->provider == WHET_PROVIDER_VEC ? k->isa : 0)->sum_squares(n, (const float *)k->in[lo].data + begin);
 }
 
 static whet_status norm_run(const whet_cpu_node *k)
@@ -214,7 +226,16 @@ static whet_status norm_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
+/* The same code over kernels of one or the other kind: the vector rows take f32 alone. */
+static whet_status vec_create(whet_cpu_node *k)
+{
+    if (k->in[0].dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[0].dtype));
+    return create(k);
+}
+
 #define ROW(stem, op_)                                                                                              \
+    const whet_cpu_impl whet_cpu_##stem##_vec = {.op = op_, .name = "vec", .provider = WHET_PROVIDER_VEC, .isa = WHET_ISA_AVX2, \
+                                                 .create = vec_create, .reshape = reshape, .run = run, .inplace = inplace}; \
     const whet_cpu_impl whet_cpu_##stem##_ref = {.op = op_, .name = "ref", .provider = WHET_PROVIDER_REF, .create = create, \
                                                  .reshape = reshape, .run = run, .inplace = inplace};
 ROW(sgd_step, "whet.SgdStep")
@@ -222,5 +243,8 @@ ROW(adam_step, "whet.AdamStep")
 ROW(rms_prop_step, "whet.RmsPropStep")
 ROW(ema_step, "whet.EmaStep")
 ROW(accumulate_step, "whet.AccumulateStep")
+const whet_cpu_impl whet_cpu_gradient_scale_vec = {.op = "whet.GradientScale", .name = "vec", .provider = WHET_PROVIDER_VEC,
+                                                   .isa = WHET_ISA_AVX2, .create = whet_need_float, .reshape = norm_reshape,
+                                                   .run = norm_run};
 const whet_cpu_impl whet_cpu_gradient_scale_ref = {.op = "whet.GradientScale", .name = "ref", .provider = WHET_PROVIDER_REF,
                                                    .create = whet_need_float, .reshape = norm_reshape, .run = norm_run};

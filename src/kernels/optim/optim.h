@@ -18,26 +18,37 @@ typedef struct whet_rms_prop {
     bool epsilon_inside;
 } whet_rms_prop;
 
-/* m and m_out are NULL where momentum is 0. */
-void whet_sgd_f32_ref(const whet_sgd *o, int64_t n, const float *w, const float *g, const float *m, float *w_out, float *m_out);
-void whet_sgd_f64_ref(const whet_sgd *o, int64_t n, const double *w, const double *g, const double *m, double *w_out, double *m_out);
-void whet_adam_f32_ref(const whet_adam *o, int64_t n, const float *w, const float *g, const float *m, const float *v,
-                       float *w_out, float *m_out, float *v_out);
-void whet_adam_f64_ref(const whet_adam *o, int64_t n, const double *w, const double *g, const double *m, const double *v,
-                       double *w_out, double *m_out, double *v_out);
-/* b: buffer of the momentum, NULL where it is 0; a: mean gradient, NULL unless centered. */
-void whet_rms_prop_f32_ref(const whet_rms_prop *o, int64_t n, const float *w, const float *g, const float *s, const float *b, const float *a,
-                           float *w_out, float *s_out, float *b_out, float *a_out);
-void whet_rms_prop_f64_ref(const whet_rms_prop *o, int64_t n, const double *w, const double *g, const double *s, const double *b,
-                           const double *a, double *w_out, double *s_out, double *b_out, double *a_out);
-/* e_out = e + share * (w - e) */
-void whet_ema_f32_ref(double share, int64_t n, const float *e, const float *w, float *e_out);
-void whet_ema_f64_ref(double share, int64_t n, const double *e, const double *w, double *e_out);
-/* a_out = (a is NULL ? 0 : a) + share * g */
-void whet_accumulate_f32_ref(double share, int64_t n, const float *a, const float *g, float *a_out);
-void whet_accumulate_f64_ref(double share, int64_t n, const double *a, const double *g, double *a_out);
-/* Sum of squares: eight running sums in double, added pairwise at the end. */
-double whet_sum_squares_f32_ref(int64_t n, const float *x);
-double whet_sum_squares_f64_ref(int64_t n, const double *x);
+#define WHET_OPTIM_PROTOTYPES(T, suffix)                                                                            \
+    /* m and m_out are NULL where momentum is 0. */                                                                 \
+    void whet_sgd_##suffix(const whet_sgd *o, int64_t n, const T *w, const T *g, const T *m, T *w_out, T *m_out);   \
+    void whet_adam_##suffix(const whet_adam *o, int64_t n, const T *w, const T *g, const T *m, const T *v, T *w_out, T *m_out, \
+                            T *v_out);                                                                              \
+    /* b: buffer of the momentum, NULL where it is 0; a: mean gradient, NULL unless centered. */                    \
+    void whet_rms_prop_##suffix(const whet_rms_prop *o, int64_t n, const T *w, const T *g, const T *s, const T *b, const T *a, \
+                                T *w_out, T *s_out, T *b_out, T *a_out);                                            \
+    /* e_out = e + share * (w - e) */                                                                               \
+    void whet_ema_##suffix(double share, int64_t n, const T *e, const T *w, T *e_out);                              \
+    /* a_out = (a is NULL ? 0 : a) + share * g */                                                                   \
+    void whet_accumulate_##suffix(double share, int64_t n, const T *a, const T *g, T *a_out);                       \
+    /* Sum of squares: eight running sums in double, added pairwise at the end. */                                  \
+    double whet_sum_squares_##suffix(int64_t n, const T *x);
+WHET_OPTIM_PROTOTYPES(float, f32_ref)
+WHET_OPTIM_PROTOTYPES(double, f64_ref)
+#if defined(__x86_64__)
+WHET_OPTIM_PROTOTYPES(float, f32_avx2)
+WHET_OPTIM_PROTOTYPES(float, f32_avx512)
+#endif
+
+/* All f32 functions for these ISA bits (0: plain C). The bits do not depend on the choice. */
+typedef struct whet_optim_f32 {
+    void (*sgd)(const whet_sgd *, int64_t, const float *, const float *, const float *, float *, float *);
+    void (*adam)(const whet_adam *, int64_t, const float *, const float *, const float *, const float *, float *, float *, float *);
+    void (*rms_prop)(const whet_rms_prop *, int64_t, const float *, const float *, const float *, const float *, const float *, float *,
+                     float *, float *, float *);
+    void (*ema)(double, int64_t, const float *, const float *, float *);
+    void (*accumulate)(double, int64_t, const float *, const float *, float *);
+    double (*sum_squares)(int64_t, const float *);
+} whet_optim_f32;
+const whet_optim_f32 *whet_optim_f32_for(uint32_t isa);
 
 #endif

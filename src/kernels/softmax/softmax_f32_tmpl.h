@@ -119,5 +119,19 @@ static void cross_entropy_grad(int64_t n, const float *log_probs, int64_t label,
     diff[label] = factor * (expf(p) - rest - hit);
 }
 
+static void lanes_cross_entropy_grad(int64_t n, int64_t inner, int64_t first, int64_t last, const float *log_probs,
+                                     const int64_t *labels, int64_t ignore, float hit, float rest, float factor, float *diff)
+{
+    const vf f = vf_set(factor), s = vf_set(rest);
+    for (int64_t j = 0; j < n; j++) {
+        const float *p = log_probs + j * inner + first;
+        float *d = diff + j * inner + first;
+        VEC_EACH(last - first, { vf_put(full, t, d + i, f * (vm_exp(vf_get(full, t, p + i)) - s)); });
+    }
+    for (int64_t i = first; i < last; i++)
+        if (labels[i] != ignore) diff[labels[i] * inner + i] -= factor * hit;
+        else for (int64_t j = 0; j < n; j++) diff[j * inner + i] = 0.0f;
+}
+
 const whet_softmax_vec CAT(whet_softmax_f32, SUFFIX) = {rows_softmax, rows_softmax_grad, lanes_softmax, lanes_softmax_grad,
-                                                        cross_entropy_grad};
+                                                        cross_entropy_grad, lanes_cross_entropy_grad};

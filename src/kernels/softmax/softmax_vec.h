@@ -19,6 +19,9 @@ typedef struct whet_softmax_vec {
                        float *diff_src);
     /* diff[c] = factor * (e^log_probs[c] - (c == label ? hit : 0) - rest), one run. */
     void (*cross_entropy_grad)(int64_t n, const float *log_probs, int64_t label, float hit, float rest, float factor, float *diff);
+    /* The same for runs first .. last-1 of the `inner` ones side by side: labels[i] is run i's; one of `ignore` gives zeros. */
+    void (*lanes_cross_entropy_grad)(int64_t n, int64_t inner, int64_t first, int64_t last, const float *log_probs,
+                                     const int64_t *labels, int64_t ignore, float hit, float rest, float factor, float *diff);
 } whet_softmax_vec;
 
 const whet_softmax_vec *whet_softmax_vec_for(uint32_t isa); /* NULL: none */
