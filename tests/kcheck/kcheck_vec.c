@@ -12,6 +12,7 @@
 #include "kernels/move/transpose.h"
 #include "kernels/norm/group_norm.h"
 #include "kernels/norm/layer_norm_vec.h"
+#include "kernels/optim/optim.h"
 #include "kernels/reduce/reduce_vec.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/softmax/softmax_vec.h"
@@ -151,7 +152,7 @@ const kc_family kc_layer = {"layer", N_ROWS, name, isa, check_layer, 300};
 static bool check_transpose(kc_case *c, int row)
 {
     const bool low = kc_chance(c, 2);
-    const int64_t rows = kc_int(c, 1, 70), columns = kc_int(c, 1, 70), ss = columns + kc_int(c, 0, 5), ds = rows + (kc_chance(c, 2) ? 0 : 5);
+    const int64_t rows = kc_chance(c, 6) ? 3 : kc_int(c, 1, 70), columns = kc_int(c, 1, 70), ss = columns + kc_int(c, 0, 5), ds = rows + (kc_chance(c, 2) ? 0 : 5);
     const size_t n_dst = (size_t)(ds * (columns - 1) + rows);
     float *src = filled(c, ss * (rows - 1) + columns, low, true), *got = filled(c, (int64_t)n_dst, low, false);
     float *want = kc_floats(c, n_dst, low);
@@ -194,3 +195,49 @@ static bool check_reduce(kc_case *c, int row)
     return close_to("result", out, ref, width, extreme ? 0 : 1e-6, size);
 }
 const kc_family kc_reduce = {"reduce", N_ROWS, name, isa, check_reduce, 500};
+
+/* --- optimiser steps: the same bits as in plain C, in place and not */
+
+static bool check_optim(kc_case *c, int row)
+{
+    const whet_optim_f32 *k = whet_optim_f32_for(levels[row].isa), *ref = whet_optim_f32_for(0);
+    const bool low = kc_chance(c, 2), in_place = kc_chance(c, 2), first = kc_chance(c, 2), second = kc_chance(c, 2);
+    const int64_t n = kc_int(c, 1, 150);
+    const double decay = kc_chance(c, 2) ? 0.01 : 0;
+    const whet_sgd sgd = {0.1, 0.9, kc_chance(c, 2) ? 0.5 : 0, decay, kc_chance(c, 2)};
+    const whet_adam adam = {0.01, 0.9, 0.999, 1e-8, decay, 0.1, 0.001, kc_chance(c, 2)};
+    const whet_rms_prop rms = {0.01, 0.99, 1e-8, 0.9, decay, kc_chance(c, 2)};
+    float *in[5], *got[5], *want[5];
+    snprintf(c->text, sizeof c->text, "n %d in place %d first %d second %d low %d", (int)n, in_place, first, second, low);
+    for (int rule = 0; rule < 5; rule++) {
+        const int mark = c->n_blocks;
+        for (int i = 0; i < 5; i++) {
+            in[i] = filled(c, n, low, false);
+            if (i > 2) for (int64_t j = 0; j < n; j++) in[i][j] = fabsf(in[i][j]);
+            want[i] = filled(c, n, low, false);
+            got[i] = in_place ? in[i] : kc_floats(c, (size_t)n, low);
+            if (!in_place) memcpy(got[i], want[i], (size_t)n * sizeof(float));
+            else if (i == 1) memcpy(want[i], in[i], (size_t)n * sizeof(float)); /* gradients stay */
+        }
+        float *w = in[0], *g = in[1], *m = in[2], *v = in[3], *a = in[4];
+        if (in_place && rule == 0 && first) memcpy(want[2], m, (size_t)n * sizeof *m); /* what a rule leaves alone */
+        if (in_place && rule != 1 && rule != 2) memcpy(want[3], v, (size_t)n * sizeof *v);
+        if (in_place && (rule != 2 || first)) memcpy(want[4], a, (size_t)n * sizeof *a);
+        if (in_place && ((rule == 2 && second) || rule > 2)) memcpy(want[2], m, (size_t)n * sizeof *m);
+        for (int pass = 0; pass < 2; pass++) {
+            const whet_optim_f32 *f = pass == 0 ? ref : k;
+            float **o = pass == 0 ? want : got;
+            if (rule == 0) f->sgd(&sgd, n, w, g, first ? NULL : m, o[0], first ? NULL : o[2]);
+            if (rule == 1) f->adam(&adam, n, w, g, m, v, o[0], o[2], o[3]);
+            if (rule == 2) f->rms_prop(&rms, n, w, g, v, second ? NULL : m, first ? NULL : a, o[0], o[3], second ? NULL : o[2], first ? NULL : o[4]);
+            if (rule == 3) f->ema(0.125, n, w, g, o[0]);
+            if (rule == 4) f->accumulate(0.25, n, first ? NULL : w, g, o[0]);
+        }
+        for (int i = 0; i < 5; i++)
+            if (!kc_same(c, got[i], want[i], (size_t)n)) return false;
+        kc_release(c, mark);
+    }
+    float *x = filled(c, n, low, false);
+    return k->sum_squares(n, x) == ref->sum_squares(n, x);
+}
+const kc_family kc_optim = {"optim", N_ROWS, name, isa, check_optim, 200};

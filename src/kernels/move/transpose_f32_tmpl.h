@@ -75,8 +75,59 @@ static void part(int64_t rows, int64_t columns, const float *src, int64_t ss, fl
     for (int64_t j = 0; j < columns; j++) vf_store_t(tr, dst + j * ds, x[j]);
 }
 
+/* Three rows into triples: an image's colours as the first layer wants them. Lane l of result k is element k * VF + l. */
+#define TRIPLES(k)                                                                                                  \
+    for (int l = 0; l < VF; l++) {                                                                                  \
+        place[k][l] = (k * VF + l) / 3;                                                                             \
+        from[k][l] = (k * VF + l) % 3;                                                                              \
+    }
+static void triples(int64_t columns, const float *src, int64_t ss, float *dst)
+{
+    int32_t place[3][VF], from[3][VF];
+    vi at[3];
+    vm second[3], third[3];
+    int64_t j = 0;
+    TRIPLES(0)
+    TRIPLES(1)
+    TRIPLES(2)
+    for (int k = 0; k < 3; k++) {
+#if VF == 16
+        const vi f = _mm512_loadu_si512(from[k]);
+        at[k] = _mm512_loadu_si512(place[k]);
+        second[k] = _mm512_cmpeq_epi32_mask(f, vi_set(1));
+        third[k] = _mm512_cmpeq_epi32_mask(f, vi_set(2));
+#else
+        const vi f = _mm256_loadu_si256((const __m256i *)(const void *)from[k]);
+        at[k] = _mm256_loadu_si256((const __m256i *)(const void *)place[k]);
+        second[k] = vf_bits(_mm256_cmpeq_epi32(f, vi_set(1)));
+        third[k] = vf_bits(_mm256_cmpeq_epi32(f, vi_set(2)));
+#endif
+    }
+    for (; j + VF <= columns; j += VF) {
+        const vf a = vf_load(src + j), b = vf_load(src + ss + j), c = vf_load(src + 2 * ss + j);
+        UNROLL for (int k = 0; k < 3; k++)
+        {
+#if VF == 16
+            vf x = _mm512_permutexvar_ps(at[k], a);
+            x = _mm512_mask_permutexvar_ps(x, second[k], at[k], b);
+            x = _mm512_mask_permutexvar_ps(x, third[k], at[k], c);
+#else
+            vf x = vf_sel(second[k], _mm256_permutevar8x32_ps(b, at[k]), _mm256_permutevar8x32_ps(a, at[k]));
+            x = vf_sel(third[k], _mm256_permutevar8x32_ps(c, at[k]), x);
+#endif
+            vf_store(dst + 3 * j + k * VF, x);
+        }
+    }
+    for (; j < columns; j++)
+        for (int i = 0; i < 3; i++) dst[3 * j + i] = src[i * ss + j];
+}
+
 void CAT(whet_transpose_f32, SUFFIX)(int64_t rows, int64_t columns, const float *src, int64_t ss, float *dst, int64_t ds)
 {
+    if (rows == 3 && ds == 3) {
+        triples(columns, src, ss, dst);
+        return;
+    }
     for (int64_t j = 0; j < columns; j += VF)
         for (int64_t i = 0; i < rows; i += VF) {
             const float *s = src + i * ss + j;
