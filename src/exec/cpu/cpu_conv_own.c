@@ -203,7 +203,7 @@ static void product_chunk(void *arg, int chunk, int worker)
     const float *add = !s->backward && k->n_in > 3 && k->in[3].vid >= 0 ? k->in[3].data : NULL;
     const whet_gemm_run r = {.src = k->in[0].data, .weights = job->packed, .add = s->after ? NULL : add, .after = s->after ? add : NULL,
                              .bias = (!s->backward || s->transposed) && k->n_in > 2 && k->in[2].vid >= 0 ? k->in[2].data : NULL, .dst = k->out[0].data,
-                             .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
+                             .scratch = k->workspace != NULL ? (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker : NULL,
                              .src_step = (ptrdiff_t)s->plan.k, .dst_step = (ptrdiff_t)s->plan.n, .lo = s->lo, .hi = s->hi, .finish = s->finish};
     whet_gemm_chunk(&s->plan, &r, chunk);
 }
@@ -223,7 +223,7 @@ static void conv_chunk(void *arg, int chunk, int worker)
     const int64_t c1 = WHET_MIN(32 * whet_chunk_begin(panels, s->channel_parts, c_part + 1), p->oc / p->groups);
     whet_conv_image im = {.src = (const float *)k->in[0].data + n * src_image, .weights = job->packed + s->packed_at[pass],
                           .dst = (float *)k->out[0].data + n * dst_image,
-                          .scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker,
+                          .scratch = k->workspace != NULL ? (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker : NULL,
                           .lo = s->lo, .hi = s->hi};
     if ((!s->backward || s->transposed) && k->n_in > 2 && k->in[2].vid >= 0) im.bias = k->in[2].data;
     const int64_t y0 = whet_chunk_begin(p->y.count, s->row_parts, y_part), y1 = whet_chunk_begin(p->y.count, s->row_parts, y_part + 1);
