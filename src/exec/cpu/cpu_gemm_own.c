@@ -178,7 +178,7 @@ static void gemm_chunk(void *arg, int chunk, int worker)
     float *ws = k->workspace;
     whet_gemm_run r = {.src = s->trans_a ? ws + s->a_ws : (const float *)k->in[0].data + b * s->a_batch,
                        .weights = s->packed ? s->packed : ws + s->packed_ws, .dst = (float *)k->out[0].data + b * s->m * s->n,
-                       .scratch = ws + s->scratch_ws + s->plan.scratch * (size_t)worker, .src_step = (ptrdiff_t)s->k,
+                       .scratch = ws != NULL ? ws + s->scratch_ws + s->plan.scratch * (size_t)worker : NULL, .src_step = (ptrdiff_t)s->k,
                        .dst_step = (ptrdiff_t)s->n, .lo = s->lo, .hi = s->hi, .finish = s->finish};
     if (s->b_batch) r.weights += (size_t)b * whet_pack_size(s->n, s->k);
     if (s->bias_at >= 0) r.bias = s->copy_c ? ws + s->c_ws : k->in[s->bias_at].data;
