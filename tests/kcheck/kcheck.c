@@ -3,7 +3,8 @@
  * sides, extreme values. A crash is a failed case. Each failure prints the line that repeats it.
  *
  *   kcheck [--seed N] [--cases N] [--only FAMILY[:ROW]]
- *   kcheck --bench SHAPES.txt...      percent of measured peak over a list of problems */
+ *   kcheck --bench SHAPES.txt...      percent of measured peak over a list of problems
+ *   kcheck --bench vec                the vector rows that are no products, against memcpy */
 #include "kcheck.h"
 
 #include <math.h>

@@ -190,6 +190,7 @@ static int bench_file(const char *path, const whet_gemm_kernel *k)
 int kc_bench(int n_files, char **files)
 {
     int status = n_files ? 0 : 2;
+    if (n_files == 1 && strcmp(files[0], "vec") == 0) return kc_vec_bench();
     for (int i = 0; i < n_files; i++)
         for (int r = 0; r < whet_gemm_kernel_count(); r++) {
             const whet_gemm_kernel *k = whet_gemm_kernel_at(r);
