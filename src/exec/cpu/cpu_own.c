@@ -84,6 +84,14 @@ whet_status whet_own_epilogue(whet_cpu_node *k, float *lo, float *hi, whet_finis
         *hi = INFINITY;
         return WHET_OK;
     }
+    if (*after && (strcmp(act, "Relu") == 0 || strcmp(act, "Clip") == 0)) { /* the store's clip comes behind the residual */
+        finish->act = whet_act_for(k->isa, WHET_ACT_CLIP);
+        finish->lo = act[0] == 'R' ? 0.0f : whet_node_float(k->n, "act_min", -INFINITY);
+        finish->hi = act[0] == 'R' ? INFINITY : whet_node_float(k->n, "act_max", INFINITY);
+        *lo = -INFINITY;
+        *hi = INFINITY;
+        return WHET_OK;
+    }
     return whet_own_activation(k, lo, hi);
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "exec/cpu/cpu_fused.h"
 #include "exec/cpu/onednn_util.h"
 
 enum { MOST_PARTS = 8 };
@@ -23,7 +24,7 @@ typedef struct conv_state {
     const void *packed;
     whet_status packing; /* how the reorder of constants ended */
     size_t weights_size, weights_ws, scratch_ws, scratch_each; /* bytes; offsets in floats */
-    float lo, hi;
+    whet_fused fused;
     bool bias, residual;
 } conv_state;
 
@@ -42,15 +43,29 @@ static whet_status describe(whet_cpu_node *k, const conv_state *s, int64_t n, co
     return whet_dnn_plain(k, &m->bias, 1, bd, dnnl_a);
 }
 
+static dnnl_status_t activation(const whet_fused *f, dnnl_post_ops_t ops)
+{
+    static const struct { enum whet_act act; dnnl_alg_kind_t alg; float alpha; } plain[] = {
+        {WHET_ACT_SIGMOID, dnnl_eltwise_logistic, 0},    {WHET_ACT_SILU, dnnl_eltwise_swish, 1}, {WHET_ACT_HARDSWISH, dnnl_eltwise_hardswish, 0},
+        {WHET_ACT_GELU, dnnl_eltwise_gelu_erf, 0},       {WHET_ACT_TANH, dnnl_eltwise_tanh, 0},  {WHET_ACT_GELU_TANH, dnnl_eltwise_gelu_tanh, 0}};
+    if (f->act == WHET_ACT_NONE) return dnnl_success;
+    for (size_t i = 0; i < WHET_COUNT(plain); i++)
+        if (plain[i].act == f->act) return dnnl_post_ops_append_eltwise(ops, 1.0f, plain[i].alg, plain[i].alpha, 0.0f);
+    if (f->act == WHET_ACT_HARDSIGMOID) {
+        const dnnl_status_t status = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_linear, f->lo, f->hi);
+        return status == dnnl_success ? dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, 0.0f, 1.0f) : status;
+    }
+    if (f->lo == 0.0f && f->hi == INFINITY) return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, f->lo, f->hi);
+}
+
 static dnnl_status_t post_ops(const conv_state *s, dnnl_primitive_attr_t attr)
 {
     dnnl_post_ops_t ops = NULL;
     dnnl_status_t status = dnnl_post_ops_create(&ops);
-    if (status == dnnl_success && s->residual) status = dnnl_post_ops_append_sum(ops, 1.0f);
-    if (status == dnnl_success && s->lo == 0.0f && s->hi == INFINITY)
-        status = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
-    else if (status == dnnl_success && (s->lo > -INFINITY || s->hi < INFINITY))
-        status = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, s->lo, s->hi);
+    if (status == dnnl_success && s->residual && !s->fused.residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
+    if (status == dnnl_success) status = activation(&s->fused, ops);
+    if (status == dnnl_success && s->residual && s->fused.residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attr, ops);
     dnnl_post_ops_destroy(ops);
     return status;
@@ -158,7 +173,7 @@ static whet_status create(whet_cpu_node *k, conv_kind kind)
     if (!s) return WHET_ENOMEM;
     s->kind = kind;
     WHET_TRY(whet_own_geometry(k, &src->shape, kind == BACK_WEIGHTS ? NULL : &k->in[1].shape, &dst->shape, &s->g));
-    WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));
+    WHET_TRY(whet_fused_read(k->n, &s->fused));
     s->bias = kind == FORWARD && k->n_in > 2 && k->in[2].vid >= 0;
     s->residual = kind == FORWARD && k->n_in > 3 && k->in[3].vid >= 0;
     if (s->residual) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
