@@ -12,7 +12,7 @@ typedef struct bn_row {
     const char *name;
     uint32_t isa;
     void (*sums_rows)(int64_t, int64_t, const float *, const float *, double *, double *);
-    void (*apply_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *, const whet_bn_act *, float *);
+    void (*apply_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *, const whet_bn_act *, bool, float *);
     void (*grad_sums_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *,
                            const float *, const whet_bn_act *, float *, double *, double *);
     void (*grad_apply_rows)(int64_t, int64_t, const float *, const float *, const float *, const float *, const float *, const whet_bn_act *,
@@ -57,7 +57,7 @@ static bool near_silu(const float *y, const float *x, float *const *vec, const f
 
 static bool check(kc_case *c, int row)
 {
-    const bool low = kc_chance(c, 2), wild = kc_chance(c, 4), res = kc_chance(c, 2), use_y = kc_chance(c, 2);
+    const bool low = kc_chance(c, 2), wild = kc_chance(c, 4), res = kc_chance(c, 2), use_y = kc_chance(c, 2), stream = kc_chance(c, 2);
     const int kind = kc_int(c, 0, 3);
     const int n = kc_int(c, 1, 300), ch = kc_int(c, 1, MOST);
     static const whet_bn_act acts[] = {{WHET_BN_CLIP, 0, INFINITY}, {WHET_BN_CLIP, -0.5, 0.75}, {WHET_BN_SILU, 0, 0}};
@@ -74,8 +74,8 @@ static bool check(kc_case *c, int row)
     k->sums_rows(n, ch, in[0], vec[0], s1, s1 + ch);
     ref->sums_rows(n, ch, in[0], vec[0], s2, s2 + ch);
     if (!same_sums(s1, s2, 2 * ch)) return false;
-    k->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, act, got);
-    ref->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, act, want);
+    k->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, act, stream, got);
+    ref->apply_rows(n, ch, in[0], vec[0], vec[1], vec[2], res ? in[1] : NULL, act, false, want);
     if (!kc_same(c, got, want, all) || (kind == 2 && !wild && !near_silu(got, in[0], vec, res ? in[1] : NULL, n, ch))) return false;
     k->grad_sums_rows(n, ch, in[2], in[0], y_known ? in[3] : NULL, vec[0], vec[1], vec[2], act, res ? got : NULL, s1, s1 + ch);
     ref->grad_sums_rows(n, ch, in[2], in[0], y_known ? in[3] : NULL, vec[0], vec[1], vec[2], act, res ? want : NULL, s2, s2 + ch);

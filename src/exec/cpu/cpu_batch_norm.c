@@ -11,6 +11,8 @@
 #include "exec/cpu/cpu_geom.h"
 #include "exec/exec.h"
 
+#define LARGE ((size_t)32 << 20)
+
 typedef struct bn_state {
     const whet_bn_fns *fns;
     bool rows_form;
@@ -19,6 +21,7 @@ typedef struct bn_state {
     size_t esize;
     whet_bn_act act;
     bool has_act, train;
+    bool large;          /* the result is out of the caches before anyone reads it */
     int mode;            /* of the gradient */
     double epsilon, momentum;
     bool unbiased;
@@ -68,6 +71,7 @@ static whet_status reshape_for(whet_cpu_node *k, const whet_cpu_arg *x)
     s->n = g.n;
     s->channels = g.c;
     s->positions = g.size[0] * g.size[1] * g.size[2];
+    s->large = (size_t)(s->n * s->channels * s->positions) * whet_dtype_size(x->dtype) > LARGE;
     s->rows_form = whet_geom_channels_last(&g);
     s->esize = whet_dtype_size(x->dtype);
     s->chunks = s->rows_form ? whet_chunks(s->n * s->positions, 1 + 32768 / WHET_MAX(g.c, 1), 64) : (int)WHET_MAX(g.c, 1);
@@ -161,7 +165,8 @@ static void apply_chunk(void *arg, int chunk, int worker)
         const int64_t rows = s->n * s->positions, lo = whet_chunk_begin(rows, s->chunks, chunk), hi = whet_chunk_begin(rows, s->chunks, chunk + 1);
         const int64_t o = lo * s->channels;
         s->fns->apply_rows(hi - lo, s->channels, elem(s, k->in[0].data, o), at(k, s->mean), at(k, s->a), at(k, s->b),
-                           res != NULL ? elem(s, res, o) : NULL, act_of(s), elem_out(s, k->out[0].data, o));
+                           res != NULL ? elem(s, res, o) : NULL, act_of(s), k->out[0].data != k->in[0].data && s->large,
+                           elem_out(s, k->out[0].data, o));
         return;
     }
     for (int64_t n = 0; n < s->n; n++) {

@@ -12,8 +12,8 @@ typedef const whet_bn_act *act_ptr;
     { whet_bn_sums_rows_##s(r, c, x, sh, a, b); }                                                                   \
     static void sums_plane_##s(int64_t n, in_ptr x, in_ptr sh, double *a, double *b)                                \
     { whet_bn_sums_plane_##s(n, x, sh, a, b); }                                                                     \
-    static void apply_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y) \
-    { whet_bn_apply_rows_##s(r, c, x, m, a, b, res, act, y); }                                                     \
+    static void apply_rows_##s(int64_t r, int64_t c, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, bool stream, void *y) \
+    { whet_bn_apply_rows_##s(r, c, x, m, a, b, res, act, stream, y); }                                                     \
     static void apply_plane_##s(int64_t n, in_ptr x, in_ptr m, in_ptr a, in_ptr b, in_ptr res, act_ptr act, void *y)  \
     { whet_bn_apply_plane_##s(n, x, m, a, b, res, act, y); }                                                       \
     static void grad_sums_rows_##s(int64_t r, int64_t c, in_ptr dy, in_ptr x, in_ptr y, in_ptr m, in_ptr a, in_ptr b, act_ptr act, \

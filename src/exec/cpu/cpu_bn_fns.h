@@ -11,7 +11,8 @@ typedef struct whet_bn_fns {
     uint32_t isa;
     void (*sums_rows)(int64_t, int64_t, const void *, const void *, double *, double *);
     void (*sums_plane)(int64_t, const void *, const void *, double *, double *);
-    void (*apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
+    void (*apply_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, bool,
+                       void *);
     void (*apply_plane)(int64_t, const void *, const void *, const void *, const void *, const void *, const whet_bn_act *, void *);
     void (*grad_sums_rows)(int64_t, int64_t, const void *, const void *, const void *, const void *, const void *, const void *,
                            const whet_bn_act *, void *, double *, double *);

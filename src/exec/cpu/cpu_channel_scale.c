@@ -73,7 +73,7 @@ static void scale_chunk(void *arg, int chunk, int worker)
     (void)worker;
     if (s->rows_form) {
         s->fns->apply_rows(n, s->channels, at(s, k->in[0].data, from), zeros, at(s, k->in[1].data, vec),
-                           shifted ? at(s, shift, vec) : zeros, NULL, NULL, at(s, k->out[0].data, from));
+                           shifted ? at(s, shift, vec) : zeros, NULL, NULL, false, at(s, k->out[0].data, from));
         return;
     }
     for (int64_t c = 0; c < s->channels; c++)

@@ -10,10 +10,11 @@
  * Two forms: `rows` for channels innermost, x[rows][channels]; `plane` for one channel's contiguous positions, with
  * pointers to that channel's own values in place of the per-channel arrays. Sums run in T over blocks of 128 positions and
  * in double over the blocks, on x - shift, so that neither length nor a large mean costs digits. Sums are added to what
- * sum[] and more[] hold. Arrays may be the same where a result replaces an argument position by position. */
+ * sum[] and more[] hold. stream: y goes past the caches (it is far larger than they are). Arrays may be the same where a result replaces an argument position by position. */
 #ifndef WHET_KERNELS_BATCH_NORM_H
 #define WHET_KERNELS_BATCH_NORM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { WHET_BN_CLIP, WHET_BN_SILU };
@@ -24,7 +25,7 @@ typedef struct whet_bn_act { int kind; double lo, hi; } whet_bn_act;
     void whet_bn_sums_rows_##suffix(int64_t rows, int64_t channels, const T *x, const T *shift, double *sum, double *more); \
     void whet_bn_sums_plane_##suffix(int64_t n, const T *x, const T *shift, double *sum, double *more);             \
     void whet_bn_apply_rows_##suffix(int64_t rows, int64_t channels, const T *x, const T *mean, const T *a, const T *b, \
-                                     const T *residual, const whet_bn_act *act, T *y);                                           \
+                                     const T *residual, const whet_bn_act *act, bool stream, T *y);                 \
     void whet_bn_apply_plane_##suffix(int64_t n, const T *x, const T *mean, const T *a, const T *b, const T *residual, \
                                       const whet_bn_act *act, T *y);                                                             \
     /* sum += g, more += g * (x - mean). With a residual the clip's mask comes from y (else NULL), as z is not known   \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocks of batch_norm_tmpl.h: up to BLOCK rows of W channels that stand side by side, one vector a row. Included once for
+/* The blocks of batch_norm_tmpl.h: a few rows of W channels that stand side by side, one vector a row. Included once for
  * each width, so no guard. exp: range reduction and polynomial of Cephes' expf (Moshier), relative error below 2e-7. */
 
 #define B(x) B_(x, W)
@@ -9,6 +9,7 @@
 typedef T B(vec) __attribute__((vector_size(W * sizeof(T)), aligned(sizeof(T)), may_alias));
 typedef MASK_OF_T B(mask) __attribute__((vector_size(W * sizeof(T)), may_alias));
 #define VEC(p) (*(const B(vec) *)(p))
+#define PUT(p, v) (*(B(vec) *)(p) = (v))
 #define SELECT(m, yes, no) ((B(vec))(((m) & (B(mask))(yes)) | (~(m) & (B(mask))(no))))
 
 INLINE B(vec) B(spread)(T x)
@@ -63,37 +64,45 @@ INLINE B(vec) B(act_grad)(B(vec) dy, B(vec) z, int kind, B(vec) lo, B(vec) hi)
     return dy;
 }
 
-INLINE void B(sums)(int64_t rows, int64_t step, const T *x, const T *shift, double *sum, double *more)
+INLINE void B(sums)(int64_t rows, int64_t step, const T *x, const T *shift, T *sum, T *more)
 {
     const B(vec) sh = VEC(shift);
-    B(vec) s = {0}, m = {0};
+    B(vec) s = VEC(sum), m = VEC(more);
     for (int64_t r = 0; r < rows; r++) {
         const B(vec) d = VEC(x + r * step) - sh;
         s += d;
         m += d * d;
     }
-    for (int j = 0; j < W; j++) sum[j] += (double)s[j];
-    for (int j = 0; j < W; j++) more[j] += (double)m[j];
+    PUT(sum, s);
+    PUT(more, m);
 }
 
 INLINE void B(apply)(int64_t rows, int64_t step, const T *x, const T *mean, const T *a, const T *b, const T *res,
-                     int kind, const whet_bn_act *act, T *y)
+                     int kind, const whet_bn_act *act, bool stream, T *y)
 {
     const B(vec) vm = VEC(mean), va = VEC(a), vb = VEC(b);
     const B(vec) lo = B(spread)(kind == WHET_BN_CLIP ? (T)act->lo : 0), hi = B(spread)(kind == WHET_BN_CLIP ? (T)act->hi : 0);
+    (void)stream;
     for (int64_t r = 0; r < rows; r++) {
         B(vec) z = (VEC(x + r * step) - vm) * va + vb;
         if (res != 0) z += VEC(res + r * step);
-        *(B(vec) *)(y + r * step) = B(act)(z, kind, lo, hi);
+        z = B(act)(z, kind, lo, hi);
+#if defined(STREAM_16) && W == 16
+        if (stream) {
+            STREAM_16(y + r * step, z);
+            continue;
+        }
+#endif
+        PUT(y + r * step, z);
     }
 }
 
 INLINE void B(grad_sums)(int64_t rows, int64_t step, const T *dy, const T *x, const T *y, const T *mean, const T *a,
-                         const T *b, int kind, const whet_bn_act *act, T *g, double *sum, double *more)
+                         const T *b, int kind, const whet_bn_act *act, T *g, T *sum, T *more)
 {
     const B(vec) vm = VEC(mean), va = VEC(a), vb = VEC(b);
     const B(vec) lo = B(spread)(kind == WHET_BN_CLIP ? (T)act->lo : 0), hi = B(spread)(kind == WHET_BN_CLIP ? (T)act->hi : 0);
-    B(vec) s = {0}, m = {0};
+    B(vec) s = VEC(sum), m = VEC(more);
     for (int64_t r = 0; r < rows; r++) {
         const B(vec) d = VEC(x + r * step) - vm;
         B(vec) z = d * va + vb;
@@ -101,10 +110,10 @@ INLINE void B(grad_sums)(int64_t rows, int64_t step, const T *dy, const T *x, co
         const B(vec) e = B(act_grad)(VEC(dy + r * step), z, kind, lo, hi);
         s += e;
         m += e * d;
-        if (g != 0) *(B(vec) *)(g + r * step) = e;
+        if (g != 0) PUT(g + r * step, e);
     }
-    for (int j = 0; j < W; j++) sum[j] += (double)s[j];
-    for (int j = 0; j < W; j++) more[j] += (double)m[j];
+    PUT(sum, s);
+    PUT(more, m);
 }
 
 INLINE void B(grad_apply)(int64_t rows, int64_t step, const T *dy, const T *x, const T *mean, const T *a, const T *b,
@@ -115,7 +124,7 @@ INLINE void B(grad_apply)(int64_t rows, int64_t step, const T *dy, const T *x, c
     for (int64_t r = 0; r < rows; r++) {
         const B(vec) d = VEC(x + r * step) - vm;
         const B(vec) e = B(act_grad)(VEC(dy + r * step), d * va + vb, kind, lo, hi);
-        *(B(vec) *)(dx + r * step) = va * e + vp * d + vq;
+        PUT(dx + r * step, va * e + vp * d + vq);
     }
 }
 
@@ -123,5 +132,6 @@ INLINE void B(grad_apply)(int64_t rows, int64_t step, const T *dy, const T *x, c
 #undef B_
 #undef B__
 #undef VEC
+#undef PUT
 #undef SELECT
 #undef W
