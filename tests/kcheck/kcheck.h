@@ -41,6 +41,7 @@ typedef struct kc_family {
     int cases;                          /* per row in an ordinary run */
 } kc_family;
 extern const kc_family kc_attention, kc_winograd;
+extern const kc_family kc_resize;
 extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_dw_grad, kc_norm, kc_pool;
 
 /* Nanoseconds of the forward pass and both gradients of a depthwise convolution; buffers as for the dense one. */
