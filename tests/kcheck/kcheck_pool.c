@@ -12,8 +12,9 @@ typedef struct pool_row {
     uint32_t isa;
     void (*max_row)(const whet_pool_geom *, int64_t, int64_t, int64_t, const float *, float *, int64_t *);
     void (*max_grad)(const whet_pool_geom *, int64_t, const float *, const float *, float *);
+    void (*channel_sums)(int64_t, int64_t, const float *, float *);
 } pool_row;
-#define ROW(isa, s) {#s, isa, whet_pool_max_row_##s, whet_pool_max_grad_image_##s}
+#define ROW(isa, s) {#s, isa, whet_pool_max_row_##s, whet_pool_max_grad_image_##s, whet_pool_channel_sums_##s}
 static const pool_row rows[] = {
 #if defined(__x86_64__)
     ROW(WHET_ISA_AVX512, f32_avx512),
@@ -26,7 +27,27 @@ enum { N_ROWS = sizeof rows / sizeof rows[0] };
 static const char *name(int row) { return rows[row].name; }
 static uint32_t isa(int row) { return rows[row].isa; }
 
-static bool check(kc_case *c, int row)
+/* Sums in f32, each channel in the order of its positions; the reference sums in double. */
+static bool check_sums(kc_case *c, int row)
+{
+    const int64_t positions = kc_int(c, 1, 60), channels = kc_int(c, 1, 150);
+    const bool low = kc_chance(c, 2);
+    snprintf(c->text, sizeof c->text, "sums of %d positions, %d channels, low %d", (int)positions, (int)channels, low);
+    float *src = kc_floats(c, (size_t)(positions * channels), low), *got = kc_floats(c, (size_t)channels, low);
+    float *want = kc_floats(c, (size_t)channels, low);
+    kc_fill(c, src, (size_t)(positions * channels), kc_chance(c, 3));
+    rows[row].channel_sums(positions, channels, src, got);
+    for (int64_t j = 0; j < channels; j++) {
+        double exact = 0.0;
+        want[j] = 0.0f;
+        for (int64_t p = 0; p < positions; p++) want[j] += src[p * channels + j];
+        for (int64_t p = 0; p < positions; p++) exact += (double)src[p * channels + j];
+        if (rows[row].isa == 0) want[j] = (float)exact;
+    }
+    return kc_same(c, got, want, (size_t)channels);
+}
+
+static bool check_max(kc_case *c, int row)
 {
     const bool low = kc_chance(c, 2), wild = kc_chance(c, 3);
     whet_pool_geom g = {.n = 1, .c = kc_int(c, 1, 40)};
@@ -62,5 +83,7 @@ static bool check(kc_case *c, int row)
     rows[N_ROWS - 1].max_grad(&g, 0, src, got, back_want);
     return kc_same(c, back, back_want, ns);
 }
+
+static bool check(kc_case *c, int row) { return kc_chance(c, 4) ? check_sums(c, row) : check_max(c, row); }
 
 const kc_family kc_pool = {"pool", N_ROWS, name, isa, check, 300};

@@ -39,24 +39,25 @@ typedef struct pool_fns {
     max_grad_fn max_grad;
     average_row_fn average_row;
     average_grad_fn average_grad;
+    void (*channel_sums)(int64_t positions, int64_t c, const float *src, float *sums); /* vector rows */
 } pool_fns;
 
-#define ROW(t, isa, s) {t, isa, max_row_##s, max_grad_##s, average_row_##s, average_grad_##s}
+#define ROW(t, isa, s, sums) {t, isa, max_row_##s, max_grad_##s, average_row_##s, average_grad_##s, sums}
 static const pool_fns table[] = { /* best first */
 #if defined(__x86_64__)
-    ROW(WHET_F32, WHET_ISA_AVX512, f32_avx512),
-    ROW(WHET_F32, WHET_ISA_AVX2, f32_avx2),
+    ROW(WHET_F32, WHET_ISA_AVX512, f32_avx512, whet_pool_channel_sums_f32_avx512),
+    ROW(WHET_F32, WHET_ISA_AVX2, f32_avx2, whet_pool_channel_sums_f32_avx2),
 #endif
-    ROW(WHET_F32, 0, f32_ref),
-    ROW(WHET_F64, 0, f64_ref),
-    ROW(WHET_S8, 0, s8_ref),
-    ROW(WHET_U8, 0, u8_ref),
+    ROW(WHET_F32, 0, f32_ref, NULL),
+    ROW(WHET_F64, 0, f64_ref, NULL),
+    ROW(WHET_S8, 0, s8_ref, NULL),
+    ROW(WHET_U8, 0, u8_ref, NULL),
 };
 
 typedef struct pool_state {
     whet_pool_geom g;
     const pool_fns *fns;
-    int chunks;
+    int chunks, parts; /* parts: bands of positions of a global average, summed apart and added in order; 0 elsewhere */
     int64_t items;
 } pool_state;
 
@@ -119,6 +120,20 @@ static whet_status reshape(whet_cpu_node *k, bool grad)
     return WHET_OK;
 }
 
+static whet_status global_average_reshape(whet_cpu_node *k)
+{
+    enum { PARTS = 8, LEAST = 8 * 1024 }; /* values of an image a part */
+    WHET_TRY(reshape(k, false));
+    pool_state *s = k->state;
+    const whet_pool_geom *g = &s->g;
+    const int64_t positions = g->in[0] * g->in[1] * g->in[2];
+    const bool dense = g->sc == 1 && g->dc == 1 && g->ss[2] == g->c && g->ss[1] == g->in[2] * g->c && g->ss[0] == g->in[1] * g->ss[1];
+    if (s->fns->channel_sums == NULL || !dense || positions == 0 || g->c == 0) return WHET_OK;
+    s->parts = (int)WHET_MIN(positions, whet_chunks(positions * g->c, LEAST, PARTS));
+    k->workspace_size = (size_t)(g->n * s->parts * g->c) * sizeof(float);
+    return WHET_OK;
+}
+
 static whet_status forward_reshape(whet_cpu_node *k) { return reshape(k, false); }
 static whet_status grad_reshape(whet_cpu_node *k) { return reshape(k, true); }
 
@@ -161,6 +176,17 @@ static void average_grad_chunk(void *arg, int chunk, int worker)
         s->fns->average_grad(&s->g, n, k->in[0].data, k->out[0].data);
 }
 
+static void sums_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const pool_state *s = k->state;
+    const whet_pool_geom *g = &s->g;
+    const int64_t positions = g->in[0] * g->in[1] * g->in[2], first = whet_chunk_begin(positions, s->parts, chunk % s->parts);
+    (void)worker;
+    s->fns->channel_sums(whet_chunk_begin(positions, s->parts, chunk % s->parts + 1) - first, g->c,
+                         (const float *)k->in[0].data + chunk / s->parts * g->sn + first * g->c, (float *)k->workspace + chunk * g->c);
+}
+
 static whet_status run(const whet_cpu_node *k, whet_parallel_fn fn)
 {
     const pool_state *s = k->state;
@@ -170,6 +196,22 @@ static whet_status run(const whet_cpu_node *k, whet_parallel_fn fn)
 
 static whet_status max_run(const whet_cpu_node *k) { return run(k, max_chunk); }
 static whet_status average_run(const whet_cpu_node *k) { return run(k, average_chunk); }
+static whet_status global_average_run(const whet_cpu_node *k)
+{
+    const pool_state *s = k->state;
+    const whet_pool_geom *g = &s->g;
+    const float count = (float)(g->in[0] * g->in[1] * g->in[2]);
+    if (s->parts == 0) return average_run(k);
+    whet_parallel(k->team, (int)g->n * s->parts, sums_chunk, (void *)(uintptr_t)k);
+    for (int64_t n = 0; n < g->n; n++) {
+        float *sums = (float *)k->workspace + n * s->parts * g->c, *dst = (float *)k->out[0].data + n * g->dn;
+        for (int p = 1; p < s->parts; p++)
+            for (int64_t c = 0; c < g->c; c++) sums[c] += sums[p * g->c + c];
+        for (int64_t c = 0; c < g->c; c++) dst[c] = sums[c] / count;
+    }
+    return WHET_OK;
+}
+
 static whet_status max_grad_run(const whet_cpu_node *k) { return run(k, max_grad_chunk); }
 static whet_status average_grad_run(const whet_cpu_node *k) { return run(k, average_grad_chunk); }
 
@@ -181,7 +223,7 @@ static whet_status average_grad_run(const whet_cpu_node *k) { return run(k, aver
 IMPL(max_pool, "MaxPool", forward_reshape, max_run)
 IMPL(average_pool, "AveragePool", forward_reshape, average_run)
 IMPL(global_max_pool, "GlobalMaxPool", forward_reshape, max_run)
-IMPL(global_average_pool, "GlobalAveragePool", forward_reshape, average_run)
+IMPL(global_average_pool, "GlobalAveragePool", global_average_reshape, global_average_run)
 IMPL(max_pool_grad, "whet.MaxPoolGrad", grad_reshape, max_grad_run)
 IMPL(average_pool_grad, "whet.AveragePoolGrad", grad_reshape, average_grad_run)
 IMPL(global_max_pool_grad, "whet.GlobalMaxPoolGrad", grad_reshape, max_grad_run)

@@ -25,7 +25,8 @@ typedef struct whet_pool_geom {
                                     int64_t *index);                                                                \
     void whet_pool_max_grad_image_##suffix(const whet_pool_geom *g, int64_t n, const T *src, const T *diff_dst, T *diff_src); \
     void whet_pool_average_row_##suffix(const whet_pool_geom *g, int64_t n, int64_t z, int64_t y, const T *src, T *dst); \
-    void whet_pool_average_grad_image_##suffix(const whet_pool_geom *g, int64_t n, const T *diff_dst, T *diff_src);
+    void whet_pool_average_grad_image_##suffix(const whet_pool_geom *g, int64_t n, const T *diff_dst, T *diff_src);   \
+    void whet_pool_channel_sums_##suffix(int64_t positions, int64_t c, const T *src, T *sums);
 WHET_POOL_PROTOTYPES(float, f32_ref)
 WHET_POOL_PROTOTYPES(double, f64_ref)
 WHET_POOL_PROTOTYPES(int8_t, s8_ref)

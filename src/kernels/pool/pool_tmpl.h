@@ -246,6 +246,38 @@ void FN(average_row)(const whet_pool_geom *g, int64_t n, int64_t z, int64_t y, c
     }
 }
 
+/* Sums of `positions` pixels of c channels, channel by channel in order: several cache lines at a time, so that lines come in runs. */
+void FN(channel_sums)(int64_t positions, int64_t c, const T *src, T *sums)
+{
+    int64_t first = 0;
+#ifdef MASK_OF_T
+    for (; first + 4 * LANES <= c; first += 4 * LANES) {
+        FN(vec) s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+        const T *s = src + first;
+        for (int64_t p = 0; p < positions; p++, s += c) {
+            s0 += VEC(s);
+            s1 += VEC(s + LANES);
+            s2 += VEC(s + 2 * LANES);
+            s3 += VEC(s + 3 * LANES);
+        }
+        *(FN(vec) *)(sums + first) = s0;
+        *(FN(vec) *)(sums + first + LANES) = s1;
+        *(FN(vec) *)(sums + first + 2 * LANES) = s2;
+        *(FN(vec) *)(sums + first + 3 * LANES) = s3;
+    }
+    for (; first + LANES <= c; first += LANES) {
+        FN(vec) s0 = {0};
+        for (int64_t p = 0; p < positions; p++) s0 += VEC(src + p * c + first);
+        *(FN(vec) *)(sums + first) = s0;
+    }
+#endif
+    for (; first < c; first++) {
+        ACC sum = 0;
+        for (int64_t p = 0; p < positions; p++) sum += (ACC)src[p * c + first];
+        sums[first] = (T)sum;
+    }
+}
+
 INLINE void FN(average_grad_at)(const whet_pool_geom *g, const pool_window *w, const T *dd, T *ds, int lanes)
 {
     T part[LANES];
