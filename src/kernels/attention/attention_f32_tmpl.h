@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attention of a block of queries: two products by one tile (rows of keys or of value columns times a block of queries), the
  * softmax between them, transpositions of 8 x 8 at both ends. SUFFIX, MOST_ROWS: of the including file. */
+#include <stdbool.h>
+
 #include "kernels/attention/attention.h"
 #include "kernels/vec_math.h"
 
@@ -55,13 +57,16 @@ static void (*const tiles[MOST_ROWS][2])(const tile_args *) = {
 };
 
 /* All `rows` rows for the first n_x queries, in tiles of nearly equal height. */
-static void product(tile_args t, int64_t rows, int n_x)
+static void product(tile_args t, int64_t rows, int n_x, bool ahead)
 {
     const int64_t n = (rows + MOST_ROWS - 1) / MOST_ROWS;
     const float *a = t.a, *b = t.b;
     float *c = t.c;
     for (int64_t i = 0, row = 0; i < n; i++) {
         const int64_t m = rows / n + (i < rows % n);
+        if (ahead) /* rows far apart, which no hardware fetches ahead */
+            for (int64_t r = row + m; r < rows && r < row + m + MOST_ROWS; r++)
+                for (int64_t k = 0; k < t.k; k += 16) _mm_prefetch((const char *)(a + r * t.a_row + k), _MM_HINT_T0);
         for (int x = 0; x < n_x; x += 2 * VF) {
             t.a = a + row * t.a_row;
             t.b = b + x;
@@ -135,12 +140,17 @@ static void add_mask(const whet_attention_args *a, float *s)
         for (int i = 0; i < a->n_q; i++) s[j * W + i] += a->mask[i * a->mask_query + j * a->mask_key];
 }
 
-/* Scores become exp(score - greatest); part gets 1 / their sum. NaN stays through the exponential. */
-static void soften(float *s, int64_t n_k, int n_x, float *part)
+/* Scores become exp(score - greatest); part gets 1 / their sum. NaN stays through the exponential. The values' rows are fetched
+ * meanwhile. */
+static void soften(const whet_attention_args *a, float *s, int n_x, float *part)
 {
+    const int64_t n_k = a->n_k;
     for (int x = 0; x < n_x; x += VF) {
         vf most = vf_load(s + x), sum = vf_set(0.0f);
-        for (int64_t j = 1; j < n_k; j++) most = vf_max(most, vf_load(s + j * W + x));
+        for (int64_t j = 0; j < n_k; j++) {
+            most = vf_max(most, vf_load(s + j * W + x));
+            for (int d = 0; x == 0 && d < a->value; d += 16) _mm_prefetch((const char *)(a->v + j * a->v_row + d), _MM_HINT_T0);
+        }
         for (int64_t j = 0; j < n_k; j++) {
             const vf e = vm_exp_mid(vf_max(vf_set(-87.0f), vf_load(s + j * W + x) - most));
             vf_store(s + j * W + x, e);
@@ -156,9 +166,9 @@ void CAT(whet_attention_f32_, SUFFIX)(const whet_attention_args *a)
     const int n_x = (a->n_q + VF - 1) / VF * VF;
     for (int d = 0; a->n_q % VF != 0 && d < a->dim; d++) vf_store(q + d * W + n_x - VF, vf_set(0.0f));
     take_queries(a, q);
-    product((tile_args){.a = a->k, .a_row = a->k_row, .a_step = 1, .b = q, .c = s, .k = a->dim}, a->n_k, n_x);
+    product((tile_args){.a = a->k, .a_row = a->k_row, .a_step = 1, .b = q, .c = s, .k = a->dim}, a->n_k, n_x, true);
     if (a->mask) add_mask(a, s);
-    soften(s, a->n_k, n_x, part);
-    product((tile_args){.a = a->v, .a_row = 1, .a_step = a->v_row, .b = s, .c = o, .k = a->n_k}, a->value, n_x);
+    soften(a, s, n_x, part);
+    product((tile_args){.a = a->v, .a_row = 1, .a_step = a->v_row, .b = s, .c = o, .k = a->n_k}, a->value, n_x, false);
     give_results(a, o, part);
 }
