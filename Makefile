@@ -15,6 +15,7 @@ help:
 	@echo "make test            set up everything and run the test suite"
 	@echo "make test-extended   the slower tiers (docs/TESTING.md)"
 	@echo "make bench           native against its peers (docs/PERFORMANCE.md)"
+	@echo "make bench-peers     latency, load, memory and training against the peers: docs/PERFORMANCE.md"
 	@echo "make install         into PREFIX=$(PREFIX) (DESTDIR honoured)"
 	@echo "make clean           remove $(BUILD)"
 
@@ -52,6 +53,11 @@ test-extended: setup-test
 
 bench: build
 	@bench/run.sh $(BUILD)
+
+bench-peers: build
+	@ninja -C $(BUILD) native_loop > /dev/null
+	@$(or $(WHET_PYTHON),$(PYTHON)) bench/bench_peers.py --build $(BUILD) $(BENCH_ARGS)
+	@$(PYTHON) tools/performance_doc.py $(BUILD)/bench-peers.json
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

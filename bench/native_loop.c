@@ -194,7 +194,7 @@ static whet_status obey(const loop *l, const char *line)
 }
 
 /* --- the probe: the widest tile of the product kernel, operands in L1, as many chunks as threads ---------------------------- */
-enum { PROBE_M = 12, PROBE_N = 32, PROBE_K = 128, PROBE_MOST = 64, PROBE_CALLS = 400 };
+enum { PROBE_M = 12, PROBE_N = 32, PROBE_K = 128, PROBE_MOST = 64, PROBE_CALLS = 2000 };
 typedef struct probe { const whet_gemm_kernel *k; float *src, *w, *dst; } probe;
 
 static void probe_chunk(void *arg, int chunk, int worker)

@@ -22,6 +22,31 @@ static json_t *place_of(const whet_plan *p, const plan_step *s)
     return json_pack("{s:s, s:I, s:I}", "region", regions[x->kind], "offset", (json_int_t)x->offset, "bytes", (json_int_t)x->bytes);
 }
 
+static int64_t product_of(const whet_cpu_arg *a, int from, int to)
+{
+    int64_t n = 1;
+    for (int i = from; i < to; i++) n *= a->shape.dims[i];
+    return n;
+}
+
+/* Multiply-adds of the node: convolutions and matrix products, the gradients of a convolution as its forward pass, attention's
+ * two products; 0 for everything else. */
+static int64_t multiply_adds(const whet_cpu_node *k)
+{
+    char op[128];
+    const whet_cpu_arg *x = k->in, *y = k->out;
+    whet_op_text(k->n->op, op, sizeof op);
+    if (k->n_in < 2 || k->n_out < 1 || k->in[1].vid < 0 || k->out[0].vid < 0) return 0;
+    if (strstr(op, "ConvTranspose") != NULL) return x[0].numel * product_of(&x[1], 1, x[1].shape.rank);
+    if (strstr(op, "ConvGradWeights") != NULL) return x[0].numel * product_of(&y[0], 1, y[0].shape.rank);
+    if (strstr(op, "ConvGradData") != NULL) return x[0].numel * product_of(&x[1], 1, x[1].shape.rank);
+    if (strstr(op, "Conv") != NULL) return y[0].numel * product_of(&x[1], 1, x[1].shape.rank);
+    if (strstr(op, "Gemm") != NULL) return y[0].numel * x[0].shape.dims[whet_node_int(k->n, "transA", 0) ? 0 : 1];
+    if (strstr(op, "MatMul") != NULL && x[0].shape.rank > 0) return y[0].numel * x[0].shape.dims[x[0].shape.rank - 1];
+    if (strstr(op, "Attention") != NULL && x[1].shape.rank > 2) return 2 * y[0].numel * x[1].shape.dims[x[1].shape.rank - 2];
+    return 0;
+}
+
 static json_t *describe_step(const whet_plan *p, const plan_step *s)
 {
     char op[128], shape[160] = "";
@@ -31,10 +56,10 @@ static json_t *describe_step(const whet_plan *p, const plan_step *s)
     for (size_t i = 0; i < s->priv.n_refusals; i++)
         json_array_append_new(refusals, json_pack("{s:s, s:s}", "kernel", s->priv.refusals[i].impl->name, "reason",
                                                   s->priv.refusals[i].reason));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
                      s->view ? "view" : s->k.impl->name, "provider", s->view ? "" : provider_name(s->k.impl->provider), "shape",
                      shape, "layout", s->k.n_out > 0 && s->k.out[0].layout == WHET_NHWC ? "nhwc" : "nchw", "workspace",
-                     (json_int_t)s->k.workspace_size, "refused", refusals, "place", place_of(p, s));
+                     (json_int_t)s->k.workspace_size, "macs", (json_int_t)(s->view ? 0 : multiply_adds(&s->k)), "refused", refusals, "place", place_of(p, s));
 }
 
 whet_status whet_plan_describe(const whet_plan *p, char **json)
@@ -51,4 +76,39 @@ whet_status whet_plan_describe(const whet_plan *p, char **json)
     if (text != NULL) *json = whet_strdup(text);
     free(text);
     return *json != NULL ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory for the plan's description");
+}
+
+static bool is_update(const whet_node *n)
+{
+    const size_t len = strlen(n->op->name);
+    return strcmp(n->op->domain, "whet") == 0 && len > 4 && strcmp(n->op->name + len - 4, "Step") == 0;
+}
+
+whet_status whet_plan_memory_of(const whet_plan *p, whet_plan_memory *m)
+{
+    enum { WORKSPACE, ACTIVATION, GRADIENT, KINDS };
+    uint8_t *kind = whet_calloc(p->n_storages + 1, 1);
+    *m = (whet_plan_memory){.arena = p->arena_bytes};
+    if (kind == NULL) return WHET_ENOMEM;
+    for (whet_vid v = 0; v < p->g->n_values; v++)
+        if (p->storage_of[v] >= 0) kind[whet_storage_find_(p, p->storage_of[v])] = ACTIVATION;
+    for (int i = 0; i < p->n_steps; i++) {
+        const whet_node *n = p->steps[i].k.n;
+        if (is_update(n) && n->n_in > 1 && n->in[1] >= 0) kind[whet_storage_find_(p, p->storage_of[n->in[1]])] = GRADIENT;
+    }
+    size_t most = 0;
+    for (int i = 0; i < p->n_steps; i++) {
+        size_t sum[KINDS] = {0}, all = 0;
+        for (size_t k = 0; k < p->n_storages; k++) {
+            const storage *x = &p->storages[k];
+            if (x->merged >= 0 || (x->kind != IN_ARENA && x->kind != IN_INPUT) || x->begin > i || x->end < i) continue;
+            sum[kind[k]] += x->bytes;
+            all += x->bytes;
+        }
+        if (all <= most) continue;
+        most = all;
+        m->activations = sum[ACTIVATION], m->gradients = sum[GRADIENT], m->workspace = sum[WORKSPACE];
+    }
+    whet_free(kind);
+    return WHET_OK;
 }
