@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The builder for nodes that become several, and the small operators among them: LpNormalization,
+/* The builder for nodes that become several, and the small operators among them: LpNormalization, LpPool,
  * MeanVarianceNormalization, Hardmax, SwiGLU, CenterCropPad. Source of the bodies: the operators' definitions
  * (Operators.md of the ONNX project). Gradients, passes and kernels come with the operators they are made of. */
 #include "formats/onnx/onnx_expand.h"
@@ -119,6 +119,13 @@ whet_status onnx_b_done(onnx_builder *b)
     return b->status;
 }
 
+const whet_attr *onnx_b_list(onnx_builder *b, const char *name)
+{
+    const whet_attr *a = onnx_work_attr(b->w, name);
+    if (a != NULL && a->type != WHET_ATTR_INTS) onnx_b_fail(b, WHET_EFORMAT, "attribute '%s' must be integers", name);
+    return a != NULL && a->type == WHET_ATTR_INTS ? a : NULL;
+}
+
 static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in, const char *attrs)
 {
     onnx_builder b = {r->g, w, WHET_OK};
@@ -129,6 +136,34 @@ static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in, const char *at
 }
 
 /* --- small operators */
+
+/* (sum of |x|^p over the window)^(1/p): the mean of the window, zeros around it counted, times its size. */
+whet_status onnx_upgrade_lp_pool(onnx_reader *r, onnx_work *w)
+{
+    static const char *const kept[] = {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides"};
+    onnx_builder b = begin(r, w, 1, "auto_pad ceil_mode dilations kernel_shape pads strides p");
+    const whet_vid x = onnx_b_in(&b, 0);
+    const whet_attr *window = onnx_b_list(&b, "kernel_shape");
+    const int64_t p = onnx_work_int(w, "p", 2);
+    whet_attr attrs[1 + WHET_COUNT(kept)] = {whet_attr_int("count_include_pad", 1)};
+    int n = 1;
+    double size = 1;
+    if (window == NULL) onnx_b_fail(&b, WHET_EFORMAT, "kernel_shape is missing");
+    if (p < 1) onnx_b_fail(&b, WHET_EINVAL, "p is %lld", (long long)p);
+    if (onnx_work_int(w, "ceil_mode", 0) != 0) onnx_b_fail(&b, WHET_EUNSUPPORTED, "ceil_mode is not handled");
+    for (int i = 0; b.status == WHET_OK && i < window->n; i++) size *= (double)window->ints[i];
+    for (size_t i = 0; i < WHET_COUNT(kept); i++) {
+        const whet_attr *a = onnx_work_attr(w, kept[i]);
+        const whet_attr_type want = i == 0 ? WHET_ATTR_STRING : i == 1 ? WHET_ATTR_INT : WHET_ATTR_INTS;
+        if (a != NULL && a->type != want) onnx_b_fail(&b, WHET_EFORMAT, "attribute '%s' has a wrong type", kept[i]);
+        if (a != NULL) attrs[n++] = *a;
+    }
+    const whet_vid power = onnx_b_op2(&b, "Pow", onnx_b_op1(&b, "Abs", x), onnx_b_number(&b, x, (double)p));
+    const whet_vid mean = onnx_b_node(&b, "AveragePool", 1, &power, n, attrs);
+    const whet_vid sum = onnx_b_op2(&b, "Mul", mean, onnx_b_number(&b, x, size));
+    onnx_b_out(&b, 0, onnx_b_op2(&b, "Pow", sum, onnx_b_number(&b, x, 1 / (double)p)));
+    return onnx_b_done(&b);
+}
 
 whet_status onnx_upgrade_lp_normalization(onnx_reader *r, onnx_work *w)
 {
@@ -148,7 +183,7 @@ whet_status onnx_upgrade_mean_variance(onnx_reader *r, onnx_work *w)
 {
     static const int64_t usual[3] = {0, 2, 3};
     onnx_builder b = begin(r, w, 1, "axes");
-    const whet_attr *a = onnx_work_attr(w, "axes");
+    const whet_attr *a = onnx_b_list(&b, "axes");
     const whet_vid x = onnx_b_in(&b, 0), axes = a != NULL ? onnx_b_ints(&b, a->n, a->ints) : onnx_b_ints(&b, 3, usual);
     const whet_vid centred = onnx_b_op2(&b, "Sub", x, onnx_b_op2(&b, "ReduceMean", x, axes));
     const whet_vid variance = onnx_b_op2(&b, "ReduceMean", onnx_b_op2(&b, "Mul", centred, centred), axes);
@@ -189,7 +224,7 @@ whet_status onnx_upgrade_swiglu(onnx_reader *r, onnx_work *w)
 whet_status onnx_upgrade_center_crop_pad(onnx_reader *r, onnx_work *w)
 {
     onnx_builder b = begin(r, w, 2, "axes");
-    const whet_attr *a = onnx_work_attr(w, "axes");
+    const whet_attr *a = onnx_b_list(&b, "axes");
     const whet_vid x = onnx_b_in(&b, 0);
     const whet_tensor *to = whet_graph_const_data(b.g, onnx_b_in(&b, 1));
     const int rank = onnx_b_rank(&b, x), n = a != NULL ? a->n : rank;

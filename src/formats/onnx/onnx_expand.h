@@ -36,6 +36,8 @@ void onnx_b_fail(onnx_builder *b, whet_status status, const char *fmt, ...) WHET
 void onnx_b_out(onnx_builder *b, int o, whet_vid v);
 /* Only these attributes (names separated by spaces) may be there. */
 void onnx_b_attrs(onnx_builder *b, const char *names);
+/* An attribute that must be a list of integers; NULL if absent. */
+const whet_attr *onnx_b_list(onnx_builder *b, const char *name);
 whet_status onnx_b_done(onnx_builder *b);
 
 #endif

@@ -28,6 +28,7 @@ whet_status onnx_upgrade_attention(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_center_crop_pad(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_hardmax(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_lp_normalization(onnx_reader *r, onnx_work *w);
+whet_status onnx_upgrade_lp_pool(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_mean_variance(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_rotary(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_swiglu(onnx_reader *r, onnx_work *w);
