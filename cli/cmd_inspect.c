@@ -3,20 +3,37 @@
 #include "base/mem.h"
 #include "cmd.h"
 #include "whet/model.h"
+#include "whet/train.h"
 
 struct args {
     const char *isa;
     int64_t batch, threads;
-    int nodes, kernels;
+    int nodes, kernels, train, recompute;
 };
 
 static const opt opts[] = {
     {"nodes", 0, OPT_FLAG, NULL, "list the nodes with their output's type and shape", offsetof(struct args, nodes)},
     {"kernels", 0, OPT_FLAG, NULL, "list the kernel of each node, and why better ones were refused", offsetof(struct args, kernels)},
+    {"train", 0, OPT_FLAG, NULL, "the memory that training plans; MODEL may be a name of the zoo", offsetof(struct args, train)},
+    {"recompute", 0, OPT_FLAG, NULL, "with --train: as train --recompute", offsetof(struct args, recompute)},
     {"batch", 0, OPT_INT, "N", "size of free dimensions for memory and kernels (1)", offsetof(struct args, batch)},
     {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (the machine's)", offsetof(struct args, isa)},
     {"threads", 't', OPT_INT, "N", "compute threads (all)", offsetof(struct args, threads)},
     OPT_END};
+
+static int inspect_training(cli *c, const struct args *a, const char *model)
+{
+    whet_train_bench_options o;
+    whet_result *r = NULL;
+    whet_train_bench_options_init(&o);
+    o.model = model;
+    o.batch = (int)a->batch;
+    o.threads = (int)a->threads;
+    o.recompute = a->recompute;
+    o.isa = a->isa;
+    const whet_status status = whet_train_memory(&r, &o);
+    return cli_finish(c, status, r);
+}
 
 static int run(cli *c, void *args, int argc, char **argv)
 {
@@ -27,6 +44,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (argc != 2) return cli_usage(c, "inspect", "name one model file");
     if (a->batch < 0 || a->batch > 65536 || a->threads < 0 || a->threads > 1024)
         return cli_usage(c, "inspect", "--batch or --threads is out of range");
+    if (a->recompute && !a->train) return cli_usage(c, "inspect", "--recompute goes with --train");
+    if (a->train) return inspect_training(c, a, argv[1]);
     whet_model_inspect_options_init(&o);
     o.nodes = a->nodes;
     o.kernels = a->kernels;
@@ -42,11 +61,12 @@ static int run(cli *c, void *args, int argc, char **argv)
 const cmd cmd_inspect = {
     .name = "inspect",
     .summary = "what a model file is: graph, parameters, MACs, memory, contract",
-    .usage = "MODEL [--nodes] [--kernels]",
+    .usage = "MODEL [--nodes] [--kernels] | MODEL --train [--batch N]",
     .details = "Memory is what the native engine plans: constants, variables, and the arena\n"
                "that all activations and workspaces of one run share. Nothing is run.",
     .examples = "  $ whet inspect model.onnx\n"
                 "  $ whet inspect model.onnx --kernels --batch 8\n"
+                "  $ whet inspect resnet50 --train --batch 8\n"
                 "  $ whet inspect model.onnx --json | jq .macs\n",
     .opts = opts,
     .args_size = sizeof(struct args),

@@ -15,7 +15,7 @@ typedef struct train_args {
     int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, bench_steps, accumulate;
     double lr, momentum, weight_decay, smoothing, warmup, lr_min, gamma, step_every, div, final_div, beta1, beta2, epsilon;
     double rotate, shift, save_seconds, power, alpha, dice_weight, dice_smooth, clip_norm, clip_value, ema_decay;
-    int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile;
+    int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile, recompute;
 } train_args;
 
 #define AT(member) offsetof(train_args, member)
@@ -84,6 +84,7 @@ static const opt opts[] = {
     {"log-steps", 0, OPT_FLAG, NULL, "every step into curves.jsonl, not only some", AT(log_steps)},
     {"max-steps", 0, OPT_INT, "N", "end after so many steps, without model and test", AT(max_steps)},
     {"dump-batches", 0, OPT_PATH, "DIR", "initial weights and every batch as .npy, for comparison with a peer", AT(dump)},
+    {"recompute", 0, OPT_FLAG, NULL, "compute most activations again in backward: less memory", AT(recompute)},
     {"bench-steps", 0, OPT_INT, "N", "only time N steps on random pictures", AT(bench_steps)},
     {"profile", 0, OPT_FLAG, NULL, "with --bench-steps: time per operator", AT(profile)},
     OPT_END};
@@ -146,6 +147,7 @@ static int bench(cli *c, const train_args *a)
     o.steps = (int)a->bench_steps;
     o.threads = (int)a->threads;
     o.profile = a->profile;
+    o.recompute = a->recompute;
     o.isa = a->isa;
     const whet_status status = whet_train_bench(&r, &o);
     return cli_finish(c, status, r);
@@ -199,7 +201,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (!a->augment) o.pad_crop = o.hflip = 0, o.rotate = o.shift = 0;
     o.resume = a->resume, o.overwrite = a->overwrite, o.threads = (int)a->threads, o.workers = (int)a->workers;
     o.save_seconds = a->save_seconds, o.save_steps = a->save_steps, o.max_steps = a->max_steps;
-    o.log_steps = a->log_steps, o.strict = a->strict;
+    o.log_steps = a->log_steps, o.strict = a->strict, o.recompute = a->recompute;
     if (a->test >= 0) o.no_test = !a->test;
     o.loss = a->loss, o.class_weights = a->class_weights, o.dice_weight = a->dice_weight, o.dice_smooth = a->dice_smooth;
     o.power = a->power, o.alpha = a->alpha, o.centered = a->centered, o.epsilon_inside = a->epsilon_inside;

@@ -68,6 +68,7 @@ typedef struct whet_train_options {
     int log_steps;          /* every step into the curves, not only some */
     int64_t no_test;        /* 1: leave the test split alone; stays so on resume unless 0 is given */
     int strict;             /* a broken picture fails the run */
+    int recompute;          /* compute most activations again in backward instead of keeping them: same bits, less memory */
     const char *isa;        /* "ref", "avx2", "avx512", ...; NULL: the best */
     whet_progress_fn progress; /* NULL: none */
     void *progress_arg;
@@ -88,11 +89,15 @@ typedef struct whet_train_bench_options {
     int steps;     /* measured; default 10 */
     int threads;   /* 0: all */
     int profile;   /* time per operator as well */
+    int recompute; /* as in whet_train_options */
     const char *isa;
 } whet_train_bench_options;
 void whet_train_bench_options_init(whet_train_bench_options *opt);
 /* Time of the training step alone (forward, backward, optimiser) on random pictures. */
 whet_status whet_train_bench(whet_result **out, const whet_train_bench_options *opt);
+/* The memory that such a step plans: parameters, moments, and the arena of activations, gradients and workspace. Nothing is
+ * run; steps, warmup and profile are not read. */
+whet_status whet_train_memory(whet_result **out, const whet_train_bench_options *opt);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,7 @@ static whet_train_settings settings_of(const whet_train_options *o)
     s.save_seconds = o->save_seconds, s.save_steps = o->save_steps, s.max_steps = o->max_steps;
     s.dump_batches = o->dump_batches, s.log_steps = o->log_steps != 0;
     s.no_test = given(o->no_test), s.strict = o->strict != 0;
+    s.recompute = o->recompute != 0;
     s.progress = o->progress, s.progress_arg = o->progress_arg;
     return s;
 }
@@ -166,8 +167,41 @@ whet_status whet_train_bench(whet_result **out, const whet_train_bench_options *
     if (opt == NULL || opt->size != sizeof *opt)
         return WHET_FAIL(WHET_EINVAL, "options of the wrong size: use whet_train_bench_options_init of this version's header");
     whet_train_bench_settings s = {.model = opt->model, .batch = opt->batch, .steps = opt->steps, .warmup = opt->warmup,
-                                   .threads = opt->threads, .profile = opt->profile != 0, .isa = UINT32_MAX};
+                                   .threads = opt->threads, .profile = opt->profile != 0, .recompute = opt->recompute != 0, .isa = UINT32_MAX};
+    if (opt->steps < 1) return WHET_FAIL(WHET_EINVAL, "at least one step must be measured");
     if (opt->isa != NULL) WHET_TRY(whet_isa_parse(opt->isa, &s.isa));
     WHET_TRY(whet_train_bench_run(&doc, &s));
     return whet_result_make(out, "train-bench", doc, 0, render_bench);
+}
+
+/* --- its memory */
+
+static void render_memory(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    static const struct { const char *key, *text; } rows[] = {
+        {"parameters", "parameters"}, {"state", "moments and running statistics"}, {"activations", "activations, when the arena is fullest"},
+        {"gradients", "gradients of parameters, then"}, {"workspace", "workspace, then"}, {"arena", "arena: the three above and gaps"},
+        {"total", "peak: parameters, moments, arena"}};
+    const json_t *m = json_object_get(doc, "memory");
+    char text[32];
+    (void)width;
+    (void)color;
+    whet_strbuf_printf(out, "training %s, batch %lld, %s%s\n", json_string_value(json_object_get(doc, "model")),
+                       (long long)json_integer_value(json_object_get(doc, "batch")), json_string_value(json_object_get(doc, "isa")),
+                       json_is_true(json_object_get(doc, "recompute")) ? ", recomputing" : "");
+    for (size_t i = 0; i < WHET_COUNT(rows); i++)
+        whet_strbuf_printf(out, "%-42s %12s\n", rows[i].text, whet_render_bytes(text, sizeof text, (double)json_integer_value(json_object_get(m, rows[i].key))));
+}
+
+whet_status whet_train_memory(whet_result **out, const whet_train_bench_options *opt)
+{
+    json_t *doc = NULL;
+    *out = NULL;
+    if (opt == NULL || opt->size != sizeof *opt)
+        return WHET_FAIL(WHET_EINVAL, "options of the wrong size: use whet_train_bench_options_init of this version's header");
+    whet_train_bench_settings s = {.model = opt->model, .batch = opt->batch, .threads = opt->threads, .recompute = opt->recompute != 0, .isa = UINT32_MAX};
+    if (opt->isa != NULL) WHET_TRY(whet_isa_parse(opt->isa, &s.isa));
+    WHET_TRY(whet_train_bench_run(&doc, &s));
+    json_object_set_new(doc, "recompute", json_boolean(s.recompute));
+    return whet_result_make(out, "train-memory", doc, 0, render_memory);
 }

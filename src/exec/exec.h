@@ -28,6 +28,7 @@ typedef struct whet_exec_options {
     uint32_t providers;   /* mask of WHET_PROVIDER_*; default ALL */
     bool passes;          /* run the optimising passes first (src/exec never sees them: see passes/passes.h); informative */
     uint64_t seed;        /* key of the RANDOM operators */
+    bool dry;             /* plans are only looked at: their memory is not touched */
     bool poison;          /* fill dead ranges with NaN (default in debug builds) */
     whet_status (*lower)(whet_graph *g, const struct whet_exec_options *opt); /* run on each plan's graph once its shapes
                              are concrete (layout assignment); NULL = leave as it is. passes/passes.h provides it */
@@ -59,6 +60,10 @@ whet_status whet_plan_describe(const whet_plan *p, char **json);
 /* As run, with the time of each node in ns added to ns[node] (one slot per node of whet_plan_graph). */
 whet_status whet_plan_profile(whet_plan *p, uint64_t *ns);
 const whet_graph *whet_plan_graph(const whet_plan *p);
+/* The arena, and what lives in it when it is fullest: gradients are what optimiser steps read, workspace is scratch of one
+ * node, activations are all else. */
+typedef struct whet_plan_memory { size_t arena, activations, gradients, workspace; } whet_plan_memory;
+whet_status whet_plan_memory_of(const whet_plan *p, whet_plan_memory *m);
 
 /* Variables by name or position; the tensor is the live state (read or written only between runs). */
 int whet_exec_variable_count(const whet_exec *e);

@@ -316,7 +316,7 @@ whet_status whet_plan_layout_(whet_plan *p)
     if (p->e->opt.poison) WHET_TRY(list_dead(p));
     p->arena = whet_alloc_aligned(p->arena_bytes, ARENA_ALIGN);
     if (p->arena == NULL) return WHET_ENOMEM;
-    memset(p->arena, p->e->opt.poison ? 0xff : 0, p->arena_bytes);
+    if (!p->e->opt.dry) memset(p->arena, p->e->opt.poison ? 0xff : 0, p->arena_bytes);
     for (size_t i = 0; i < p->n_storages; i++) {
         storage *s = &p->storages[i];
         if (s->kind == IN_ARENA || s->kind == IN_INPUT) s->data = p->arena + s->offset;

@@ -15,6 +15,10 @@ typedef struct tape {
     whet_vid *grad;        /* dL/dvalue so far */
     bool *need;            /* scratch: per input of the widest node */
     whet_vid *dx, *dy;
+    const int *segment;    /* per node, or NULL */
+    int repeated;          /* the segment whose values stand in again[] */
+    whet_vid *again;       /* per value of the forward graph: its second computation, or itself */
+    whet_vid *in, *out;    /* scratch */
 } tape;
 
 static whet_status tape_init(tape *t, whet_graph *g)
@@ -27,8 +31,14 @@ static whet_status tape_init(tape *t, whet_graph *g)
     t->need = whet_calloc((size_t)widest, sizeof *t->need);
     t->dx = whet_calloc((size_t)widest, sizeof *t->dx);
     t->dy = whet_calloc((size_t)widest, sizeof *t->dy);
+    t->again = whet_calloc((size_t)g->n_values, sizeof *t->again);
+    t->in = whet_calloc((size_t)widest, sizeof *t->in);
+    t->out = whet_calloc((size_t)widest, sizeof *t->out);
+    t->repeated = -1;
+    if (t->again == NULL || t->in == NULL || t->out == NULL) return WHET_ENOMEM;
     if (t->reaches == NULL || t->grad == NULL || t->need == NULL || t->dx == NULL || t->dy == NULL) return WHET_ENOMEM;
     for (int i = 0; i < g->n_values; i++) t->grad[i] = WHET_NO_VALUE;
+    for (int i = 0; i < g->n_values; i++) t->again[i] = i;
     return WHET_OK;
 }
 
@@ -39,6 +49,9 @@ static void tape_dispose(tape *t)
     whet_free(t->need);
     whet_free(t->dx);
     whet_free(t->dy);
+    whet_free(t->again);
+    whet_free(t->in);
+    whet_free(t->out);
 }
 
 static bool carries_gradient(const tape *t, whet_vid v)
@@ -74,6 +87,22 @@ static whet_status node_fails(const tape *t, whet_nid id, whet_status status)
     return status;
 }
 
+/* Adds the nodes of a segment once more; what nobody reads of them goes when the graph is pruned. */
+static whet_status repeat(tape *t, int segment)
+{
+    t->repeated = segment;
+    for (whet_nid id = 0; id < t->n_nodes; id++) {
+        if (t->segment[id] != segment || t->g->nodes[id].op == NULL || (t->g->nodes[id].op->flags & WHET_OP_RANDOM) != 0) continue;
+        const whet_node n = t->g->nodes[id];
+        char op[128];
+        for (int i = 0; i < n.n_in; i++) t->in[i] = n.in[i] == WHET_NO_VALUE ? n.in[i] : t->again[n.in[i]];
+        WHET_TRY(whet_graph_node(t->g, whet_op_text(n.op, op, sizeof op), n.name, n.n_in, t->in, n.n_attr, n.attr, n.n_out, NULL, t->out));
+        for (int i = 0; i < n.n_out; i++)
+            if (n.out[i] != WHET_NO_VALUE) t->again[n.out[i]] = t->out[i];
+    }
+    return WHET_OK;
+}
+
 static whet_status back_through(tape *t, whet_nid id)
 {
     const whet_node n = t->g->nodes[id]; /* the array may move while nodes are added; what n points to stays */
@@ -92,7 +121,15 @@ static whet_status back_through(tape *t, whet_nid id)
     if (!flows || !wanted) return WHET_OK;
     if (n.op->grad == NULL)
         return node_fails(t, id, WHET_FAIL(WHET_EUNSUPPORTED, "operator '%s' has no gradient", whet_op_text(n.op, text, sizeof text)));
-    whet_grad c = {.g = t->g, .n = &n, .dy = t->dy, .need = t->need, .dx = t->dx};
+    whet_node seen = n; /* with the values computed again in place of the first ones */
+    if (t->segment != NULL && t->segment[id] >= 0) {
+        if (t->segment[id] != t->repeated) WHET_TRY(repeat(t, t->segment[id]));
+        for (int i = 0; i < n.n_in; i++) t->in[i] = n.in[i] == WHET_NO_VALUE ? n.in[i] : t->again[n.in[i]];
+        for (int i = 0; i < n.n_out; i++) t->out[i] = n.out[i] == WHET_NO_VALUE ? n.out[i] : t->again[n.out[i]];
+        seen.in = t->in;
+        seen.out = t->out;
+    }
+    whet_grad c = {.g = t->g, .n = &seen, .dy = t->dy, .need = t->need, .dx = t->dx};
     const whet_status status = n.op->grad(&c);
     if (status != WHET_OK) return node_fails(t, id, status);
     for (int i = 0; i < n.n_in; i++)
@@ -128,11 +165,17 @@ static whet_status seed(tape *t, whet_vid loss)
 
 whet_status whet_graph_gradients(whet_graph *g, whet_vid loss, int n, const whet_vid *wrt, whet_vid *grads)
 {
+    return whet_graph_gradients_recomputing(g, loss, n, wrt, NULL, grads);
+}
+
+whet_status whet_graph_gradients_recomputing(whet_graph *g, whet_vid loss, int n, const whet_vid *wrt, const int *segment, whet_vid *grads)
+{
     tape t = {0};
     whet_status status = WHET_OK;
     for (int i = 0; i < n; i++) grads[i] = WHET_NO_VALUE;
     WHET_TRY(check_loss(g, loss));
     WHET_GOTO(tape_init(&t, g));
+    t.segment = segment;
     for (int i = 0; i < n; i++) {
         if (wrt[i] < 0 || wrt[i] >= g->n_values) {
             status = WHET_FAIL(WHET_EINVAL, "number %d of the values to differentiate by is no value of the graph", i);

@@ -56,6 +56,7 @@ typedef struct whet_train_settings {
     int64_t max_steps;     /* end early, as if interrupted, without a model file; 0: no */
     const char *dump_batches; /* folder: each step's pictures and labels as .npy, initial weights, rates */
     bool strict;
+    bool recompute;        /* most activations are computed again in backward instead of kept: the same bits, less memory */
     bool log_steps;        /* a line per step in the curves */
     uint32_t isa;          /* laid over whet_isa(); default all bits */
     uint32_t providers;    /* 0: default */
@@ -82,12 +83,13 @@ whet_status whet_train_run(json_t **doc, const whet_train_settings *s);
 
 typedef struct whet_train_bench_settings {
     const char *model;
-    int64_t batch, steps; /* steps measured, after `warmup` */
+    int64_t batch, steps; /* steps measured, after `warmup`; 0: nothing is run, only "memory" told */
     int64_t warmup;
     int64_t threads;
     uint32_t isa;       /* as above */
     uint32_t providers; /* 0: default */
     bool profile; /* time per node as well */
+    bool recompute;
 } whet_train_bench_settings;
 /* The step alone (forward, backward, optimiser, commits) on random data: {"ms": [...], "median_ms", "img_per_s", ...}. */
 whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *s);

@@ -82,15 +82,38 @@ static double peak_mb(void)
     return getrusage(RUSAGE_SELF, &r) == 0 ? (double)r.ru_maxrss / 1024 : 0;
 }
 
+static int64_t variable_bytes(const whet_graph *g, bool trainable)
+{
+    int64_t n = 0;
+    for (whet_vid v = 0; v < g->n_values; v++)
+        if (g->values[v].kind == WHET_VALUE_VARIABLE && g->values[v].trainable == trainable) n += (int64_t)whet_tensor_bytes(&g->values[v].data);
+    return n;
+}
+
+/* The planned memory of a step: parameters, other state (moments, running statistics), and the arena at its fullest. */
+static whet_status memory_json(const trainer *t, const whet_plan *p, json_t *doc)
+{
+    whet_plan_memory m;
+    const whet_graph *g = whet_exec_graph(t->exec);
+    const int64_t params = variable_bytes(g, true), state = variable_bytes(g, false);
+    WHET_TRY(whet_plan_memory_of(p, &m));
+    json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)params, "state", (json_int_t)state, "activations",
+                          (json_int_t)m.activations, "gradients", (json_int_t)m.gradients, "workspace", (json_int_t)m.workspace, "arena",
+                          (json_int_t)m.arena, "total", (json_int_t)m.arena + params + state);
+    return json_object_set_new(doc, "memory", o) == 0 ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory for the result");
+}
+
 static whet_status measure(trainer *t, const whet_train_bench_settings *s, json_t *doc)
 {
     whet_status status = WHET_ENOMEM;
     whet_plan *p = NULL;
     json_t *list = json_array();
-    double *ms = whet_calloc((size_t)s->steps, sizeof *ms);
+    double *ms = whet_calloc((size_t)s->steps + 1, sizeof *ms);
     uint64_t *ns = NULL;
     if (ms == NULL || list == NULL) goto done;
     WHET_GOTO(trainer_plan(t->exec, t->s.batch, t, &p));
+    WHET_GOTO(memory_json(t, p, doc));
+    if (s->steps == 0) goto done;
     random_inputs(p, t->classes);
     ns = whet_calloc((size_t)whet_plan_graph(p)->n_nodes, sizeof *ns);
     if (ns == NULL) WHET_GOTO(WHET_ENOMEM);
@@ -128,10 +151,11 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     *doc = NULL;
     whet_train_settings_init(&t.s);
     whet_contract_init(&t.contract);
-    if (s->steps < 1 || s->warmup < 0) return WHET_FAIL(WHET_EINVAL, "at least one step must be measured");
+    if (s->steps < 0 || s->warmup < 0) return WHET_FAIL(WHET_EINVAL, "steps cannot be less than none");
     t.s.model = s->model;
     t.s.data = "random";
     t.s.seed = 1;
+    t.s.recompute = s->recompute;
     if (s->batch > 0) t.s.batch = s->batch;
     WHET_GOTO(whet_train_settings_resolve(&t.s));
     WHET_GOTO(trainer_open_model(&t));
@@ -140,6 +164,7 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     opt.team = t.team;
     opt.lower = whet_passes_lower;
     opt.isa &= s->isa;
+    opt.dry = s->steps == 0;
     if (s->providers != 0) opt.providers = s->providers;
     WHET_GOTO(whet_train_graph_create(&step, t.model, &t.s));
     WHET_GOTO(whet_exec_create(&t.exec, step, &opt));

@@ -85,7 +85,7 @@ static whet_status add_training(whet_graph *g, const whet_train_settings *s, whe
     whet_status status = WHET_ENOMEM;
     whet_step_inputs in;
     whet_vid *params = whet_calloc((size_t)g->n_values, sizeof *params), *grads = whet_calloc((size_t)g->n_values, sizeof *grads);
-    int n = 0;
+    int n = 0, *segments = NULL;
     if (params == NULL || grads == NULL) goto done;
     for (whet_vid v = 0; v < g->n_values; v++)
         if (g->values[v].kind == WHET_VALUE_VARIABLE && g->values[v].trainable) params[n++] = v;
@@ -93,10 +93,12 @@ static whet_status add_training(whet_graph *g, const whet_train_settings *s, whe
         status = WHET_FAIL(WHET_EUNSUPPORTED, "'%s' has no parameter to train", g->name);
         goto done;
     }
-    WHET_GOTO(whet_graph_gradients(g, loss, n, params, grads));
+    if (s->recompute) WHET_GOTO(whet_train_segments(g, s->batch, &segments));
+    WHET_GOTO(whet_graph_gradients_recomputing(g, loss, n, params, segments, grads));
     WHET_GOTO(whet_step_inputs_add(g, s, &in));
     WHET_GOTO(whet_optimizer_add(g, s, &in, n, params, grads));
 done:
+    whet_free(segments);
     whet_free(params);
     whet_free(grads);
     return status;
