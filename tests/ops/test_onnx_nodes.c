@@ -20,7 +20,7 @@
 
 #define MAX_ARGS 64
 #define SECONDS 20
-#define TIER1_FLOOR 500
+#define TIER1_FLOOR 640
 
 enum { PASS = 'p', REFUSED = 'r', FAILED = 'f' };
 

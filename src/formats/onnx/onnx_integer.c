@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators on integers as graphs of others, after their definitions: QLinearMatMul and QLinearConv as dequantise, compute,
+ * quantise; MatMulInteger and ConvInteger in double, which holds their sums exactly; DynamicQuantizeLinear. */
+#include "formats/onnx/onnx_expand.h"
+#include "formats/onnx/onnx_upgrade.h"
+
+static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in)
+{
+    onnx_builder b = {r->g, w, WHET_OK};
+    for (int i = 0; i < n_in; i++)
+        if (onnx_b_in(&b, i) < 0) onnx_b_fail(&b, WHET_EFORMAT, "required input %d is missing", i);
+    return b;
+}
+
+static whet_vid scaled(onnx_builder *b, const char *op, whet_vid x, whet_vid scale, whet_vid zero, int64_t axis)
+{
+    const whet_attr a = whet_attr_int("axis", axis);
+    return onnx_b_node(b, op, zero >= 0 ? 3 : 2, (const whet_vid[]){x, scale, zero}, 1, &a);
+}
+
+static whet_vid scale_of(onnx_builder *b, int i) { return onnx_b_cast(b, onnx_b_in(b, i), WHET_F32); }
+
+whet_status onnx_upgrade_qlinear_matmul(onnx_reader *r, onnx_work *w)
+{
+    onnx_builder b = begin(r, w, 8);
+    onnx_b_attrs(&b, "");
+    const whet_vid x = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 0), scale_of(&b, 1), onnx_b_in(&b, 2), -2);
+    const whet_vid y = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 3), scale_of(&b, 4), onnx_b_in(&b, 5), -1);
+    onnx_b_out(&b, 0, scaled(&b, "QuantizeLinear", onnx_b_op2(&b, "MatMul", x, y), scale_of(&b, 6), onnx_b_in(&b, 7), -2));
+    return onnx_b_done(&b);
+}
+
+whet_status onnx_upgrade_qlinear_conv(onnx_reader *r, onnx_work *w)
+{
+    onnx_builder b = begin(r, w, 8);
+    onnx_b_attrs(&b, "auto_pad dilations group kernel_shape pads strides");
+    const whet_vid xs = scale_of(&b, 1), ws = scale_of(&b, 4);
+    const whet_vid x = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 0), xs, onnx_b_in(&b, 2), 1);
+    const whet_vid v = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 3), ws, onnx_b_in(&b, 5), 0);
+    whet_vid in[3] = {x, v, onnx_b_in(&b, 8)};
+    if (in[2] >= 0) in[2] = scaled(&b, "DequantizeLinear", in[2], onnx_b_op2(&b, "Mul", xs, ws), WHET_NO_VALUE, 0);
+    const whet_vid y = onnx_b_node(&b, "Conv", in[2] >= 0 ? 3 : 2, in, w->n_attr, w->attr);
+    onnx_b_out(&b, 0, scaled(&b, "QuantizeLinear", y, scale_of(&b, 6), onnx_b_in(&b, 7), 1));
+    return onnx_b_done(&b);
+}
+
+/* Input i as f64 less its zero point; `shape` of one that is not a single number. */
+static whet_vid shifted(onnx_builder *b, int i, int zero, int n_shape, const int64_t *shape)
+{
+    const whet_vid x = onnx_b_cast(b, onnx_b_in(b, i), WHET_F64), z = onnx_b_in(b, zero);
+    if (z < 0) return x;
+    whet_vid point = onnx_b_cast(b, z, WHET_F64);
+    if (onnx_b_rank(b, z) == 1 && onnx_b_dim(b, z, 0) != 1 && n_shape > 0) point = onnx_b_reshape(b, point, n_shape, shape);
+    return onnx_b_op2(b, "Sub", x, point);
+}
+
+whet_status onnx_upgrade_matmul_integer(onnx_reader *r, onnx_work *w)
+{
+    static const int64_t column[2] = {-1, 1};
+    onnx_builder b = begin(r, w, 2);
+    onnx_b_attrs(&b, "");
+    const whet_vid y = onnx_b_op2(&b, "MatMul", shifted(&b, 0, 2, 2, column), shifted(&b, 1, 3, 0, NULL));
+    onnx_b_out(&b, 0, onnx_b_cast(&b, y, WHET_S32));
+    return onnx_b_done(&b);
+}
+
+whet_status onnx_upgrade_conv_integer(onnx_reader *r, onnx_work *w)
+{
+    static const int64_t filters[4] = {-1, 1, 1, 1};
+    onnx_builder b = begin(r, w, 2);
+    onnx_b_attrs(&b, "auto_pad dilations group kernel_shape pads strides");
+    const int rank = onnx_b_rank(&b, onnx_b_in(&b, 1));
+    if (rank != 3 && rank != 4) onnx_b_fail(&b, WHET_EUNSUPPORTED, "weights of rank %d", rank);
+    const whet_vid in[2] = {shifted(&b, 0, 2, 0, NULL), shifted(&b, 1, 3, rank, filters)};
+    onnx_b_out(&b, 0, onnx_b_cast(&b, onnx_b_node(&b, "Conv", 2, in, w->n_attr, w->attr), WHET_S32));
+    return onnx_b_done(&b);
+}
+
+whet_status onnx_upgrade_dynamic_quantize(onnx_reader *r, onnx_work *w)
+{
+    onnx_builder b = begin(r, w, 1);
+    const whet_attr flat = whet_attr_int("keepdims", 0);
+    const whet_vid x = onnx_b_in(&b, 0), zero = onnx_b_number(&b, x, 0), top = onnx_b_number(&b, x, 255);
+    onnx_b_attrs(&b, "");
+    const whet_vid low = onnx_b_op2(&b, "Min", zero, onnx_b_node(&b, "ReduceMin", 1, &x, 1, &flat));
+    const whet_vid high = onnx_b_op2(&b, "Max", zero, onnx_b_node(&b, "ReduceMax", 1, &x, 1, &flat));
+    const whet_vid scale = onnx_b_op2(&b, "Div", onnx_b_op2(&b, "Sub", high, low), top);
+    const whet_vid at = onnx_b_op1(&b, "Round", onnx_b_op2(&b, "Div", onnx_b_op2(&b, "Sub", zero, low), scale));
+    const whet_vid point = onnx_b_cast(&b, onnx_b_node(&b, "Clip", 3, (const whet_vid[]){at, zero, top}, 0, NULL), WHET_U8);
+    onnx_b_out(&b, 0, scaled(&b, "QuantizeLinear", x, scale, point, 1));
+    if (w->n_out > 1) onnx_b_out(&b, 1, scale);
+    if (w->n_out > 2) onnx_b_out(&b, 2, point);
+    return onnx_b_done(&b);
+}
