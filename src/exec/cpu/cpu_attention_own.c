@@ -59,5 +59,5 @@ static whet_status run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
-const whet_cpu_impl whet_cpu_attention_own = {.op = "whet.FusedAttention", .name = "blocks", .provider = WHET_PROVIDER_OWN, .isa = WHET_ISA_AVX2,
+const whet_cpu_impl whet_cpu_attention_own = {.op = "whet.FusedAttention", .name = "blocks", .provider = WHET_PROVIDER_OWN | WHET_PROVIDER_VEC, .isa = WHET_ISA_AVX2,
                                               .create = create, .run = run};

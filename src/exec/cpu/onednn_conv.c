@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "exec/cpu/cpu_fused.h"
 #include "exec/cpu/onednn_util.h"
 
 enum { MOST_PARTS = 8 };
@@ -41,34 +40,6 @@ static whet_status describe(whet_cpu_node *k, const conv_state *s, int64_t n, co
     WHET_TRY(whet_dnn_plain(k, &m->weights, 5 - first, wd + first, dnnl_format_tag_any));
     WHET_TRY(whet_dnn_plain(k, &m->plain_weights, 5 - first, wd + first, first ? dnnl_oihw : dnnl_goihw));
     return whet_dnn_plain(k, &m->bias, 1, bd, dnnl_a);
-}
-
-static dnnl_status_t activation(const whet_fused *f, dnnl_post_ops_t ops)
-{
-    static const struct { enum whet_act act; dnnl_alg_kind_t alg; float alpha; } plain[] = {
-        {WHET_ACT_SIGMOID, dnnl_eltwise_logistic, 0},    {WHET_ACT_SILU, dnnl_eltwise_swish, 1}, {WHET_ACT_HARDSWISH, dnnl_eltwise_hardswish, 0},
-        {WHET_ACT_GELU, dnnl_eltwise_gelu_erf, 0},       {WHET_ACT_TANH, dnnl_eltwise_tanh, 0},  {WHET_ACT_GELU_TANH, dnnl_eltwise_gelu_tanh, 0}};
-    if (f->act == WHET_ACT_NONE) return dnnl_success;
-    for (size_t i = 0; i < WHET_COUNT(plain); i++)
-        if (plain[i].act == f->act) return dnnl_post_ops_append_eltwise(ops, 1.0f, plain[i].alg, plain[i].alpha, 0.0f);
-    if (f->act == WHET_ACT_HARDSIGMOID) {
-        const dnnl_status_t status = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_linear, f->lo, f->hi);
-        return status == dnnl_success ? dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, 0.0f, 1.0f) : status;
-    }
-    if (f->lo == 0.0f && f->hi == INFINITY) return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
-    return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, f->lo, f->hi);
-}
-
-static dnnl_status_t post_ops(const conv_state *s, dnnl_primitive_attr_t attr)
-{
-    dnnl_post_ops_t ops = NULL;
-    dnnl_status_t status = dnnl_post_ops_create(&ops);
-    if (status == dnnl_success && s->residual && !s->fused.residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
-    if (status == dnnl_success) status = activation(&s->fused, ops);
-    if (status == dnnl_success && s->residual && s->fused.residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
-    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attr, ops);
-    dnnl_post_ops_destroy(ops);
-    return status;
 }
 
 static dnnl_status_t make_pd(const conv_state *s, conv_mds *m, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd)
@@ -110,7 +81,7 @@ static whet_status make_part(whet_cpu_node *k, conv_state *s, dnn_exec *x, int64
     WHET_TRY(describe(k, s, n, m));
     status = dnnl_primitive_attr_create(&attr);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success && s->kind == FORWARD) status = post_ops(s, attr);
+    if (status == dnnl_success && s->kind == FORWARD) status = whet_dnn_post_ops(&s->fused, s->residual, attr);
     if (status == dnnl_success) status = make_pd(s, m, attr, &pd);
     dnnl_primitive_attr_destroy(attr);
     WHET_TRY(whet_dnn_check(k, status, "convolution"));
@@ -147,13 +118,7 @@ static whet_status prepare_weights(whet_cpu_node *k, conv_state *s, const conv_m
     if (s->reorder.scratch_size > 0) return whet_cpu_refuse(k, "oneDNN: the reorder of the weights wants scratch");
     if (k->in[1].constant) {
         char key[96];
-        const dnnl_memory_desc_t *w = &m->weights;
-        int n = snprintf(key, sizeof key, "onednn%d", w->format_desc.blocking.inner_nblks);
-        for (int i = 0; i < w->ndims && n > 0 && n < (int)sizeof key - 40; i++)
-            n += snprintf(key + n, sizeof key - (size_t)n, " %lld", (long long)w->format_desc.blocking.strides[i]);
-        for (int i = 0; i < w->format_desc.blocking.inner_nblks && n > 0 && n < (int)sizeof key - 20; i++)
-            n += snprintf(key + n, sizeof key - (size_t)n, "/%d.%d", (int)w->format_desc.blocking.inner_idxs[i],
-                          (int)w->format_desc.blocking.inner_blks[i]);
+        whet_dnn_key(key, sizeof key, &m->weights);
         WHET_TRY(whet_cpu_pack(k, k->in[1].vid, key, s->weights_size, pack_weights, s, &s->packed));
         return s->packing;
     }

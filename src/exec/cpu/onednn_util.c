@@ -4,6 +4,9 @@
  * rows therefore stand behind the own kernels, see docs/KERNELS.md. */
 #include "exec/cpu/onednn_util.h"
 
+#include <math.h>
+#include <stdio.h>
+
 whet_status whet_dnn_check(whet_cpu_node *k, dnnl_status_t status, const char *what)
 {
     if (status == dnnl_success) return WHET_OK;
@@ -92,4 +95,42 @@ whet_status whet_dnn_run(const dnn_engine *e, const dnn_exec *x, void *scratch)
     if (status != dnnl_success || dnnl_stream_wait(e->stream) != dnnl_success)
         return WHET_FAIL(WHET_ERUNTIME, "oneDNN failed with status %d", (int)status);
     return WHET_OK;
+}
+
+static dnnl_status_t activation(const whet_fused *f, dnnl_post_ops_t ops)
+{
+    static const struct { enum whet_act act; dnnl_alg_kind_t alg; float alpha; } plain[] = {
+        {WHET_ACT_SIGMOID, dnnl_eltwise_logistic, 0},    {WHET_ACT_SILU, dnnl_eltwise_swish, 1}, {WHET_ACT_HARDSWISH, dnnl_eltwise_hardswish, 0},
+        {WHET_ACT_GELU, dnnl_eltwise_gelu_erf, 0},       {WHET_ACT_TANH, dnnl_eltwise_tanh, 0},  {WHET_ACT_GELU_TANH, dnnl_eltwise_gelu_tanh, 0}};
+    if (f->act == WHET_ACT_NONE) return dnnl_success;
+    for (size_t i = 0; i < WHET_COUNT(plain); i++)
+        if (plain[i].act == f->act) return dnnl_post_ops_append_eltwise(ops, 1.0f, plain[i].alg, plain[i].alpha, 0.0f);
+    if (f->act == WHET_ACT_HARDSIGMOID) {
+        const dnnl_status_t status = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_linear, f->lo, f->hi);
+        return status == dnnl_success ? dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, 0.0f, 1.0f) : status;
+    }
+    if (f->lo == 0.0f && f->hi == INFINITY) return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_clip, f->lo, f->hi);
+}
+
+dnnl_status_t whet_dnn_post_ops(const whet_fused *f, bool residual, dnnl_primitive_attr_t attr)
+{
+    dnnl_post_ops_t ops = NULL;
+    dnnl_status_t status = dnnl_post_ops_create(&ops);
+    if (status == dnnl_success && residual && !f->residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
+    if (status == dnnl_success) status = activation(f, ops);
+    if (status == dnnl_success && residual && f->residual_after) status = dnnl_post_ops_append_sum(ops, 1.0f);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attr, ops);
+    dnnl_post_ops_destroy(ops);
+    return status;
+}
+
+void whet_dnn_key(char *key, size_t size, const dnnl_memory_desc_t *w)
+{
+    const dnnl_blocking_desc_t *b = &w->format_desc.blocking;
+    int n = snprintf(key, size, "onednn%d", b->inner_nblks);
+    for (int i = 0; i < w->ndims && n > 0 && n < (int)size - 40; i++)
+        n += snprintf(key + n, size - (size_t)n, " %lld", (long long)b->strides[i]);
+    for (int i = 0; i < b->inner_nblks && n > 0 && n < (int)size - 20; i++)
+        n += snprintf(key + n, size - (size_t)n, "/%d.%d", (int)b->inner_idxs[i], (int)b->inner_blks[i]);
 }

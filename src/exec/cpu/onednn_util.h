@@ -5,6 +5,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "exec/cpu/cpu_fused.h"
 #include "exec/cpu/cpu_own.h"
 
 enum { DNN_MAX_ARGS = 6 };
@@ -35,6 +36,10 @@ whet_status whet_dnn_arg(whet_cpu_node *k, const dnn_engine *e, dnn_exec *x, int
 /* Reorder between two layouts as an execution of its own: arguments 0 from, 1 to. */
 whet_status whet_dnn_reorder(whet_cpu_node *k, const dnn_engine *e, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
                              dnn_exec *x);
+/* What a fused node does to its product, as post-operations; the residual lies in the destination when it runs. */
+dnnl_status_t whet_dnn_post_ops(const whet_fused *f, bool residual, dnnl_primitive_attr_t attr);
+/* The layout of packed weights as a text, for whet_cpu_pack. */
+void whet_dnn_key(char *key, size_t size, const dnnl_memory_desc_t *w);
 void whet_dnn_free(dnn_exec *x);
 void whet_dnn_point(const dnn_exec *x, int i, const void *data); /* argument i in the order they were added */
 whet_status whet_dnn_run(const dnn_engine *e, const dnn_exec *x, void *scratch);
