@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "kcheck.h"
 #include "kernels/conv/dw.h"
+#include "kernels/unary/act.h"
 
 static const char *name(int row) { return whet_dw_kernel_at(row)->name; }
 static uint32_t isa(int row) { return whet_dw_kernel_at(row)->isa; }
@@ -37,14 +38,14 @@ static void describe(kc_case *c, const whet_dw_args *a, const char *more)
              a->sh, a->sw, a->dh, a->dw, a->pt, a->pl, more);
 }
 
-static bool check(kc_case *c, int row)
+static bool check(kc_case *c, int row_)
 {
     const bool wild = kc_chance(c, 3), low = kc_chance(c, 2), bias = kc_chance(c, 2), add = kc_chance(c, 2), apart = kc_chance(c, 4);
-    const bool inplace = kc_chance(c, 3);
+    const bool inplace = kc_chance(c, 3), silu = kc_chance(c, 3);
     whet_dw_args a = {.lo = -INFINITY, .hi = INFINITY};
     window(c, &a);
     describe(c, &a, "");
-    snprintf(c->text + strlen(c->text), 100, " bias %d add %d wild %d low %d apart %d inplace %d", bias, add, wild, low, apart, inplace);
+    snprintf(c->text + strlen(c->text), 100, " bias %d add %d wild %d low %d apart %d inplace %d silu %d", bias, add, wild, low, apart, inplace, silu);
     const int64_t oh = (a.h + 2 * a.pt - (a.kh - 1) * a.dh - 1) / a.sh + 1;
     a.dst_step = (ptrdiff_t)(apart ? 2 * a.c : a.c);
     a.dst_row = a.dst_step * (ptrdiff_t)a.ow;
@@ -64,15 +65,21 @@ static bool check(kc_case *c, int row)
     if (kc_chance(c, 2)) a.lo = 0.0f;
     if (kc_chance(c, 2)) a.hi = 0.6f;
     const int64_t cut_y = kc_int(c, 0, (int)oh), cut_c = kc_int(c, 0, (int)a.c);
+    a.silu = silu;
     for (int i = 0; i < 4; i++) {
         const int64_t y0 = i & 1 ? cut_y : 0, y1 = i & 1 ? oh : cut_y, c0 = i & 2 ? cut_c : 0, c1 = i & 2 ? a.c : cut_c;
         a.dst = got;
         a.add = add ? inplace ? got : more : NULL;
-        whet_dw_kernel_at(row)->rows(&a, y0, y1, c0, c1);
+        whet_dw_kernel_at(row_)->rows(&a, y0, y1, c0, c1);
     }
     a.dst = want;
     a.add = add ? inplace ? want : more : NULL;
+    a.silu = false;
     whet_dw_f32_ref(&a, 0, oh, 0, a.c);
+    for (int64_t i = 0; silu && i < oh * a.ow; i++) {
+        float *row = want + i * a.dst_step;
+        whet_act_for(isa(row_), WHET_ACT_SILU)(row, row, (size_t)a.c, 0.0f, 0.0f);
+    }
     return kc_same(c, got, want, nd);
 }
 

@@ -22,7 +22,7 @@ typedef struct dw_state {
     dw_pass pass[MAX_PHASES];
     float lo, hi;
     whet_finish finish;
-    bool backward, after; /* after: the residual comes behind the activation */
+    bool backward, silu, after; /* silu: in the store; after: the residual comes behind the activation */
 } dw_state;
 
 /* [c][kh * kw] -> [taps of a pass][c] */
@@ -84,6 +84,8 @@ static whet_status prepare(whet_cpu_node *k, dw_state *s)
     if (s->backward && g->sh * g->sw > MAX_PHASES) return whet_cpu_refuse(k, "stride %dx%d", g->sh, g->sw);
     s->kernel = whet_dw_kernel_for(k->isa);
     s->floats = (size_t)k->in[1].numel;
+    s->silu = s->kernel->tier > 0 && s->finish.act == whet_act_for(k->isa, WHET_ACT_SILU);
+    if (s->silu) s->finish.act = NULL;
     if (s->backward) backward_passes(s);
     else forward_pass(s);
     cut(s);
@@ -147,7 +149,7 @@ static void chunk_fn(void *arg, int chunk, int worker)
                                 .dst = (float *)k->out[0].data + at, .dst_row = (ptrdiff_t)(p->y.stride * dst_w * g->oc),
                                 .dst_step = (ptrdiff_t)(p->x.stride * g->oc), .h = p->y.in, .w = p->x.in, .c = g->oc, .ow = p->x.count,
                                 .kh = p->y.n, .kw = p->x.n, .sh = p->y.step, .sw = p->x.step, .dh = spacing(&p->y), .dw = spacing(&p->x),
-                                .pt = p->y.n ? -(int)p->y.off[0] : 0, .pl = p->x.n ? -(int)p->x.off[0] : 0, .lo = s->lo, .hi = s->hi};
+                                .pt = p->y.n ? -(int)p->y.off[0] : 0, .pl = p->x.n ? -(int)p->x.off[0] : 0, .lo = s->lo, .hi = s->hi, .silu = s->silu};
         const int64_t y0 = whet_chunk_begin(p->y.count, s->row_parts, y_part), y1 = whet_chunk_begin(p->y.count, s->row_parts, y_part + 1);
         s->kernel->rows(&a, y0, y1, c0, c1);
         if (s->finish.act || (more && s->after)) {

@@ -3,10 +3,10 @@
 #include "kernels/conv/dw.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "kernels/unary/act.h"
 
 static const whet_dw_kernel table[] = {
 #define K(isa, symbol, tile, types, tier) {isa, #symbol, tile, types, tier, whet_dw_f32_##symbol, whet_dw_grad_f32_##symbol},
@@ -38,6 +38,7 @@ static float output(const whet_dw_args *a, int64_t y, int64_t x, int64_t c)
     if (a->add) sum += a->add[y * a->dst_row + x * a->dst_step + c];
     if (sum < a->lo) sum = a->lo;
     if (sum > a->hi) sum = a->hi;
+    if (a->silu) whet_act_for(0, WHET_ACT_SILU)(&sum, &sum, 1, 0.0f, 0.0f);
     return sum;
 }
 

@@ -6,6 +6,7 @@
 #ifndef WHET_KERNELS_DW_H
 #define WHET_KERNELS_DW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ typedef struct whet_dw_args {
     int64_t h, w, c, ow;
     int kh, kw, sh, sw, dh, dw, pt, pl; /* position t reads t * s - p + k * d */
     float lo, hi;          /* clip; NaN stays NaN */
+    bool silu;             /* x * sigmoid(x) behind the clip: the bits of whet_act_for of the same ISA */
 } whet_dw_args;
 /* Rows [y0, y1) of the output, channels [c0, c1). */
 typedef void (*whet_dw_fn)(const whet_dw_args *a, int64_t y0, int64_t y1, int64_t c0, int64_t c1);

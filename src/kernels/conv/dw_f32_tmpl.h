@@ -10,6 +10,7 @@
 
 #include "base/compat.h"
 #include "kernels/conv/dw.h"
+#include "kernels/vec_math.h"
 
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
@@ -67,7 +68,7 @@ ALWAYS_INLINE void tile(const whet_dw_args *a, const dw_tile *t, const MASK m, c
         const int64_t at = t->y * a->dst_row + (t->x + i) * a->dst_step + t->c;
         if (edge && (i < t->from || i >= t->to)) continue;
         if (a->add) acc[i] = ADD(acc[i], GET(a->add + at));
-        PUT(a->dst + at, MIN(hi, MAX(lo, acc[i])));
+        PUT(a->dst + at, a->silu ? vm_silu(MIN(hi, MAX(lo, acc[i])), SET1(1.0f)) : MIN(hi, MAX(lo, acc[i])));
     }
     (void)m;
 }
@@ -119,7 +120,7 @@ ALWAYS_INLINE void loose_tile(const whet_dw_args *a, const dw_tile *t, const MAS
     UNROLL for (int i = 0; i < n; i++) {
         const int64_t at = t->y * a->dst_row + (t->x + i) * a->dst_step + t->c;
         if (a->add) acc[i] = ADD(acc[i], GET(a->add + at));
-        PUT(a->dst + at, MIN(hi, MAX(lo, acc[i])));
+        PUT(a->dst + at, a->silu ? vm_silu(MIN(hi, MAX(lo, acc[i])), SET1(1.0f)) : MIN(hi, MAX(lo, acc[i])));
     }
     (void)m;
 }
