@@ -17,7 +17,7 @@ typedef struct resize_state {
     whet_resize_nest nest;
     bool grad;
     bool floats;        /* weighted sums; else elements are copied */
-    char fill[16];
+    _Alignas(16) char fill[16]; /* an element of what is extrapolated */
     /* row "own" */
     const whet_resize_kernels *kernels;
     const whet_resize_taps *rows, *columns; /* NULL: that axis does not change */
