@@ -192,11 +192,26 @@ ALWAYS_INLINE vf vm_hard_swish_slope(vf x)
     const vf z = vf_fma(x, vf_set(1.0f / 3.0f), vf_set(0.5f));
     return vf_sel(vf_le(x, vf_set(-3.0f)), vf_set(0.0f), vf_sel(vf_le(vf_set(3.0f), x), vf_set(1.0f), z));
 }
+/* 1/2 + an odd function: x P(x^2) / Q(x^2) up to 6, where it has come back to 1/2. */
 ALWAYS_INLINE vf vm_gelu_slope(vf x)
 {
-    const vf b = vf_max(vf_set(-20.0f), vf_min(vf_set(20.0f), x));
-    const vf pdf = vf_set(0.398942280f) * vm_exp(vf_set(-0.5f) * b * b);
-    return vf_fma(b, pdf, vf_fma(vf_set(0.5f), vm_erf(x * vf_set(0.70710678f)), vf_set(0.5f)));
+    const vf a = vf_abs(x), b = vf_min(vf_set(6.0f), a), z = b * b;
+    vf p = vf_set(1.68627317e-08f), q = vf_fma(z, vf_set(1.30494848e-09f), vf_set(3.33830286e-07f));
+    p = vf_fma(p, z, vf_set(9.06559649e-07f));
+    q = vf_fma(q, z, vf_set(1.02413478e-05f));
+    p = vf_fma(p, z, vf_set(3.40996521e-05f));
+    q = vf_fma(q, z, vf_set(0.000243879753f));
+    p = vf_fma(p, z, vf_set(0.000197156973f));
+    q = vf_fma(q, z, vf_set(0.00395608833f));
+    p = vf_fma(p, z, vf_set(0.013869307f));
+    q = vf_fma(q, z, vf_set(0.0440229997f));
+    p = vf_fma(p, z, vf_set(-0.0226714239f));
+    q = vf_fma(q, z, vf_set(0.304918677f));
+    p = vf_fma(p, z, vf_set(0.797884524f));
+    q = vf_fma(q, z, vf_set(1.0f));
+    vf y = b * p * vf_recip(q);
+    y = vf_sel(vf_lt(vf_set(5.95f), a), vf_set(0.5f), y);
+    return vf_set(0.5f) + vf_bits(vi_xor(vi_bits(y), vi_and(vi_bits(x), vi_set(INT32_MIN))));
 }
 /* sigmoid(x), and *rest = 1 - sigmoid(x) without cancellation. */
 ALWAYS_INLINE vf vm_sigmoid_both(vf x, vf *rest)

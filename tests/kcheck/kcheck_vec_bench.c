@@ -97,6 +97,7 @@ static const struct { const char *what, *op; bench_fn fn; int64_t rows, n; doubl
     {"Mish", "Mish", unary, 197, 768, 2},          {"Softplus", "Softplus", unary, 197, 768, 2},
     {"Swish of an image", "Swish", unary, 96, 12544, 2},
     {"Swish gradient", "Swish", unary_grad, 197, 768, 3}, {"Gelu gradient", "Gelu", unary_grad, 197, 768, 3},
+    {"Gelu gradient of an image", "Gelu", unary_grad, 96, 12544, 3},
     {"Add, same shape", "Add", same_shape, 197, 768, 3}, {"Add of an image", "Add", same_shape, 96, 12544, 3},
     {"Mul, a factor a channel, NHWC", "Mul", per_channel, 3136, 96, 2}, {"Mul, a factor a channel, NCHW", "Mul", per_plane, 96, 3136, 2},
     {"Softmax rows", "", softmax, 591, 197, 2},    {"Softmax rows gradient", "", softmax_grad, 591, 197, 3},
