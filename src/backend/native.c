@@ -22,6 +22,7 @@ struct whet_backend_model {
     whet_graph *g;
     int threads;
     level optimisation;
+    uint32_t passes_off; /* bits of whet_pass_mask */
     int n_taps;
     char *described; /* the last stream's plan as JSON */
     size_t arena_bytes;
@@ -50,7 +51,7 @@ static int caps(char **json)
 {
     *json = whet_strdup("{\"formats\":[\"onnx\"],\"dtypes\":[\"f32\",\"f64\",\"s64\",\"s32\",\"s8\",\"u8\",\"bool\"],\"settings\":{"
                         "\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],\"precision\":[\"f32\"],"
-                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"]}}");
+                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"passes_off\":\"names of passes, comma-separated\"}}");
     return *json != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
@@ -96,12 +97,15 @@ static int set_arena(whet_backend_model *m, const char *v)
     return WHET_FAIL(WHET_EUNSUPPORTED, "the native engine always plans one arena: 'arena' must be on, not '%s'", v);
 }
 
+static int set_passes_off(whet_backend_model *m, const char *v) { return whet_pass_mask(v, &m->passes_off); }
+
 static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
     {"threads", set_threads},
     {"optimisation", set_optimisation},
     {"precision", set_precision},
     {"denormals", set_denormals},
-    {"arena", set_arena}};
+    {"arena", set_arena},
+    {"passes_off", set_passes_off}};
 
 static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
 {
@@ -202,13 +206,14 @@ static whet_status input_shapes(const whet_graph *g, whet_shape *shapes)
 }
 
 /* off: the graph as the file has it; basic: folding; all: layout and fusion for the shapes at hand as well. */
-static whet_status optimise(whet_graph *g, level how, whet_exec_options *opt)
+static whet_status optimise(whet_graph *g, level how, uint32_t off, whet_exec_options *opt)
 {
     whet_pass_options passes;
     opt->lower = whet_pass_resolve_shapes;
     if (how == LEVEL_OFF) return WHET_OK;
     whet_pass_options_init(&passes);
     passes.freeze = true;
+    passes.off = off;
     opt->passes = true;
     if (how == LEVEL_ALL) opt->lower = whet_passes_lower;
     return whet_passes_run(g, &passes, NULL);
@@ -229,7 +234,7 @@ static whet_status bind(whet_backend_stream *s)
     whet_exec_options_init(&opt);
     opt.team = s->team;
     opt.providers = m->optimisation == LEVEL_OFF ? WHET_PROVIDER_REF : WHET_PROVIDER_ALL;
-    WHET_GOTO(optimise(g, m->optimisation, &opt));
+    WHET_GOTO(optimise(g, m->optimisation, m->passes_off, &opt));
     WHET_GOTO(whet_exec_create(&s->e, g, &opt));
     WHET_GOTO(whet_exec_plan(s->e, g->n_inputs, shapes, &s->plan));
     whet_free(m->described);
