@@ -8,6 +8,7 @@
 #include "exec/exec.h"
 #include "ir/autodiff.h"
 #include "passes/lower.h"
+#include "passes/passes.h"
 #include "support.h"
 
 enum { MAX_OUT = 32 };
@@ -322,9 +323,97 @@ static void test_reorders(void **state)
     whet_graph_free(t.g);
 }
 
+static whet_vid turned(net *t, whet_vid x, int a, int b, int c, int d)
+{
+    const int64_t perm[4] = {a, b, c, d};
+    return op(t, "Transpose", WHET_IN(x), WHET_ATTRS(whet_attr_ints("perm", 4, perm)));
+}
+
+static whet_vid ints(net *t, int n, const int64_t *x)
+{
+    whet_vid v = WHET_NO_VALUE;
+    assert_ok(whet_graph_const_s64(t->g, NULL, n, x, &v));
+    return v;
+}
+
+/* A block of ConvNeXt, then the image as tokens and back. */
+static void channels_last_net(net *t)
+{
+    const whet_shape c = WHET_SHAPE(20), in = WHET_SHAPE(20, 70), out = WHET_SHAPE(70, 20), hidden = WHET_SHAPE(70);
+    const int64_t rows[3] = {2, 20, 49}, image[4] = {2, 20, 7, 7}, swap[3] = {0, 2, 1};
+    whet_vid x, y;
+    begin(t, "channels last", 2, 3, 14);
+    x = conv(t, t->x, 3, 20, 2, 2, 0, true, false, 1);
+    y = turned(t, conv(t, x, 20, 20, 7, 1, 3, true, false, 20), 0, 2, 3, 1);
+    y = op(t, "LayerNormalization", WHET_IN(y, constant(t, &c, 1), constant(t, &c, 1)), WHET_NO_ATTRS);
+    y = op(t, "Gelu", WHET_IN(op(t, "Add", WHET_IN(op(t, "MatMul", WHET_IN(y, constant(t, &in, 0.2)), WHET_NO_ATTRS), constant(t, &hidden, 0.1)), WHET_NO_ATTRS)), WHET_NO_ATTRS);
+    y = op(t, "Add", WHET_IN(op(t, "MatMul", WHET_IN(y, constant(t, &out, 0.2)), WHET_NO_ATTRS), constant(t, &c, 0.1)), WHET_NO_ATTRS);
+    y = op(t, "Mul", WHET_IN(y, constant(t, &c, 1)), WHET_NO_ATTRS);
+    y = op(t, "Add", WHET_IN(turned(t, y, 0, 3, 1, 2), x), WHET_NO_ATTRS);
+    y = op(t, "Reshape", WHET_IN(conv(t, y, 20, 20, 1, 1, 0, true, false, 1), ints(t, 3, rows)), WHET_NO_ATTRS);
+    y = op(t, "Transpose", WHET_IN(y), WHET_ATTRS(whet_attr_ints("perm", 3, swap)));
+    y = op(t, "LayerNormalization", WHET_IN(y, constant(t, &c, 1), constant(t, &c, 1)), WHET_NO_ATTRS);
+    y = op(t, "Transpose", WHET_IN(y), WHET_ATTRS(whet_attr_ints("perm", 3, swap)));
+    y = op(t, "Reshape", WHET_IN(y, ints(t, 4, image)), WHET_NO_ATTRS);
+    y = op(t, "GlobalAveragePool", WHET_IN(conv(t, y, 20, 24, 3, 1, 1, true, false, 1)), WHET_NO_ATTRS);
+    assert_ok(whet_graph_output(t->g, y));
+}
+
+static int count_moves(const net *t)
+{
+    whet_exec_options opt;
+    whet_exec *e = NULL;
+    whet_plan *p = NULL;
+    whet_shape shape;
+    char *text = NULL;
+    int n = 0;
+    whet_exec_options_init(&opt);
+    opt.lower = whet_passes_lower;
+    assert_true(whet_dims_concrete(&t->g->values[t->x].dims, &shape));
+    assert_ok(whet_exec_create(&e, t->g, &opt));
+    assert_ok(whet_exec_plan(e, 1, &shape, &p));
+    assert_ok(whet_plan_describe(p, &text));
+    const whet_graph *g = whet_plan_graph(p);
+    for (int i = 0; i < g->n_nodes; i++) { /* each is a view or moves bytes */
+        char view[80];
+        if (!whet_node_is(&g->nodes[i], "Transpose") && !whet_node_is(&g->nodes[i], "Reshape") && !whet_node_is(&g->nodes[i], "whet.Reorder")) continue;
+        const char *at = strstr(text, g->nodes[i].name);
+        snprintf(view, sizeof view, "%.79s", at != NULL ? at : "");
+        n += strstr(view, "\"view\"") == NULL;
+    }
+    whet_free(text);
+    whet_exec_free(e);
+    return n;
+}
+
+/* Only the way in moves bytes; the same numbers with and without the passes, for all kernels and threads. */
+static void test_views(void **state)
+{
+    net t;
+    result before, after;
+    whet_pass_options o;
+    (void)state;
+    channels_last_net(&t);
+    run(&t, WHET_PROVIDER_REF, 0, 1, &before);
+    check_net(&t);
+    whet_pass_options_init(&o);
+    o.freeze = true;
+    assert_ok(whet_passes_run(t.g, &o, NULL));
+    t.x = t.g->inputs[0];
+    run(&t, WHET_PROVIDER_REF, 0, 1, &after);
+    compare(&t, &after, &before, "passes", false);
+    assert_int_equal(count_ops(t.g, "whet.FusedMatMul"), 2);
+    assert_int_equal(count_ops(t.g, "Add") + count_ops(t.g, "Mul"), 0);
+    check_net(&t);
+    if ((whet_isa() & WHET_ISA_AVX2) != 0) assert_int_equal(count_moves(&t), 1);
+    dispose(&before);
+    dispose(&after);
+    whet_graph_free(t.g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reorders), cmocka_unit_test(test_fused), cmocka_unit_test(test_fused_batchnorm),
-                                       cmocka_unit_test(test_inference), cmocka_unit_test(test_training)};
+                                       cmocka_unit_test(test_inference), cmocka_unit_test(test_training), cmocka_unit_test(test_views)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
