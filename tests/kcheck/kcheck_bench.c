@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "kcheck.h"
 #include "kernels/conv/conv_nhwc.h"
+#include "kernels/conv/winograd.h"
 #include "kernels/gemm/gemm_plan.h"
 
 static float *numbers(size_t n)
@@ -42,7 +43,7 @@ static double peak(const whet_gemm_kernel *k)
     return best;
 }
 
-typedef struct times { double fwd, dgrad, wgrad; } times;
+typedef struct times { double fwd, dgrad, wgrad, wino; } times;
 
 static double best_of(void (*fn)(void *), void *arg)
 {
@@ -62,6 +63,9 @@ typedef struct problem {
     whet_conv2d_geom g;
     whet_conv_pass p, back[16];
     whet_gemm_plan plan;
+    whet_wino wino;
+    whet_wino_run run;
+    float *wino_scratch;
     float *src, *w, *dst, *packed, *scratch, *acc;
 } problem;
 
@@ -96,6 +100,29 @@ static void product(void *arg)
     for (int i = 0; i < whet_gemm_chunks(&q->plan); i++) whet_gemm_chunk(&q->plan, &r, i);
 }
 
+static void winograd(void *arg)
+{
+    const problem *q = arg;
+    for (int64_t i = 0; i < whet_wino_chunks(&q->wino); i++) whet_wino_chunk(&q->wino, &q->run, q->wino_scratch, i);
+}
+
+/* Winograd where the engine would take it. */
+static double measure_winograd(problem *q, const whet_gemm_kernel *k)
+{
+    double ns = 0.0;
+    for (int i = 0; i < whet_wino_kernel_count() && ns == 0.0 && whet_wino_pays(&q->g, false, true); i++) {
+        if (whet_wino_kernel_at(i)->isa & ~k->isa) continue;
+        whet_wino_init(&q->wino, k, whet_wino_kernel_at(i), &q->g, false);
+        float *u = numbers(whet_wino_weights_size(&q->wino));
+        q->wino_scratch = numbers(whet_wino_scratch(&q->wino));
+        q->run = (whet_wino_run){.src = q->src, .dst = q->dst, .weights = u, .lo = -INFINITY, .hi = INFINITY};
+        ns = best_of(winograd, q);
+        whet_free_aligned(u);
+        whet_free_aligned(q->wino_scratch);
+    }
+    return ns;
+}
+
 static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
 {
     static problem q;
@@ -126,6 +153,7 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     t.fwd = best_of(g->kh * g->kw * g->sh * g->sw * g->groups == 1 ? product : forward, &q);
     t.dgrad = best_of(dgrad, &q);
     t.wgrad = best_of(wgrad, &q);
+    t.wino = measure_winograd(&q, k);
     whet_free_aligned(q.src);
     whet_free_aligned(q.dst);
     whet_free_aligned(q.packed);
@@ -166,7 +194,7 @@ static int bench_file(const char *path, const whet_gemm_kernel *k)
         fprintf(stderr, "kcheck: cannot open '%s'\n", path);
         return 3;
     }
-    printf("%s, %s\n%-58s %9s %6s %6s %6s %6s\n", path, k->name, "problem", "fwd us", "fwd %", "dgrad%", "wgrad%", "peak");
+    printf("%s, %s\n%-58s %9s %6s %6s %6s %6s %9s\n", path, k->name, "problem", "fwd us", "fwd %", "dgrad%", "wgrad%", "peak", "winograd");
     while (fgets(line, sizeof line, f)) {
         whet_conv2d_geom g;
         int count = 0;
@@ -175,8 +203,8 @@ static int bench_file(const char *path, const whet_gemm_kernel *k)
         const double top = peak(k); /* beside each problem: clocks change */
         const times t = measure(k, &g);
         line[strcspn(line, "\n")] = 0;
-        printf("%-58s %9.1f %5.0f%% %5.0f%% %5.0f%% %6.0f\n", line, t.fwd / 1e3, 100.0 * fl / t.fwd / top, 100.0 * fl / t.dgrad / top,
-               100.0 * fl / t.wgrad / top, top);
+        printf("%-58s %9.1f %5.0f%% %5.0f%% %5.0f%% %6.0f %6.1f us\n", line, t.fwd / 1e3, 100.0 * fl / t.fwd / top, 100.0 * fl / t.dgrad / top,
+               100.0 * fl / t.wgrad / top, top, t.wino / 1e3);
         ideal += fl / top * count;
         sum[0] += t.fwd * count, sum[1] += t.dgrad * count, sum[2] += t.wgrad * count, flops += fl * count;
     }

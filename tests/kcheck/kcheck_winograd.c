@@ -12,9 +12,10 @@
 static const char *name(int row) { return whet_wino_kernel_at(row)->name; }
 static uint32_t isa(int row) { return whet_wino_kernel_at(row)->isa; }
 
-static const double B[6][6] = {{4, 0, -5, 0, 1, 0}, {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
-static const double G[6][3] = {{1.0 / 4, 0, 0}, {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6}, {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
-static const double A[4][6] = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+#define R 1.41421356237309504880
+static const double B[6][6] = {{1, 0, -2.5, 0, 1, 0}, {0, -R, -2, R / 2, 1, 0}, {0, R, -2, -R / 2, 1, 0}, {0, -R / 2, -0.5, R, 1, 0}, {0, R / 2, -0.5, -R, 1, 0}, {0, 1, 0, -2.5, 0, 1}};
+static const double G[6][3] = {{1, 0, 0}, {-2.0 / 3, -R / 3, -1.0 / 3}, {-2.0 / 3, R / 3, -1.0 / 3}, {1.0 / 6, R / 6, 1.0 / 3}, {1.0 / 6, -R / 6, 1.0 / 3}, {0, 0, 1}};
+static const double A[4][6] = {{1, 1, 1, 1, 1, 0}, {0, R / 2, -R / 2, R, -R, 0}, {0, 0.5, 0.5, 2, 2, 0}, {0, R / 4, -R / 4, 2 * R, -2 * R, 1}};
 
 typedef struct problem {
     whet_wino p;
@@ -72,21 +73,16 @@ static double bound(const problem *q, int64_t y, int64_t x, int64_t o)
     return most * (sqrt((double)q->p.ic) + 6.0) / 16.0 * 0x1p-24;
 }
 
-static void compute(kc_case *c, const problem *q, const whet_wino_store *s, bool low)
+static void compute(kc_case *c, const problem *q, whet_wino_run *r, bool low)
 {
     const int mark = c->n_blocks;
     float *u = kc_floats(c, whet_wino_weights_size(&q->p), low), *scratch = kc_floats(c, whet_wino_scratch(&q->p), low);
     const int64_t blocks = whet_wino_blocks(&q->p), half = kc_int(c, 0, (int)blocks);
     whet_wino_weights(&q->p, u, q->w, 0, half);
     whet_wino_weights(&q->p, u, q->w, half, blocks);
-    for (int64_t t = 0; t < q->p.tiles; t += q->p.block) {
-        const int64_t end = t + q->p.block < q->p.tiles ? t + q->p.block : q->p.tiles, mid = t + (end - t) / 2;
-        whet_wino_input(&q->p, q->src, scratch, t, mid, end);
-        whet_wino_input(&q->p, q->src, scratch, t, t, mid);
-        for (int i = WHET_WINO_POINTS - 1; i >= 0; i--) whet_wino_product(&q->p, u, scratch, (int)(end - t), i);
-        whet_wino_output(&q->p, s, scratch, t, t, mid);
-        whet_wino_output(&q->p, s, scratch, t, mid, end);
-    }
+    r->src = q->src;
+    r->weights = u;
+    for (int64_t i = whet_wino_chunks(&q->p) - 1; i >= 0; i--) whet_wino_chunk(&q->p, r, scratch, i);
     kc_release(c, mark);
 }
 
@@ -95,7 +91,7 @@ static bool check(kc_case *c, int row)
     const bool low = kc_chance(c, 2), backward = kc_chance(c, 3), add = kc_chance(c, 2), bias = kc_chance(c, 2);
     whet_conv2d_geom g = {.n = 1, .groups = 1, .kh = 3, .kw = 3, .sh = 1, .sw = 1, .dh = 1, .dw = 1};
     if (kc_chance(c, 3)) g.dh = kc_int(c, 1, 3), g.dw = kc_int(c, 1, 3);
-    g.ic = kc_int(c, 1, 40), g.oc = kc_int(c, 1, 40), g.pt = kc_int(c, 0, 2), g.pl = kc_int(c, 0, 2);
+    g.ic = kc_int(c, 1, 40), g.oc = kc_int(c, 1, 70), g.pt = kc_int(c, 0, 2), g.pl = kc_int(c, 0, 2);
     g.h = kc_int(c, 2 * g.dh + 1, 2 * g.dh + 14), g.w = kc_int(c, 2 * g.dw + 1, 2 * g.dw + 14);
     g.oh = g.h + g.pt + kc_int(c, 0, 2) - 2 * g.dh;
     g.ow = g.w + g.pl + kc_int(c, 0, 2) - 2 * g.dw;
@@ -114,7 +110,7 @@ static bool check(kc_case *c, int row)
     memcpy(again, more, nd * sizeof *more);
     q.src = src;
     q.w = w;
-    whet_wino_store s = {.bias = bias ? b : NULL, .add = add ? more : NULL, .dst = got, .lo = kc_chance(c, 2) ? 0.0f : -INFINITY,
+    whet_wino_run s = {.bias = bias ? b : NULL, .add = add ? more : NULL, .dst = got, .lo = kc_chance(c, 2) ? 0.0f : -INFINITY,
                          .hi = kc_chance(c, 3) ? 1.5f : INFINITY};
     compute(c, &q, &s, low);
     for (size_t i = 0; i < nd; i++) {
@@ -127,6 +123,8 @@ static bool check(kc_case *c, int row)
     }
     /* other blocks, and the residual in place: the same bits */
     q.p.block = kc_int(c, 1, (int)q.p.block);
+    q.p.most = q.p.most < 32 ? q.p.most : 32;
+    q.p.parts = (q.p.oc + 31) / 32;
     if (add) s.add = again;
     s.dst = again;
     compute(c, &q, &s, low);

@@ -33,7 +33,7 @@ typedef struct conv_state {
 /* How many parts an image is cut into: enough chunks for the cores, none below some microseconds. */
 static void cut_image(conv_state *s)
 {
-    enum { CHUNKS = 32, LEAST = 200 * 1000 }; /* multiply-adds */
+    enum { CHUNKS = 32, FEW = 16, LEAST = 200 * 1000 }; /* multiply-adds */
     const whet_conv2d_geom *g = &s->g;
     const whet_conv_pass *p = &s->passes[0];
     const int64_t macs = g->oh * g->ow * g->oc * (g->ic / g->groups) * g->kh * g->kw / s->n_passes;
@@ -43,7 +43,7 @@ static void cut_image(conv_state *s)
     s->channel_parts = s->row_parts = 1;
     if (p->y.count * p->x.count <= 256 && panels > 1) {
         s->channel_parts = (int)WHET_MIN(parts, panels);
-        parts = parts / s->channel_parts;
+        parts = WHET_MIN(parts, FEW) / s->channel_parts; /* every part of the rows fetches the weights again */
     }
     s->row_parts = (int)WHET_MAX(WHET_MIN(parts, p->y.count), 1);
 }
