@@ -145,6 +145,36 @@ static bool check_layer(kc_case *c, int row)
     if (!close_to("scale and bias gradients", sums, sums_want, 2 * n, small, small * (double)rows)) return false;
     return n < 4 || close_to("gradient", got, want, n * rows, 1e-3, n < 16 ? 1e-2 : 2e-4);
 }
+/* Statistics of a run and one plane of it, as group normalisation takes them. */
+static bool check_planes(kc_case *c, int row)
+{
+    const whet_layer_norm_vec *k = whet_layer_norm_vec_for(levels[row].isa);
+    const bool low = kc_chance(c, 2);
+    const int64_t n = kc_int(c, 1, kc_chance(c, 8) ? 9000 : 200);
+    float *x = filled(c, n, low, false), *d = filled(c, n, low, false), *got = kc_floats(c, (size_t)n, low), *want = kc_floats(c, (size_t)n, low);
+    double sum = 1, dot = 2, sum_want = 1, dot_want = 2, mean = 0, var = 0;
+    float m, s;
+    snprintf(c->text, sizeof c->text, "plane n %d low %d", (int)n, low);
+    for (int64_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
+    for (int64_t i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
+    k->stats(n, 1e-3, x, &m, &s);
+    if (fabs((double)m - mean) > 1e-6 || fabs((double)s * sqrt(var + 1e-3) - 1) > 1e-5) {
+        printf("statistics %g %g, not %g %g\n", (double)m, (double)s, mean, 1 / sqrt(var + 1e-3));
+        return false;
+    }
+    k->plane(n, x, 0.25f, 1.5f, -0.5f, got);
+    for (int64_t i = 0; i < n; i++) want[i] = fmaf(x[i] - 0.25f, 1.5f, -0.5f);
+    if (!kc_same(c, got, want, (size_t)n)) return false;
+    k->plane_grad(n, d, x, 0.25f, 1.5f, 0.75f, -0.5f, got);
+    for (int64_t i = 0; i < n; i++) want[i] = fmaf(1.5f, d[i], fmaf(0.75f, x[i] - 0.25f, -0.5f));
+    if (!kc_same(c, got, want, (size_t)n)) return false;
+    k->plane_sums(n, d, x, 0.25f, &sum, &dot);
+    for (int64_t i = 0; i < n; i++) sum_want += (double)d[i], dot_want += (double)d[i] * ((double)x[i] - 0.25);
+    if (fabs(sum - sum_want) <= 1e-7 * (double)n + 1e-6 && fabs(dot - dot_want) <= 1e-7 * (double)n + 1e-6) return true;
+    printf("sums %g %g, not %g %g\n", sum, dot, sum_want, dot_want);
+    return false;
+}
+const kc_family kc_planes = {"planes", N_ROWS, name, isa, check_planes, 200};
 const kc_family kc_layer = {"layer", N_ROWS, name, isa, check_layer, 300};
 
 /* --- transposition */

@@ -92,4 +92,36 @@ static void rows_norm_grad(int64_t rows, int64_t n, bool center, double epsilon,
     }
 }
 
-const whet_layer_norm_vec CAT(whet_layer_norm_f32, SUFFIX) = {rows_norm, rows_norm_grad};
+static void stats(int64_t n, double epsilon, const float *x, float *mean, float *invstd) { row_stats(n, true, epsilon, x, mean, invstd); }
+
+static void plane(int64_t n, const float *x, float mean, float a, float b, float *y)
+{
+    const vf m = vf_set(mean), va = vf_set(a), vb = vf_set(b);
+    VEC_EACH(n, { vf_put(full, t, y + i, vf_fma(vf_get(full, t, x + i) - m, va, vb)); });
+}
+
+static void plane_sums(int64_t n, const float *dy, const float *x, float mean, double *sum, double *dot)
+{
+    const vf m = vf_set(mean), zero = vf_set(0.0f);
+    for (int64_t b = 0; b < n; b += BLOCK) {
+        vf s = zero, d = zero;
+        VEC_EACH((n - b < BLOCK ? n - b : BLOCK), {
+            const vf g = vf_get(full, t, dy + b + i), v = vf_get(full, t, x + b + i) - m;
+            s = s + g;
+            d = full ? vf_fma(g, v, d) : vf_keep(t, vf_fma(g, v, d), d);
+        });
+        *sum += (double)vf_total(s);
+        *dot += (double)vf_total(d);
+    }
+}
+
+static void plane_grad(int64_t n, const float *dy, const float *x, float mean, float a, float p, float q, float *dx)
+{
+    const vf m = vf_set(mean), va = vf_set(a), vp = vf_set(p), vq = vf_set(q);
+    VEC_EACH(n, {
+        const vf v = vf_get(full, t, x + i) - m;
+        vf_put(full, t, dx + i, vf_fma(va, vf_get(full, t, dy + i), vf_fma(vp, v, vq)));
+    });
+}
+
+const whet_layer_norm_vec CAT(whet_layer_norm_f32, SUFFIX) = {rows_norm, rows_norm_grad, stats, plane, plane_sums, plane_grad};

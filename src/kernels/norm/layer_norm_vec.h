@@ -17,6 +17,12 @@ typedef struct whet_layer_norm_vec {
     /* diff_scale[i] += dy * xhat, diff_bias[i] += dy, both in f32: call for some tens of rows. dx may be dy or x. */
     void (*rows_grad)(int64_t rows, int64_t n, bool center, double epsilon, const float *dy, const float *x, const float *scale,
                       float *dx, float *diff_scale, float *diff_bias);
+    /* For group and instance normalisation: mean and invstd of n values; then, for the positions of one channel,
+     * y = (x - mean) * a + b;  *sum += dy, *dot += dy * (x - mean);  dx = a * dy + p * (x - mean) + q. */
+    void (*stats)(int64_t n, double epsilon, const float *x, float *mean, float *invstd);
+    void (*plane)(int64_t n, const float *x, float mean, float a, float b, float *y);
+    void (*plane_sums)(int64_t n, const float *dy, const float *x, float mean, double *sum, double *dot);
+    void (*plane_grad)(int64_t n, const float *dy, const float *x, float mean, float a, float p, float q, float *dx);
 } whet_layer_norm_vec;
 
 const whet_layer_norm_vec *whet_layer_norm_vec_for(uint32_t isa); /* NULL: none */
