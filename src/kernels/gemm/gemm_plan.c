@@ -37,7 +37,9 @@ static void cut(whet_gemm_plan *p, int64_t batch)
         for (int64_t mp = 1; mp <= WHET_MIN(most / np, groups); mp++) {
             const int64_t chunks = np * mp * batch;
             const double largest = (double)(WHET_MIN(up(panels, np) * PANEL, p->n) * WHET_MIN(up(groups, mp) * p->group, p->m)) * (double)p->k;
-            double score = largest * (double)(np * mp) + (double)REREAD * (double)(mp * p->k * p->n + np * p->m * p->k) / 2.0;
+            /* the next product cuts rows: what is cut by columns here comes from another core's cache there */
+            const double again = (double)(mp * p->k * p->n + np * p->m * p->k) + (double)(p->m * p->n) * (double)(np - 1) / (double)np;
+            double score = largest * (double)(np * mp) + (double)REREAD * again / 2.0;
             score *= 1.0 + (chunks % 2 ? 1.0 : 0.1) / (double)chunks; /* what two or four threads leave idle at the end */
             if (best > 0.0 && score >= best) continue;
             best = score;
