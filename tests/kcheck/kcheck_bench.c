@@ -150,9 +150,15 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     q.packed = numbers(packed);
     q.scratch = numbers(scratch);
     q.acc = numbers((size_t)(g->oc * (g->ic / g->groups) * g->kh * g->kw));
-    t.fwd = best_of(g->kh * g->kw * g->sh * g->sw * g->groups == 1 ? product : forward, &q);
-    t.dgrad = best_of(dgrad, &q);
-    t.wgrad = best_of(wgrad, &q);
+    if (g->groups > 1 && g->groups == g->ic && g->ic == g->oc) {
+        double ns[3];
+        kc_dw_bench(k->isa, g, q.src, q.dst, q.acc, best_of, ns);
+        t = (times){ns[0], ns[1], ns[2]};
+    } else {
+        t.fwd = best_of(g->kh * g->kw * g->sh * g->sw * g->groups == 1 ? product : forward, &q);
+        t.dgrad = best_of(dgrad, &q);
+        t.wgrad = best_of(wgrad, &q);
+    }
     t.wino = measure_winograd(&q, k);
     whet_free_aligned(q.src);
     whet_free_aligned(q.dst);
