@@ -134,6 +134,25 @@ static whet_status pad(onnx_writer *w, onnx_out *o)
     return onnx_writer_emit(w, o);
 }
 
+static whet_status resize(onnx_writer *w, onnx_out *o)
+{
+    if (w->opset < 19 && strcmp(whet_node_string(o->node, "coordinate_transformation_mode", ""), "half_pixel_symmetric") == 0)
+        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "Resize: half_pixel_symmetric needs opset 19; choose --opset 19");
+    return onnx_writer_emit(w, o);
+}
+
+/* Opset 20 renamed the modes and took volumes. */
+static whet_status grid_sample(onnx_writer *w, onnx_out *o)
+{
+    const char *mode = whet_node_string(o->node, "mode", "linear");
+    if (w->opset >= 20) return onnx_writer_emit(w, o);
+    if (w->g->values[o->node->in[0]].dims.rank != 4)
+        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "GridSample: what is no image needs opset 20; choose --opset 20");
+    const char *old = strcmp(mode, "linear") == 0 ? "bilinear" : strcmp(mode, "cubic") == 0 ? "bicubic" : mode;
+    WHET_TRY(onnx_out_set(o, whet_attr_string("mode", old)));
+    return onnx_writer_emit(w, o);
+}
+
 static whet_status batch_norm(onnx_writer *w, onnx_out *o)
 {
     if (w->opset < 14 && o->n_out > 1)
@@ -241,7 +260,8 @@ static const struct lowering { const char *op; onnx_lower_fn fn; } lowerings[] =
     {"ReduceL1", axes_to_attr}, {"ReduceL2", axes_to_attr}, {"ReduceLogSum", axes_to_attr}, {"ReduceLogSumExp", axes_to_attr},
     {"ReduceMax", axes_to_attr}, {"ReduceMean", axes_to_attr}, {"ReduceMin", axes_to_attr}, {"ReduceProd", axes_to_attr},
     {"ReduceSumSquare", axes_to_attr}, {"Split", split}, {"Reshape", reshape}, {"Pad", pad}, {"BatchNormalization", batch_norm},
-    {"GroupNormalization", group_norm}, {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}};
+    {"GroupNormalization", group_norm}, {"Resize", resize}, {"GridSample", grid_sample},
+    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}};
 
 onnx_lower_fn onnx_lower_find(const char *domain, const char *op)
 {
