@@ -87,6 +87,13 @@ size_t whet_map_size(const whet_map *m)
     return m->size;
 }
 
+void whet_map_forget(const void *data, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = WHET_ALIGN_UP((uintptr_t)data, page);
+    const uintptr_t end = ((uintptr_t)data + size) / page * page;
+    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED); /* a refusal costs memory, nothing else */
+}
+
 whet_status whet_file_read(uint8_t **out, size_t *size, const char *path, size_t limit)
 {
     whet_map *m = NULL;

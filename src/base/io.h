@@ -16,6 +16,9 @@ whet_status whet_map_open(whet_map **out, const char *path);
 void whet_map_close(whet_map *m); /* accepts NULL */
 const uint8_t *whet_map_data(const whet_map *m);
 size_t whet_map_size(const whet_map *m);
+/* A range of a mapped file that will hardly be read again: its pages count no longer as this process's memory; a later read
+ * brings them back from the file. Only for ranges of a whet_map. */
+void whet_map_forget(const void *data, size_t size);
 
 /* Reads a whole file of at most `limit` bytes into a heap block with a NUL behind it. */
 whet_status whet_file_read(uint8_t **out, size_t *size, const char *path, size_t limit);

@@ -19,12 +19,13 @@ void whet_exec_options_init(whet_exec_options *o)
 #endif
 }
 
-/* Kernels may rely on 64-byte alignment; bytes mapped from a file often lack it. */
+/* Kernels may rely on 64-byte alignment; bytes mapped from a file often lack it. Large ones wait until a plan knows whether
+ * they are read as they are or only packed (exec_memory.c). */
 static whet_status align_constants(whet_graph *g)
 {
     for (int v = 0; v < g->n_values; v++) {
         whet_tensor *t = &g->values[v].data;
-        if (g->values[v].kind != WHET_VALUE_CONST || (uintptr_t)t->data % ARENA_ALIGN == 0) continue;
+        if (g->values[v].kind != WHET_VALUE_CONST || (uintptr_t)t->data % ARENA_ALIGN == 0 || whet_tensor_bytes(t) > WHET_TENSOR_VIEW) continue;
         WHET_TRY(whet_tensor_copy(t, t));
     }
     return WHET_OK;

@@ -33,6 +33,25 @@ void *whet_cpu_state(whet_cpu_node *k, size_t size)
     return block;
 }
 
+typedef struct bytes { uint8_t *dst; const uint8_t *src; size_t size; } bytes;
+enum { BYTES_PART = 1 << 20 };
+
+/* Copies or clears a part: first touches of fresh pages are most of a large model's loading, so threads share them. */
+static void bytes_part(void *arg, int chunk, int worker)
+{
+    const bytes *b = arg;
+    const size_t at = (size_t)chunk * BYTES_PART, n = WHET_MIN(b->size - at, (size_t)BYTES_PART);
+    (void)worker;
+    if (b->src != NULL) memcpy(b->dst + at, b->src + at, n);
+    else memset(b->dst + at, 0, n);
+}
+
+static void fill_bytes(whet_team *team, void *dst, const void *src, size_t size)
+{
+    bytes b = {dst, src, size};
+    whet_parallel(team, (int)((size + BYTES_PART - 1) / BYTES_PART), bytes_part, &b);
+}
+
 whet_status whet_cpu_pack(whet_cpu_node *k, whet_vid constant, const char *key, size_t size, whet_cpu_pack_fn pack, void *arg,
                           const void **packed)
 {
@@ -41,6 +60,7 @@ whet_status whet_cpu_pack(whet_cpu_node *k, whet_vid constant, const char *key, 
     const whet_tensor *source = v->kind == WHET_VALUE_CONST ? &v->data : NULL;
     pack_entry entry = {.size = size};
     *packed = NULL;
+    for (int i = 0; i < k->n_in; i++) k->in[i].packed |= k->in[i].vid == constant;
     if (source == NULL) return whet_cpu_refuse(k, "'%s' is not a constant and cannot be packed ahead", v->name);
     for (size_t i = 0; i < e->n_packs; i++) {
         const pack_entry *x = &e->packs[i];
@@ -56,8 +76,21 @@ whet_status whet_cpu_pack(whet_cpu_node *k, whet_vid constant, const char *key, 
         whet_free_aligned(entry.packed);
         return WHET_ENOMEM;
     }
-    memset(entry.packed, 0, size);
-    pack(entry.packed, source->data, arg);
+    fill_bytes(k->team, entry.packed, NULL, size);
+    if ((uintptr_t)source->data % ARENA_ALIGN == 0) {
+        pack(entry.packed, source->data, arg);
+    } else {
+        void *aligned = whet_alloc_aligned(whet_tensor_bytes(source), ARENA_ALIGN);
+        if (aligned == NULL) {
+            whet_free(entry.key);
+            whet_free_aligned(entry.packed);
+            return WHET_ENOMEM;
+        }
+        fill_bytes(k->team, aligned, source->data, whet_tensor_bytes(source));
+        pack(entry.packed, aligned, arg);
+        whet_free_aligned(aligned);
+    }
+    whet_tensor_forget(source);
     whet_tensor_ref(&entry.source, source);
     e->packs[e->n_packs++] = entry;
     *packed = entry.packed;
@@ -175,6 +208,7 @@ static whet_status try_row(plan_step *s, const whet_cpu_impl *row, const whet_ex
     if ((row->provider & opt->providers) == 0) return whet_cpu_refuse(k, "provider is switched off");
     if ((row->isa & ~k->isa) != 0) return whet_cpu_refuse(k, "needs %s", whet_isa_name(row->isa));
     k->impl = row;
+    for (int i = 0; i < k->n_in; i++) k->in[i].packed = false;
     if (row->create != NULL) status = row->create(k);
     if (status == WHET_OK && row->reshape != NULL) status = row->reshape(k);
     if (status != WHET_OK) {

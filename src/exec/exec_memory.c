@@ -282,6 +282,39 @@ static whet_status list_dead(whet_plan *p)
     return WHET_OK;
 }
 
+/* --- constants */
+
+static bool read_as_it_is(const whet_plan *p, int s)
+{
+    for (int i = 0; i < p->n_steps; i++) {
+        const whet_cpu_node *k = &p->steps[i].k;
+        for (int a = 0; !p->steps[i].view && a < k->n_in; a++)
+            if (k->in[a].vid >= 0 && p->storage_of[k->in[a].vid] == s && !k->in[a].packed) return true;
+    }
+    for (int i = 0; i < p->g->n_outputs; i++)
+        if (p->storage_of[p->g->outputs[i]] == s) return true;
+    for (int c = 0; c < p->n_commits; c++)
+        if (p->commits[c].src == s) return true;
+    return false;
+}
+
+/* Large constants that are views of a file get an aligned copy, unless every row reads a packed form of them. */
+static whet_status align_views(whet_plan *p)
+{
+    for (size_t i = 0; i < p->n_storages; i++) {
+        storage *s = &p->storages[i];
+        if (s->kind != IN_CONST || (uintptr_t)s->data % ARENA_ALIGN == 0 || !read_as_it_is(p, (int)i)) continue;
+        if (!WHET_GROW(&p->copies, p->n_copies, &p->cap_copies)) return WHET_ENOMEM;
+        void *copy = whet_alloc_aligned(s->bytes, ARENA_ALIGN);
+        if (copy == NULL) return WHET_ENOMEM;
+        p->copies[p->n_copies++] = copy;
+        memcpy(copy, s->data, s->bytes);
+        whet_tensor_forget(&p->g->values[s->index].data);
+        s->data = copy;
+    }
+    return WHET_OK;
+}
+
 /* --- pointers */
 
 static void *address(const whet_plan *p, whet_vid v)
@@ -312,6 +345,7 @@ whet_status whet_plan_layout_(whet_plan *p)
     WHET_TRY(plan_commits(p));
     WHET_TRY(save_outputs(p));
     for (int i = 0; i < p->n_steps; i++) reuse_in_place(p, i);
+    WHET_TRY(align_views(p));
     WHET_TRY(place(p));
     if (p->e->opt.poison) WHET_TRY(list_dead(p));
     p->arena = whet_alloc_aligned(p->arena_bytes, ARENA_ALIGN);

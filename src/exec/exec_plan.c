@@ -178,6 +178,8 @@ void whet_plan_free_(whet_plan *p)
     whet_free(p->output_copy);
     whet_free(p->inputs);
     whet_free(p->outputs);
+    for (size_t i = 0; i < p->n_copies; i++) whet_free_aligned(p->copies[i]);
+    whet_free(p->copies);
     whet_free_aligned(p->arena);
     whet_free(p->shapes);
     whet_arena_free(p->text);

@@ -89,6 +89,8 @@ struct whet_plan {
     int n_direct; /* commits whose value is written straight into the variable */
     int *output_copy; /* per output: the storage that keeps a committed variable's old bytes, or -1 */
     whet_tensor *inputs, *outputs;
+    void **copies; /* of constants that lie unaligned in a file and are read as they are */
+    size_t n_copies, cap_copies;
     uint8_t *arena;
     size_t arena_bytes;
 };

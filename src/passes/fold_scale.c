@@ -87,6 +87,20 @@ static bool find(whet_graph *g, const whet_node *mul, scale *s)
     return false;
 }
 
+/* dst may not be src; src may lie at any address. */
+static void multiply_f32(float *dst, const char *src, int64_t n, const double *factor, int64_t channels, int64_t inner)
+{
+    int64_t channel = 0, left = inner;
+    for (int64_t e = 0; e < n; e++) {
+        float x = 0;
+        memcpy(&x, src + (size_t)e * sizeof x, sizeof x);
+        dst[e] = (float)((double)x * factor[channel]);
+        if (--left > 0) continue;
+        left = inner;
+        channel = channel + 1 < channels ? channel + 1 : 0;
+    }
+}
+
 /* Input i of node id times the factors; channel of element e: e / inner % channels. */
 static whet_status multiply(whet_graph *g, whet_nid id, int i, const double *factor, int64_t channels, int64_t inner)
 {
@@ -95,8 +109,10 @@ static whet_status multiply(whet_graph *g, whet_nid id, int i, const double *fac
     whet_tensor scaled = {0};
     whet_vid v = WHET_NO_VALUE;
     whet_status status = whet_tensor_alloc(&scaled, t->dtype, &t->shape);
-    for (int64_t e = 0; status == WHET_OK && e < whet_tensor_numel(t); e++)
+    if (status == WHET_OK && t->dtype == WHET_F32) multiply_f32(scaled.data, t->data, whet_tensor_numel(t), factor, channels, inner);
+    for (int64_t e = 0; status == WHET_OK && t->dtype != WHET_F32 && e < whet_tensor_numel(t); e++)
         whet_tensor_set_f64(&scaled, e, whet_tensor_get_f64(t, e) * factor[e / inner % channels]);
+    if (status == WHET_OK) whet_tensor_forget(t);
     if (status == WHET_OK) status = whet_graph_const(g, g->values[old].name, &scaled, &v);
     if (status == WHET_OK) whet_graph_set_input(g, id, i, v);
     whet_tensor_dispose(&scaled);

@@ -100,7 +100,8 @@ static whet_status join(whet_graph *g, const source *s, whet_vid *out)
     for (int i = 0; status == WHET_OK && i < 3; i++) {
         const int64_t n = s[i].w->shape.dims[1];
         for (int64_t r = 0; r < rows; r++)
-            memcpy((float *)w.data + r * columns + at, (const float *)s[i].w->data + r * n, (size_t)n * sizeof(float));
+            memcpy((float *)w.data + r * columns + at, (const char *)s[i].w->data + (size_t)(r * n) * sizeof(float), (size_t)n * sizeof(float));
+        whet_tensor_forget(s[i].w);
         if (s[i].b != NULL) memcpy((float *)b.data + at, s[i].b->data, (size_t)n * sizeof(float));
         else memset((float *)b.data + at, 0, (size_t)n * sizeof(float));
         at += n;

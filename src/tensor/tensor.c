@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/half.h"
+#include "base/io.h"
 #include "base/mem.h"
 
 struct whet_buffer {
@@ -14,6 +15,7 @@ struct whet_buffer {
     size_t size;
     void (*release)(void *arg);
     void *arg;
+    bool mapped;
 };
 
 whet_status whet_buffer_create(whet_buffer **out, size_t size)
@@ -43,6 +45,11 @@ whet_status whet_buffer_wrap(whet_buffer **out, void *data, size_t size, void (*
     return WHET_OK;
 }
 
+void whet_buffer_set_mapped(whet_buffer *b)
+{
+    b->mapped = true;
+}
+
 whet_buffer *whet_buffer_ref(whet_buffer *b)
 {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
@@ -70,6 +77,11 @@ void whet_tensor_dispose(whet_tensor *t)
 {
     whet_buffer_unref(t->buffer);
     whet_tensor_init(t);
+}
+
+void whet_tensor_forget(const whet_tensor *t)
+{
+    if (t->buffer != NULL && t->buffer->mapped) whet_map_forget(t->data, whet_tensor_bytes(t));
 }
 
 whet_status whet_tensor_alloc(whet_tensor *t, whet_dtype dtype, const whet_shape *shape)

@@ -51,6 +51,8 @@ const char *whet_shape_text(const whet_shape *s, char *buf, size_t size);
 typedef struct whet_buffer whet_buffer;
 whet_status whet_buffer_create(whet_buffer **out, size_t size);      /* zeroed */
 whet_status whet_buffer_wrap(whet_buffer **out, void *data, size_t size, void (*release)(void *arg), void *arg);
+/* The bytes are a range of a whet_map: whet_tensor_forget may drop their pages. */
+void whet_buffer_set_mapped(whet_buffer *b);
 whet_buffer *whet_buffer_ref(whet_buffer *b);
 void whet_buffer_unref(whet_buffer *b); /* accepts NULL */
 void *whet_buffer_data(const whet_buffer *b);
@@ -67,6 +69,12 @@ void whet_tensor_dispose(whet_tensor *t); /* drops the reference; safe twice */
 whet_status whet_tensor_alloc(whet_tensor *t, whet_dtype dtype, const whet_shape *shape); /* zeroed */
 void whet_tensor_ref(whet_tensor *dst, const whet_tensor *src);  /* shares the buffer */
 whet_status whet_tensor_copy(whet_tensor *dst, const whet_tensor *src); /* own bytes */
+/* Constants of more bytes than this may be views of a mapped file at any alignment; an exec copies those that a kernel reads
+ * as they are, and packs the others from an aligned copy. */
+#define WHET_TENSOR_VIEW ((size_t)1 << 18)
+/* The bytes will hardly be read again (a packed form of them is there): pages of a mapped file are given back until they are
+ * read; nothing happens to other tensors. */
+void whet_tensor_forget(const whet_tensor *t);
 int64_t whet_tensor_numel(const whet_tensor *t);
 size_t whet_tensor_bytes(const whet_tensor *t);
 /* Element i as double / int64, any dtype (4-bit included). For small tensors and tests, not for loops that matter. */

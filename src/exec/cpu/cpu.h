@@ -24,6 +24,7 @@ typedef struct whet_cpu_arg {
     void *data;         /* valid from setup on; at create only for constants */
     bool constant;      /* constant: the bytes never change */
     bool variable;      /* variable: bytes change between runs only */
+    bool packed;        /* constant: whet_cpu_pack has been here, the row reads the packed form alone */
     whet_vid vid;
 } whet_cpu_arg;
 

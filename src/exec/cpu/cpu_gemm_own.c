@@ -30,11 +30,26 @@ static void pack_range(const gemm_state *s, float *dst, const float *src, int64_
 
 static int64_t blocks(const gemm_state *s) { return (s->n + WHET_GEMM_BLOCK - 1) / WHET_GEMM_BLOCK; }
 
+enum { PACK_PARTS = 8 };
+typedef struct pack_job { const gemm_state *s; float *dst; const float *src; } pack_job;
+
+static void pack_part(void *arg, int chunk, int worker)
+{
+    const pack_job *j = arg;
+    const gemm_state *s = j->s;
+    const int64_t b = chunk / PACK_PARTS;
+    const int part = chunk % PACK_PARTS;
+    (void)worker;
+    pack_range(s, j->dst + b * (int64_t)whet_pack_size(s->n, s->k), j->src + b * s->n * s->k, whet_chunk_begin(blocks(s), PACK_PARTS, part),
+               whet_chunk_begin(blocks(s), PACK_PARTS, part + 1));
+}
+
 static void pack_constant(void *dst, const void *src, void *arg)
 {
-    const gemm_state *s = arg;
-    for (int64_t b = 0; b < (s->b_batch ? s->batch : 1); b++)
-        pack_range(s, (float *)dst + b * (int64_t)whet_pack_size(s->n, s->k), (const float *)src + b * s->n * s->k, 0, blocks(s));
+    const whet_cpu_node *k = arg;
+    const gemm_state *s = k->state;
+    pack_job j = {s, dst, src};
+    whet_parallel(k->team, (int)(s->b_batch ? s->batch : 1) * PACK_PARTS, pack_part, &j);
 }
 
 static whet_status prepare(whet_cpu_node *k, gemm_state *s)
@@ -49,7 +64,7 @@ static whet_status prepare(whet_cpu_node *k, gemm_state *s)
         char key[64];
         const void *packed = NULL;
         snprintf(key, sizeof key, "gemm %d %lldx%lld a%a", s->trans_b, (long long)s->k, (long long)s->n, (double)s->alpha);
-        WHET_TRY(whet_cpu_pack(k, k->in[1].vid, key, s->packed_size * sizeof(float), pack_constant, s, &packed));
+        WHET_TRY(whet_cpu_pack(k, k->in[1].vid, key, s->packed_size * sizeof(float), pack_constant, k, &packed));
         s->packed = packed;
     } else {
         s->pack_parts = (int)WHET_MIN(blocks(s), whet_chunks(s->n * s->k, 16 * 1024, 32));

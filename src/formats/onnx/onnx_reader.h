@@ -39,6 +39,7 @@ typedef struct onnx_reader {
     const onnx_model *model;
     onnx_names parameters;      /* initialisers that become variables: 1 trainable, 0 statistics */
     onnx_file *files;
+    struct onnx_pin *pin;       /* of the model's own file; NULL: its bytes are somebody else's */
 } onnx_reader;
 
 /* The node under conversion. Arrays have room for a few more than the file gives. */
@@ -71,6 +72,8 @@ void onnx_work_set(onnx_work *w, whet_attr a); /* strings and arrays must live i
 int64_t onnx_work_int(onnx_work *w, const char *name, int64_t otherwise);
 
 whet_status onnx_tensor_load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out);
+whet_status onnx_pin_create(struct onnx_pin **out, whet_map *map); /* takes the map, also on failure */
+void onnx_unpin(void *pin);
 void onnx_files_close(onnx_reader *r);
 /* All nodes of a graph or a function body, in topological order. */
 whet_status onnx_nodes_convert(onnx_reader *r, onnx_scope *s, const onnx_nodes *nodes);

@@ -7,9 +7,22 @@
 
 #include "formats/onnx/onnx_reader.h"
 
+
 struct onnx_pin { atomic_int users; whet_map *map; };
 
-static void unpin(void *arg)
+whet_status onnx_pin_create(struct onnx_pin **out, whet_map *map)
+{
+    *out = whet_calloc(1, sizeof(**out));
+    if (!*out) {
+        whet_map_close(map);
+        return WHET_ENOMEM;
+    }
+    atomic_init(&(*out)->users, 1);
+    (*out)->map = map;
+    return WHET_OK;
+}
+
+void onnx_unpin(void *arg)
 {
     struct onnx_pin *pin = arg;
     if (atomic_fetch_sub(&pin->users, 1) != 1) return;
@@ -19,7 +32,7 @@ static void unpin(void *arg)
 
 void onnx_files_close(onnx_reader *r)
 {
-    for (onnx_file *f = r->files; f; f = f->next) unpin(f->pin);
+    for (onnx_file *f = r->files; f; f = f->next) onnx_unpin(f->pin);
     r->files = NULL;
 }
 
@@ -67,13 +80,7 @@ static whet_status open_file(onnx_reader *r, const char *location, onnx_file **o
     whet_status status = f && path ? whet_map_open(&f->map, path) : WHET_ENOMEM;
     whet_free(path);
     WHET_TRY(status);
-    f->pin = whet_calloc(1, sizeof(*f->pin));
-    if (!f->pin) {
-        whet_map_close(f->map);
-        return WHET_ENOMEM;
-    }
-    atomic_init(&f->pin->users, 1);
-    f->pin->map = f->map;
+    WHET_TRY(onnx_pin_create(&f->pin, f->map));
     f->location = location;
     f->next = r->files;
     r->files = f;
@@ -166,8 +173,9 @@ static void tidy_bools(whet_tensor *t)
 static whet_status wrap(whet_tensor *out, const uint8_t *data, size_t bytes, struct onnx_pin *pin)
 {
     atomic_fetch_add(&pin->users, 1);
-    whet_status status = whet_buffer_wrap(&out->buffer, (void *)(uintptr_t)data, bytes, unpin, pin);
-    if (status != WHET_OK) unpin(pin);
+    whet_status status = whet_buffer_wrap(&out->buffer, (void *)(uintptr_t)data, bytes, onnx_unpin, pin);
+    if (status != WHET_OK) onnx_unpin(pin);
+    else whet_buffer_set_mapped(out->buffer);
     out->data = (void *)(uintptr_t)data;
     return status;
 }
@@ -196,6 +204,8 @@ static whet_status load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out)
     out->dtype = type;
     out->shape = shape;
     if (pin && (uintptr_t)raw % 64 == 0 && bytes > 4096 && type != WHET_BOOL) return wrap(out, raw, bytes, pin);
+    if (raw && !pin) pin = r->pin; /* null when the model is read from memory */
+    if (raw && pin && bytes > WHET_TENSOR_VIEW && type == WHET_F32 && !r->opt.parameters_as_variables) return wrap(out, raw, bytes, pin);
     WHET_TRY(whet_tensor_alloc(out, type, &shape));
     if (raw && bytes) memcpy(out->data, raw, bytes);
     else if (bytes) copy_typed(t, out, whet_dtype_size(type) ? bytes / whet_dtype_size(type) : bytes);
