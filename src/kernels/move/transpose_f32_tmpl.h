@@ -81,6 +81,7 @@ static void part(int64_t rows, int64_t columns, const float *src, int64_t ss, fl
         place[k][l] = (k * VF + l) / 3;                                                                             \
         from[k][l] = (k * VF + l) % 3;                                                                              \
     }
+enum { AHEAD = 2048 }; /* bytes */
 static void triples(int64_t columns, const float *src, int64_t ss, float *dst)
 {
     int32_t place[3][VF], from[3][VF];
@@ -105,6 +106,7 @@ static void triples(int64_t columns, const float *src, int64_t ss, float *dst)
     }
     for (; j + VF <= columns; j += VF) {
         const vf a = vf_load(src + j), b = vf_load(src + ss + j), c = vf_load(src + 2 * ss + j);
+        for (int i = 0; i < 3; i++) _mm_prefetch((const char *)(src + i * ss + j) + AHEAD, _MM_HINT_T0); /* pictures come cold */
         UNROLL for (int k = 0; k < 3; k++)
         {
 #if VF == 16
