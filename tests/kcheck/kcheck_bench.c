@@ -153,7 +153,7 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     if (g->groups > 1 && g->groups == g->ic && g->ic == g->oc) {
         double ns[3];
         kc_dw_bench(k->isa, g, q.src, q.dst, q.acc, best_of, ns);
-        t = (times){ns[0], ns[1], ns[2]};
+        t = (times){.fwd = ns[0], .dgrad = ns[1], .wgrad = ns[2]};
     } else {
         t.fwd = best_of(g->kh * g->kw * g->sh * g->sw * g->groups == 1 ? product : forward, &q);
         t.dgrad = best_of(dgrad, &q);
