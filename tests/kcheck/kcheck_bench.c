@@ -85,10 +85,13 @@ static void dgrad(void *arg)
     }
 }
 
+enum { BATCH = 4 }; /* of the weight gradient */
 static void wgrad(void *arg)
 {
     const problem *q = arg;
-    whet_conv_wgrad(q->k, &q->g, q->src, q->dst, q->acc, q->scratch, 0, q->g.oc / q->g.groups);
+    whet_conv2d_geom g = q->g;
+    g.n = BATCH;
+    whet_conv_wgrad(q->k, &g, q->src, q->dst, q->acc, q->scratch, 0, q->g.oc / q->g.groups);
 }
 
 /* A product through its plan, as MatMul and 1x1 convolutions run it. */
@@ -127,7 +130,9 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
 {
     static problem q;
     whet_conv_axis y, x;
-    size_t scratch = whet_conv_wgrad_scratch(g), packed = 0;
+    whet_conv2d_geom several = *g;
+    several.n = BATCH;
+    size_t scratch = whet_conv_wgrad_scratch(&several), packed = 0;
     times t = {0};
     q.k = k;
     q.g = *g;
@@ -145,8 +150,8 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     }
     whet_gemm_plan_init(&q.plan, k, g->oh * g->ow, g->oc, g->ic, g->ic, 1);
     scratch = WHET_MAX(scratch, q.plan.scratch);
-    q.src = numbers((size_t)(g->h * g->w * g->ic));
-    q.dst = numbers((size_t)(g->oh * g->ow * g->oc));
+    q.src = numbers((size_t)(BATCH * g->h * g->w * g->ic));
+    q.dst = numbers((size_t)(BATCH * g->oh * g->ow * g->oc));
     q.packed = numbers(packed);
     q.scratch = numbers(scratch);
     q.acc = numbers((size_t)(g->oc * (g->ic / g->groups) * g->kh * g->kw));
@@ -157,7 +162,7 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     } else {
         t.fwd = best_of(g->kh * g->kw * g->sh * g->sw * g->groups == 1 ? product : forward, &q);
         t.dgrad = best_of(dgrad, &q);
-        t.wgrad = best_of(wgrad, &q);
+        t.wgrad = best_of(wgrad, &q) / BATCH;
     }
     t.wino = measure_winograd(&q, k);
     whet_free_aligned(q.src);

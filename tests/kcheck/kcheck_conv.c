@@ -141,6 +141,24 @@ static bool check_conv(kc_case *c, int row)
     return judge(c, &g, &t, ds, ns, whole);
 }
 
+/* Several images in one call give the bits of one after the other. */
+static bool check_images(kc_case *c, int row, const whet_conv2d_geom *one, bool low)
+{
+    whet_conv2d_geom g = *one;
+    g.n = kc_int(c, 2, 4);
+    const size_t s1 = (size_t)(g.h * g.w * g.ic), d1 = (size_t)(g.oh * g.ow * g.oc), nw = (size_t)(g.oc * (g.ic / g.groups) * g.kh * g.kw);
+    float *s = kc_floats(c, s1 * (size_t)g.n, low), *d = kc_floats(c, d1 * (size_t)g.n, low), *got = kc_floats(c, nw, low), *want = kc_floats(c, nw, low);
+    float *scratch = kc_floats(c, whet_conv_wgrad_scratch(&g), low);
+    numbers(c, s, s1 * (size_t)g.n, false);
+    numbers(c, d, d1 * (size_t)g.n, false);
+    memset(got, 0, nw * sizeof *got);
+    memset(want, 0, nw * sizeof *want);
+    whet_conv_wgrad(whet_gemm_kernel_at(row), &g, s, d, got, scratch, 0, g.oc / g.groups);
+    for (int64_t i = 0; i < g.n; i++)
+        whet_conv_wgrad(whet_gemm_kernel_at(row), one, s + (size_t)i * s1, d + (size_t)i * d1, want, scratch, 0, g.oc / g.groups);
+    return kc_same(c, got, want, nw);
+}
+
 static bool check_wgrad(kc_case *c, int row)
 {
     const bool whole = kc_chance(c, 2), low = kc_chance(c, 2);
@@ -157,7 +175,7 @@ static bool check_wgrad(kc_case *c, int row)
     whet_conv_wgrad_sum(&g, dw, acc, 1, 0, r / 2);
     whet_conv_wgrad_sum(&g, dw, acc, 1, r / 2, r);
     sums t = {s, NULL, d, NULL, NULL, 2};
-    return judge(c, &g, &t, dw, nw, whole);
+    return judge(c, &g, &t, dw, nw, whole) && check_images(c, row, &g, low);
 }
 
 #if defined(__x86_64__)

@@ -57,8 +57,9 @@ static bool check_outer(kc_case *c, int row)
     const int m = kc_int(c, 1, 60), n = kc_int(c, 1, 70), rows = kc_int(c, 1, 4), pixels = kc_int(c, 1, 20);
     const int a_step = kc_int(c, 1, 70), b_step = n + kc_int(c, 0, 9), acc_step = n + kc_int(c, 0, 9);
     const int a_row = kc_int(c, 0, 100), b_row = kc_int(c, 0, 100);
-    const size_t na = (size_t)((rows - 1) * a_row + (pixels - 1) * a_step + m);
-    const size_t nb = (size_t)((rows - 1) * b_row + (pixels - 1) * b_step + n), nc = (size_t)((m - 1) * acc_step + n);
+    const int images = kc_int(c, 1, 3), a_image = kc_int(c, 0, 90), b_image = kc_int(c, 0, 90);
+    const size_t na = (size_t)((images - 1) * a_image + (rows - 1) * a_row + (pixels - 1) * a_step + m);
+    const size_t nb = (size_t)((images - 1) * b_image + (rows - 1) * b_row + (pixels - 1) * b_step + n), nc = (size_t)((m - 1) * acc_step + n);
     snprintf(c->text, sizeof c->text, "m %d n %d rows %d pixels %d steps %d %d %d rows %d %d wild %d low %d", m, n, rows, pixels,
              a_step, b_step, acc_step, a_row, b_row, wild, low);
     float *pa = kc_floats(c, na, low), *pb = kc_floats(c, nb, low), *got = kc_floats(c, nc, low), *want = kc_floats(c, nc, low);
@@ -66,7 +67,8 @@ static bool check_outer(kc_case *c, int row)
     kc_fill(c, pb, nb, wild);
     kc_fill(c, got, nc, wild);
     memcpy(want, got, nc * sizeof *want);
-    whet_outer_args a = {pa, pb, a_row, a_step, b_row, b_step, rows, pixels, m, n, got, acc_step};
+    whet_outer_args a = {.a = pa, .b = pb, .a_row = a_row, .a_step = a_step, .b_row = b_row, .b_step = b_step, .n_rows = rows, .n_pixels = pixels,
+                         .m = m, .n = n, .acc = got, .acc_step = acc_step, .n_images = images, .a_image = a_image, .b_image = b_image};
     whet_gemm_kernel_at(row)->outer(&a);
     a.acc = want;
     ref()->outer(&a);

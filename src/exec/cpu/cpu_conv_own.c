@@ -259,7 +259,7 @@ typedef struct wgrad_state {
 
 static whet_status wgrad_create(whet_cpu_node *k)
 {
-    enum { PARTS = 8, CHUNKS = 32, MOST_FLOATS = 4 << 20 };
+    enum { PARTS = 8, CHUNKS = 32, ENOUGH = 8, FEW_PIXELS = 256, MOST_FLOATS = 4 << 20 };
     wgrad_state *s = NULL;
     int64_t panels = 0;
     WHET_TRY(whet_own_need_f32(k));
@@ -272,6 +272,7 @@ static whet_status wgrad_create(whet_cpu_node *k)
     s->acc_size = (size_t)k->out[0].numel;
     s->parts = (int)WHET_MAX(1, WHET_MIN(WHET_MIN(PARTS, s->g.n), MOST_FLOATS / (int64_t)s->acc_size));
     panels = (s->g.oc / s->g.groups + 31) / 32;
+    if (panels >= ENOUGH && s->g.oh * s->g.ow <= FEW_PIXELS) s->parts = 1; /* a sum is stored once for more than one image */
     s->channel_parts = (int)WHET_MIN(panels, (CHUNKS + s->parts - 1) / s->parts);
     s->sum_parts = whet_chunks((int64_t)s->acc_size * s->parts, 16 * 1024, 32);
     s->scratch_size = WHET_ALIGN_UP(whet_conv_wgrad_scratch(&s->g), 16);
@@ -292,9 +293,11 @@ static void wgrad_chunk(void *arg, int chunk, int worker)
     float *acc = (float *)k->workspace + s->acc_ws + (size_t)part * s->acc_size;
     float *scratch = (float *)k->workspace + s->scratch_ws + s->scratch_size * (size_t)worker;
     for (int64_t r = 0; r < rows; r++) memset(acc + r * oc_g + c0, 0, (size_t)(c1 - c0) * sizeof *acc);
-    for (int64_t n = whet_chunk_begin(g->n, s->parts, part); n < whet_chunk_begin(g->n, s->parts, part + 1); n++)
-        whet_conv_wgrad(s->kernel, g, (const float *)k->in[1].data + n * g->h * g->w * g->ic,
-                        (const float *)k->in[0].data + n * g->oh * g->ow * g->oc, acc, scratch, c0, c1);
+    const int64_t n = whet_chunk_begin(g->n, s->parts, part);
+    whet_conv2d_geom own = *g;
+    own.n = whet_chunk_begin(g->n, s->parts, part + 1) - n;
+    whet_conv_wgrad(s->kernel, &own, (const float *)k->in[1].data + n * g->h * g->w * g->ic,
+                    (const float *)k->in[0].data + n * g->oh * g->ow * g->oc, acc, scratch, c0, c1);
 }
 
 static void wgrad_sum_chunk(void *arg, int chunk, int worker)

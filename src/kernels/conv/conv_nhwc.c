@@ -189,35 +189,48 @@ static void wgrad_axes(const whet_conv2d_geom *g, whet_conv_axis *y, whet_conv_a
     *pad = y->lo < 0 || x->lo < 0 || y->hi > g->h || x->hi > g->w;
 }
 
+/* Rows of an image, and images where whole ones fit, that go by while a block of sums stays in registers. */
+static int64_t wgrad_block(const whet_conv2d_geom *g, ptrdiff_t row, int64_t *images)
+{
+    enum { ROWS_FLOATS = 64 * 1024, IMAGES_FLOATS = 256 * 1024 };
+    const int64_t floats = WHET_MAX(1, row * g->sh + g->ow * g->oc), block = WHET_MAX(1, ROWS_FLOATS / floats);
+    *images = WHET_MAX(1, WHET_MIN(g->n, IMAGES_FLOATS / (floats * g->oh)));
+    return *images > 1 ? g->oh : block;
+}
+
 size_t whet_conv_wgrad_scratch(const whet_conv2d_geom *g)
 {
     whet_conv_axis y, x;
     bool pad = false;
+    int64_t images = 1;
     wgrad_axes(g, &y, &x, &pad);
-    return pad ? (size_t)((y.hi - y.lo) * (x.hi - x.lo) * g->ic) : 0;
+    wgrad_block(g, (ptrdiff_t)((x.hi - x.lo) * g->ic), &images);
+    return pad ? (size_t)(images * (y.hi - y.lo) * (x.hi - x.lo) * g->ic) : 0;
 }
 
-void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
-                     float *acc, float *scratch, int64_t c0, int64_t c1)
+/* As whet_conv_wgrad, for images that fit into the scratch together. */
+static void wgrad_images(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
+                         float *acc, float *scratch, int64_t images, int64_t block, int64_t c0, int64_t c1)
 {
-    enum { L2_FLOATS = 64 * 1024 };
     const int64_t ic_g = g->ic / g->groups, oc_g = g->oc / g->groups, kk = (int64_t)g->kh * g->kw * ic_g;
     const bool join = g->groups == 1 && g->dw == 1;
     whet_conv_axis y, x;
     bool pad = false;
     wgrad_axes(g, &y, &x, &pad);
-    ptrdiff_t row = (ptrdiff_t)(g->w * g->ic);
+    ptrdiff_t row = (ptrdiff_t)(g->w * g->ic), image = row * (ptrdiff_t)g->h;
     if (pad) {
         row = (ptrdiff_t)((x.hi - x.lo) * g->ic);
-        copy_rows(scratch, src, g->h, g->w, g->ic, y.lo, y.hi - y.lo, x.lo, x.hi);
+        for (int64_t i = 0; i < images; i++)
+            copy_rows(scratch + i * (y.hi - y.lo) * row, src + i * image, g->h, g->w, g->ic, y.lo, y.hi - y.lo, x.lo, x.hi);
         src = scratch;
+        image = (ptrdiff_t)(y.hi - y.lo) * row;
     } else {
         src += y.lo * row + x.lo * g->ic;
     }
-    const int64_t block = WHET_MAX(1, L2_FLOATS / WHET_MAX(1, row * g->sh + g->ow * g->oc));
     whet_outer_args a = {.a_row = row * g->sh, .a_step = (ptrdiff_t)(g->sw * g->ic), .b_row = (ptrdiff_t)(g->ow * g->oc),
                          .b_step = (ptrdiff_t)g->oc, .n_pixels = (int)g->ow, .m = (int)(join ? g->kw * ic_g : ic_g),
-                         .n = (int)(c1 - c0), .acc_step = (ptrdiff_t)oc_g};
+                         .n = (int)(c1 - c0), .acc_step = (ptrdiff_t)oc_g, .n_images = (int)images, .a_image = image,
+                         .b_image = (ptrdiff_t)(g->oh * g->ow * g->oc)};
     for (int64_t y0 = 0; y0 < g->oh; y0 += block) {
         a.n_rows = (int)WHET_MIN(block, g->oh - y0);
         for (int64_t gr = 0; gr < g->groups; gr++) {
@@ -231,6 +244,19 @@ void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, 
             }
         }
     }
+}
+
+void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
+                     float *acc, float *scratch, int64_t c0, int64_t c1)
+{
+    whet_conv_axis y, x;
+    bool pad = false;
+    int64_t images = 1, block = 0;
+    wgrad_axes(g, &y, &x, &pad);
+    block = wgrad_block(g, (ptrdiff_t)((x.hi - x.lo) * g->ic), &images);
+    for (int64_t i = 0; i < g->n; i += images)
+        wgrad_images(kernel, g, src + i * g->h * g->w * g->ic, diff_dst + i * g->oh * g->ow * g->oc, acc, scratch,
+                     WHET_MIN(images, g->n - i), block, c0, c1);
 }
 
 void whet_conv_wgrad_sum(const whet_conv2d_geom *g, float *dst, const float *acc, int parts, int64_t r0, int64_t r1)

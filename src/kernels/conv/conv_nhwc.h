@@ -64,7 +64,7 @@ typedef struct whet_conv_image {
 /* Positions [y0, y1) of one image, output channels [c0, c1) of each group (multiples of 16, or the end). */
 void whet_conv_run(const whet_conv_pass *p, const whet_conv_image *im, int64_t y0, int64_t y1, int64_t c0, int64_t c1);
 
-/* Weight gradient: adds one image's part, output channels [c0, c1) of each group, to acc[group][kh][kw][ic/g][oc/g]. */
+/* Weight gradient: adds the part of g->n images, output channels [c0, c1) of each group, to acc[group][kh][kw][ic/g][oc/g]. */
 size_t whet_conv_wgrad_scratch(const whet_conv2d_geom *g);
 void whet_conv_wgrad(const whet_gemm_kernel *kernel, const whet_conv2d_geom *g, const float *src, const float *diff_dst,
                      float *acc, float *scratch, int64_t c0, int64_t c1);

@@ -42,8 +42,8 @@ typedef struct whet_rows_args {
 } whet_rows_args;
 typedef void (*whet_rows_fn)(const whet_rows_args *a);
 
-/* acc[i * acc_step + j] += sum over rows r < n_rows, pixels p < n_pixels of
- *     a[r * a_row + p * a_step + i] * b[r * b_row + p * b_step + j]        0 <= i < m, 0 <= j < n
+/* acc[i * acc_step + j] += sum over images q < n_images, rows r < n_rows, pixels p < n_pixels of
+ *     a[q * a_image + r * a_row + p * a_step + i] * b[q * b_image + r * b_row + p * b_step + j]   0 <= i < m, 0 <= j < n
  * in that order, one chain of fused multiply-adds per element. */
 typedef struct whet_outer_args {
     const float *a, *b;
@@ -51,6 +51,8 @@ typedef struct whet_outer_args {
     int n_rows, n_pixels, m, n;
     float *acc;
     ptrdiff_t acc_step;
+    int n_images; /* 0: one */
+    ptrdiff_t a_image, b_image;
 } whet_outer_args;
 typedef void (*whet_outer_fn)(const whet_outer_args *a);
 

@@ -103,8 +103,14 @@ ALWAYS_INLINE void outer(const whet_outer_args *a, const float *pa, const float 
         UNROLL for (int i = 0; i < M; i++)
             acc[i][j] = full ? LOAD(pc + i * a->acc_step + j * LANES) : MLOAD(m[j], pc + i * a->acc_step + j * LANES);
     }
-    for (int r = 0; r < a->n_rows; r++) {
-        const float *p = pa + r * a->a_row, *q = pb + r * a->b_row;
+    const int images = a->n_images > 0 ? a->n_images : 1;
+    for (int r = 0, image = 0; image < images; r++) {
+        if (r == a->n_rows) {
+            r = -1;
+            image++;
+            continue;
+        }
+        const float *p = pa + image * a->a_image + r * a->a_row, *q = pb + image * a->b_image + r * a->b_row;
         for (int k = 0; k < a->n_pixels; k++) {
             V b[2];
             UNROLL for (int j = 0; j < NV; j++) b[j] = full ? LOAD(q + j * LANES) : MLOAD(m[j], q + j * LANES);

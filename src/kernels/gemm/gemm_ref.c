@@ -25,11 +25,13 @@ void whet_rows_f32_ref(const whet_rows_args *a)
 
 void whet_outer_f32_ref(const whet_outer_args *a)
 {
-    for (int r = 0; r < a->n_rows; r++)
+    for (int r = 0; r < (a->n_images > 0 ? a->n_images : 1) * a->n_rows; r++)
         for (int p = 0; p < a->n_pixels; p++)
             for (int i = 0; i < a->m; i++)
                 for (int j = 0; j < a->n; j++) {
+                    const int image = r / a->n_rows, row = r % a->n_rows;
                     float *c = a->acc + i * a->acc_step + j;
-                    *c = fmaf(a->a[r * a->a_row + p * a->a_step + i], a->b[r * a->b_row + p * a->b_step + j], *c);
+                    *c = fmaf(a->a[image * a->a_image + row * a->a_row + p * a->a_step + i],
+                              a->b[image * a->b_image + row * a->b_row + p * a->b_step + j], *c);
                 }
 }
