@@ -33,7 +33,7 @@ static int by_time(const void *a, const void *b)
     return (p < q) - (p > q);
 }
 
-/* Time by operator and kernel, most first. */
+/* Time by operator and kernel, most first; "profile_nodes" has each node with its multiply-adds. */
 static whet_status profile_json(const whet_plan *p, const uint64_t *ns, int64_t steps, json_t *doc)
 {
     whet_status status = WHET_OK;
@@ -55,6 +55,9 @@ static whet_status profile_json(const whet_plan *p, const uint64_t *ns, int64_t 
         json_object_set_new(g, "ms", json_real(json_number_value(json_object_get(g, "ms")) + ms));
         json_object_set_new(g, "nodes", json_integer(json_integer_value(json_object_get(g, "nodes")) + 1));
         total += ms;
+        json_object_set_new(node, "ms", json_real(ms));
+        json_object_del(node, "refused");
+        json_object_del(node, "place");
         whet_free(name);
     }
     rows = whet_calloc(json_object_size(groups), sizeof *rows);
@@ -66,6 +69,7 @@ static whet_status profile_json(const whet_plan *p, const uint64_t *ns, int64_t 
     qsort(rows, n, sizeof *rows, by_time);
     for (i = 0; i < n; i++) json_array_append(list, rows[i]);
     json_object_set(doc, "profile", list);
+    json_object_set(doc, "profile_nodes", nodes);
 done:
     json_decref(nodes);
     json_decref(groups);
