@@ -150,6 +150,7 @@ static whet_status matmul_create(whet_cpu_node *k)
 static bool fused_inplace(const whet_cpu_node *k, int o, int i)
 {
     const gemm_state *s = k->state;
+    if (s->plan.kc < s->plan.k) return false; /* partial sums would overwrite it */
     return o == 0 && i == 3 && !s->after && k->in[3].vid != k->in[0].vid && k->in[3].vid != k->in[1].vid;
 }
 
