@@ -49,8 +49,8 @@ static whet_status add_block(model_builder *b, const block *k, whet_vid *x)
     const whet_vid skip = k->stride == 1 && k->in == k->out ? *x : WHET_NO_VALUE;
     const model_act act = k->net->act;
     const char *const down = k->separable ? "conv_pw" : "conv_pwl";
-    char norm[3][8];
-    for (int i = 0; i < 3; i++) snprintf(norm[i], sizeof norm[i], "bn%d", i + (k->separable ? 0 : 1));
+    static const char *const names[] = {"bn0", "bn1", "bn2", "bn3"};
+    const char *const *norm = names + (k->separable ? 0 : 1);
     if (!k->separable) {
         WHET_TRY(add_conv(b, k->name, "conv_pw", &(model_conv){k->in, k->wide, 1, 1, 0, false, 1}, x));
         WHET_TRY(add_norm(b, k->name, norm[0], k->wide, act, WHET_NO_VALUE, x));
