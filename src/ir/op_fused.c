@@ -93,7 +93,7 @@ whet_status infer_fused_attention(whet_infer *c)
     return whet_infer_set(c, 0, whet_infer_dtype(c, 0), &y);
 }
 
-/* (dy, q, k, v [, mask]) -> dq, dk, dv; one gradient where q, k and v are columns of one value. */
+/* (dy, q, k, v [, mask]) -> dq, dk, dv; one gradient where q, k and v are columns of one value, none shared. */
 whet_status infer_attention_grad(whet_infer *c)
 {
     WHET_TRY(whet_infer_need_dtype(c, 0, "f32 f64"));
@@ -101,10 +101,22 @@ whet_status infer_attention_grad(whet_infer *c)
     return WHET_OK;
 }
 
+/* q, k and v are columns of one value, and no column is of two of them: their gradients stand beside each other. */
+static bool side_by_side(const whet_node *n)
+{
+    const int64_t heads = whet_node_int(n, "heads", 0), dim = whet_node_int(n, "head_dim", 0), given = whet_node_int(n, "value_dim", 0);
+    const int64_t at[3] = {whet_node_int(n, "q_offset", 0), whet_node_int(n, "k_offset", 0), whet_node_int(n, "v_offset", 0)};
+    const int64_t wide[3] = {heads * dim, heads * dim, heads * (given != 0 ? given : dim)};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < i; j++)
+            if (n->in[i] != n->in[j] || (at[i] < at[j] + wide[j] && at[j] < at[i] + wide[i])) return false;
+    return true;
+}
+
 whet_status grad_fused_attention(whet_grad *c)
 {
     const whet_node *n = c->n;
-    const bool one = n->in[0] == n->in[1] && n->in[1] == n->in[2], masked = n->n_in > 3 && n->in[3] != WHET_NO_VALUE;
+    const bool one = side_by_side(n), masked = n->n_in > 3 && n->in[3] != WHET_NO_VALUE;
     const whet_vid in[5] = {c->dy[0], n->in[0], n->in[1], n->in[2], masked ? n->in[3] : WHET_NO_VALUE};
     whet_vid out[3] = {WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
     if (masked && c->need[3]) return WHET_FAIL(WHET_EUNSUPPORTED, "gradient of attention by its mask");

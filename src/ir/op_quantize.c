@@ -29,7 +29,7 @@ static whet_status check_scale(whet_infer *c, int i)
     }
     if (s->rank != x->rank) return whet_infer_fail(c, WHET_ESHAPE, "input %d of blocks has rank %d, not %d", i, s->rank, x->rank);
     for (int d = 0; d < x->rank; d++) {
-        const whet_dim want = d == axis && x->dims[d] >= 0 ? (x->dims[d] + block - 1) / block : x->dims[d];
+        const whet_dim want = d == axis && x->dims[d] >= 0 ? x->dims[d] / block + (x->dims[d] % block != 0) : x->dims[d];
         if (s->dims[d] >= 0 && want >= 0 && s->dims[d] != want) return whet_infer_fail(c, WHET_ESHAPE, "input %d does not fit the blocks", i);
     }
     return WHET_OK;

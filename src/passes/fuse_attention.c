@@ -56,6 +56,8 @@ static bool find(whet_graph *g, const whet_node *softmax, attention *a)
     if (!whet_view_trace(g, q, &a->q) || !whet_view_trace(g, k, &a->k) || !whet_view_trace(g, v, &a->v)) return false;
     if (!is_view(&a->q, a->heads, a->lq, a->dim, 2, g) || !is_view(&a->k, a->heads, a->lk, a->dim, 3, g) || !is_view(&a->v, a->heads, a->lk, a->value, 2, g))
         return false;
+    const whet_dim n = g->values[a->q.source].dims.dims[0]; /* the operator does not broadcast images */
+    if (g->values[a->k.source].dims.dims[0] != n || g->values[a->v.source].dims.dims[0] != n) return false;
     a->scale *= a->q.scale * a->k.scale;
     a->out = g->nodes[weighted].out[0];
     const whet_nid turn = whet_match_user(g, a->out);

@@ -133,11 +133,13 @@ static int nibble(const whet_tensor *t, int64_t i)
 }
 
 /* Integers as int64 (u64 wraps), floats as double: which of the two a dtype uses is its kind. */
+/* f32 may lie at any address: views of files (WHET_TENSOR_VIEW). */
 static double load_float(const whet_tensor *t, int64_t i)
 {
+    float x = 0;
     switch (t->dtype) {
     case WHET_F64: return ((const double *)t->data)[i];
-    case WHET_F32: return (double)((const float *)t->data)[i];
+    case WHET_F32: memcpy(&x, (const char *)t->data + (size_t)i * sizeof x, sizeof x); return (double)x;
     case WHET_F16: return (double)whet_f16_to_f32(((const uint16_t *)t->data)[i]);
     default: return (double)whet_bf16_to_f32(((const uint16_t *)t->data)[i]);
     }

@@ -30,7 +30,7 @@ static whet_status create(whet_cpu_node *k)
     if (axis < 0) axis += x->rank;
     for (int i = (int)axis + 1; i < x->rank && !s->whole; i++) s->inner *= x->dims[i];
     if (!s->whole) s->n = x->dims[axis];
-    if (s->block > 0) s->blocks = (s->n + s->block - 1) / s->block;
+    if (s->block > 0) s->blocks = s->n / s->block + (s->n % s->block != 0);
     for (size_t i = 0; i < WHET_COUNT(ranges); i++)
         if (ranges[i].t == k->out[0].dtype) s->lo = ranges[i].lo, s->hi = ranges[i].hi;
     return WHET_OK;

@@ -2,6 +2,8 @@
 /* Attention as exporters write it becomes whet.FusedAttention; what only looks like it does not. */
 #include "build.h"
 
+#include "ir/autodiff.h"
+
 enum { N = 2, L = 6, H = 3, D = 4, C = H * D };
 
 #define BEGIN(name)                                                                                                 \
@@ -113,9 +115,49 @@ static void left_alone(void **state)
     }
 }
 
+/* One batch of queries for all images: the products broadcast, which the operator does not. */
+static void one_query_for_all(void **state)
+{
+    BEGIN("one query for all");
+    (void)state;
+    const whet_vid learnt = small_const(s, WHET_SHAPE(1, L, C));
+    const whet_vid q = TRANSPOSE(RESHAPE(learnt, 1, L, H, D), 0, 2, 1, 3);
+    const whet_vid k = TRANSPOSE(heads(s, linear(s, x, C), L), 0, 1, 3, 2), v = heads(s, linear(s, x, C), L);
+    whet_graph *g = small_finish(s, join(s, OP("MatMul", softmax(s, OP("MatMul", q, k), -1), v)));
+    assert_int_equal(small_count(g, "whet.FusedAttention"), 0);
+    whet_graph_free(g);
+}
+
+/* q, k and v are the same columns of one value: their gradients add up, by every row alike. */
+static void shared_columns(void **state)
+{
+    small t, *s = &t;
+    whet_vid grad = WHET_NO_VALUE;
+    whet_tensor x = {0}, want = {0}, got = {0};
+    (void)state;
+    small_begin(s, "shared columns", WHET_F32, WHET_SHAPE(N, L, C));
+    const whet_vid y = small_op(s, "whet.FusedAttention", WHET_IN(s->x, s->x, s->x), WHET_ATTRS(whet_attr_int("heads", H), whet_attr_int("head_dim", D)));
+    const whet_vid loss = small_op(s, "ReduceSum", WHET_IN(OP("Mul", y, small_const(s, WHET_SHAPE(N, L, C)))), WHET_ATTRS(whet_attr_int("keepdims", 0)));
+    assert_ok(whet_graph_gradients(s->g, loss, 1, &s->x, &grad));
+    assert_ok(whet_graph_output(s->g, grad));
+    small_run(s, s->g, &want);
+    assert_ok(whet_tensor_alloc(&x, s->type, &s->in));
+    small_fill(&x, 99);
+    whet_exec *e = NULL;
+    assert_ok(whet_exec_create(&e, s->g, NULL));
+    assert_ok(whet_exec_run(e, 1, &x, 1, &got));
+    small_same(s->g->name, "all rows", &want, &got);
+    whet_exec_free(e);
+    whet_tensor_dispose(&x);
+    whet_tensor_dispose(&want);
+    whet_tensor_dispose(&got);
+    whet_graph_free(s->g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(three_products), cmocka_unit_test(one_product), cmocka_unit_test(sliced),
-                                       cmocka_unit_test(split_masked),   cmocka_unit_test(crossed),     cmocka_unit_test(left_alone)};
+                                       cmocka_unit_test(split_masked),   cmocka_unit_test(crossed),     cmocka_unit_test(left_alone),
+                                       cmocka_unit_test(one_query_for_all), cmocka_unit_test(shared_columns)};
     return cmocka_run_group_tests_name("attention", tests, NULL, NULL);
 }
