@@ -17,7 +17,8 @@ typedef struct reduce_state {
     const whet_reduce_vec *fn;
     enum whet_reduce_kind kind;
     int64_t outer, n, inner;
-    int parts, blocks, chunks; /* of n; of inner; of outer (rows) or outer * blocks (columns), parts apart */
+    int64_t units;             /* outer (rows) or outer * blocks (columns) */
+    int parts, blocks, chunks; /* of n; of inner; of units, parts apart */
     bool mean, root;
 } reduce_state;
 
@@ -71,11 +72,11 @@ static whet_status begin(whet_cpu_node *k, const bool *marked)
     if (s->fn == NULL) return whet_cpu_refuse(k, "no vector kernel");
     /* enough chunks without cutting the reduction, or parts of it */
     s->blocks = (int)WHET_MIN((s->inner + COLUMNS - 1) / COLUMNS, (int64_t)1 << 20);
-    const int64_t units = s->inner == 1 ? whet_chunks(s->outer, WHET_MAX(GRAIN / s->n, 1), 64) : s->outer * s->blocks;
     const int64_t width = s->inner == 1 ? 1 : WHET_MIN(s->inner, COLUMNS);
-    s->parts = units >= 8 ? 1 : whet_chunks(s->n, WHET_MAX(2 * GRAIN / width, 1), 16);
-    if (s->parts > 1 && s->inner == 1) s->chunks = (int)s->outer;
-    else s->chunks = (int)WHET_MIN(units, (int64_t)INT32_MAX / 16);
+    s->units = s->inner == 1 ? s->outer : s->outer * s->blocks;
+    s->chunks = whet_chunks(s->units, WHET_MAX(GRAIN / s->n / width, 1), s->inner == 1 ? 64 : 256);
+    s->parts = s->chunks >= 8 ? 1 : whet_chunks(s->n, WHET_MAX(2 * GRAIN / width, 1), 16);
+    if (s->parts > 1) s->chunks = (int)s->units;
     k->workspace_size = (size_t)(s->outer * s->inner) * (size_t)s->parts * sizeof(double);
     return WHET_OK;
 }
@@ -141,24 +142,18 @@ static void chunk_fn(void *arg, int chunk, int worker)
     const reduce_state *s = k->state;
     const int part = chunk % s->parts, unit = chunk / s->parts;
     const int64_t r0 = whet_chunk_begin(s->n, s->parts, part), r1 = whet_chunk_begin(s->n, s->parts, part + 1);
-    const float *src = k->in[0].data;
-    double *acc = acc_of(k, s, part);
-    int64_t lo, hi;
+    const int64_t u0 = whet_chunk_begin(s->units, s->chunks, unit), u1 = whet_chunk_begin(s->units, s->chunks, unit + 1);
     (void)worker;
-    if (s->inner == 1) {
-        lo = whet_chunk_begin(s->outer, s->chunks, unit);
-        hi = whet_chunk_begin(s->outer, s->chunks, unit + 1);
-        clear(s, hi - lo, acc + lo);
-        for (int64_t o = lo; o < hi; o++) s->fn->row(r1 - r0, src + o * s->n + r0, acc + o);
-    } else {
-        const int64_t o = unit / s->blocks, c0 = whet_chunk_begin(s->inner, s->blocks, unit % s->blocks);
-        const int64_t width = whet_chunk_begin(s->inner, s->blocks, unit % s->blocks + 1) - c0;
-        lo = o * s->inner + c0;
-        hi = lo + width;
-        clear(s, width, acc + lo);
-        s->fn->columns(r1 - r0, width, src + (o * s->n + r0) * s->inner + c0, s->inner, acc + lo);
+    for (int64_t u = u0; u < u1; u++) {
+        const int64_t o = u / s->blocks, c0 = whet_chunk_begin(s->inner, s->blocks, (int)(u % s->blocks));
+        const int64_t width = whet_chunk_begin(s->inner, s->blocks, (int)(u % s->blocks) + 1) - c0, lo = o * s->inner + c0;
+        const float *src = (const float *)k->in[0].data + (o * s->n + r0) * s->inner + c0;
+        double *acc = acc_of(k, s, part) + lo;
+        clear(s, width, acc);
+        if (s->inner == 1) s->fn->row(r1 - r0, src, acc);
+        else s->fn->columns(r1 - r0, width, src, s->inner, acc);
+        if (s->parts == 1) finish(k, s, lo, lo + width);
     }
-    if (s->parts == 1) finish(k, s, lo, hi);
 }
 
 static whet_status run(const whet_cpu_node *k)
