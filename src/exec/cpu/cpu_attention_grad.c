@@ -167,6 +167,13 @@ static void pack(float *dst, const float *src, int64_t n, int64_t s_n, int64_t k
     whet_pack_weights(dst, src, n, (ptrdiff_t)s_n, 1, NULL, 0, k, (ptrdiff_t)s_k, 0, (n + WHET_GEMM_BLOCK - 1) / WHET_GEMM_BLOCK);
 }
 
+/* Rows far apart, which no hardware fetches ahead, into the second-level cache. */
+static void fetch(const float *src, int64_t rows, int64_t step, int64_t n)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(src + i * step + j, 0, 2);
+}
+
 static void scaled_queries(const whet_attention *a, const float *q, float *to)
 {
     for (int64_t i = 0; i < a->lq; i++)
@@ -191,11 +198,14 @@ static void own_chunk(void *arg, int chunk, int worker)
     const float *v = (const float *)node->in[3].data + grad_at(s, 2, n, h), *dy = (const float *)node->in[0].data + n * a->lq * dy_row + h * a->value;
     float *dq = (float *)out_of(node, 0) + grad_at(s, 0, n, h), *dk = (float *)out_of(node, 1) + grad_at(s, 1, n, h);
     float *dv = (float *)out_of(node, 2) + grad_at(s, 2, n, h);
+    fetch(k, a->lk, a->k_row, a->dim);
     scaled_queries(a, q, sq);
     pack(packed, k, a->lk, a->k_row, a->dim, 1);
     rows_product(s, sq, a->dim, packed, p, a->lk, a->lq, a->lk, a->dim);
+    fetch(dy, a->lq, dy_row, a->value);
     if (a->masked) add_mask(a, (const float *)node->in[4].data + n * a->mask[0] + h * a->mask[1], p);
     s->softmax->rows(a->lq, a->lk, false, p, p);
+    fetch(v, a->lk, a->v_row, a->value);
     turned_product(s, p, a->lk, dy, dy_row, dv, a->v_row, a->lk, a->value, a->lq);
     pack(packed, v, a->lk, a->v_row, a->value, 1);
     rows_product(s, dy, dy_row, packed, dp, a->lk, a->lq, a->lk, a->value);

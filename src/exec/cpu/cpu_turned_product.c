@@ -2,46 +2,66 @@
 /* c[m][n] = sum over p of a[p][m] b[p][n]: the weight gradient of a linear layer, and of a convolution, where p are pixels of the
  * result and there is one such product for each tap, b being the source moved by the tap (zeros outside).
  *
- * Some hundred rows at a time are copied into panels (tiles of a of 16 floats a row, b of 32), because the strides of wide
- * matrices fall into few cache sets; then each tile of c goes on by whet_outer_f32 over panels that lie in the caches. Every
- * element is one chain in the order of p, so neither blocks nor threads change a bit. */
+ * A chunk owns a rectangle of c. It copies some hundred rows of its columns into panels of its own (tiles of a of 16 floats a
+ * row, b of 32), because the strides of wide matrices fall into few cache sets; then each tile of c goes on by whet_outer_f32
+ * over panels that lie in the caches of this core, as the rectangle does. Every element is one chain in the order of p, so
+ * neither blocks nor threads change a bit. */
 #include "exec/cpu/cpu_own.h"
 
-enum { PANEL = 32, TILE = 14, TILE_STEP = 16, ROWS = 192, BLOCK_BYTES = 3 << 19, MOST_BLOCKS = 32, SIDE = 8, FEW = 160 };
+enum { PANEL = 32, TILE = 14, TILE_STEP = 16, ROWS = 192, FEW = 160, AHEAD = 6, LINE = 16 };
+enum { TILE_FLOATS = ROWS * TILE_STEP + LINE, PANEL_FLOATS = ROWS * PANEL + LINE }; /* a line more, or all begin in one set */
 
 typedef struct turned_state {
     const whet_gemm_kernel *kernel;
     int64_t rows, m, n;
-    int a_at, b_at;         /* which inputs they are */
-    int tiles, panels, groups; /* groups: cuts of the tiles */
-    int64_t block;          /* rows in a block */
-    size_t a_ws, b_ws, c_ws; /* floats; c: products of all taps, where there are several */
+    int tiles, panels;
+    int m_parts, n_parts;    /* cuts of the tiles and panels */
+    size_t packed, ws, c_ws; /* floats of a thread's panels; offsets; c: products of all taps, where there are several */
     int taps;
-    bool flat;              /* row p of b is row p of its memory */
+    bool flat;               /* row p of b is row p of its memory */
     whet_conv2d_geom g;
 } turned_state;
 
-typedef struct turned_run {
+/* Some rows of one rectangle; its tiles and panels. */
+typedef struct turned_part {
     const whet_cpu_node *k;
-    int64_t p0, p1; /* the block's rows */
-    int tap;
-} turned_run;
+    const turned_state *s;
+    int t0, t1, j0, j1, tap;
+    int64_t p0, p1;
+    float *ta, *tb;
+} turned_part;
 
-static whet_status prepare(whet_cpu_node *k, int64_t rows, int64_t m, int64_t n, int a_at, int b_at)
+/* Few parts copy less, many share better between threads. */
+static void cut(turned_state *s)
+{
+    enum { MOST = 32, COPY = 24, FLOATS = 256 * 1024 }; /* COPY multiply-adds take as long as to copy a float */
+    double best = 0.0;
+    for (int mp = 1; mp <= WHET_MIN(s->tiles, MOST); mp++)
+        for (int np = 1; np <= WHET_MIN(s->panels, MOST / mp); np++) {
+            const int64_t mc = (s->tiles + mp - 1) / mp * TILE, nc = (s->panels + np - 1) / np * PANEL;
+            const int chunks = mp * np;
+            double score = (double)(mc * nc * chunks) + (double)COPY * (double)(mc + nc) * chunks;
+            score *= 1.0 + (chunks % 2 ? 1.0 : 0.2) / (double)chunks;
+            if (mc * nc > FLOATS) score *= 1.2; /* c leaves the cache */
+            if (best > 0.0 && score >= best) continue;
+            best = score;
+            s->m_parts = mp;
+            s->n_parts = np;
+        }
+}
+
+static whet_status prepare(whet_cpu_node *k, int64_t rows, int64_t m, int64_t n)
 {
     if (m < 32 || n < 32 || rows < ROWS / 2) return whet_cpu_refuse(k, "small: %lld rows of %lld and %lld", (long long)rows, (long long)m, (long long)n);
     if (m > 65536 || n > 65536) return whet_cpu_refuse(k, "an operand is too large");
     turned_state *s = whet_cpu_state(k, sizeof *s);
     if (s == NULL) return WHET_ENOMEM;
-    *s = (turned_state){.taps = 1, .flat = true, .kernel = whet_gemm_kernel_for(k->isa), .rows = rows, .m = m, .n = n, .a_at = a_at, .b_at = b_at};
+    *s = (turned_state){.taps = 1, .flat = true, .kernel = whet_gemm_kernel_for(k->isa), .rows = rows, .m = m, .n = n};
     s->tiles = (int)((m + TILE - 1) / TILE);
     s->panels = (int)((n + PANEL - 1) / PANEL);
-    s->groups = WHET_MAX(WHET_MIN(s->tiles, (16 + s->panels - 1) / s->panels), 1);
-    const int64_t step = s->tiles * TILE_STEP + s->panels * PANEL;
-    const int64_t blocks = BLOCK_BYTES / (step * ROWS * (int64_t)sizeof(float));
-    s->block = WHET_MIN(ROWS * WHET_MAX(WHET_MIN(blocks, MOST_BLOCKS), 1), rows);
-    s->a_ws = whet_own_reserve(k, (size_t)(s->block * s->tiles * TILE_STEP));
-    s->b_ws = whet_own_reserve(k, (size_t)(s->block * s->panels * PANEL));
+    cut(s);
+    s->packed = (size_t)((s->tiles + s->m_parts - 1) / s->m_parts * TILE_FLOATS + (s->panels + s->n_parts - 1) / s->n_parts * PANEL_FLOATS);
+    s->ws = whet_own_reserve(k, s->packed * (size_t)whet_team_size(k->team));
     return WHET_OK;
 }
 
@@ -53,7 +73,7 @@ static whet_status conv_create(whet_cpu_node *k)
     WHET_TRY(whet_own_geometry(k, &k->in[1].shape, &k->out[0].shape, &k->in[0].shape, &g));
     if (g.groups != 1) return whet_cpu_refuse(k, "groups");
     if (g.kh * g.kw > 1 && WHET_MIN(g.oc, g.ic) < FEW) return whet_cpu_refuse(k, "few channels: panels of each tap cost more than they save");
-    WHET_TRY(prepare(k, g.n * g.oh * g.ow, g.oc, g.ic, 0, 1));
+    WHET_TRY(prepare(k, g.n * g.oh * g.ow, g.oc, g.ic));
     turned_state *s = k->state;
     s->g = g;
     s->taps = (int)(g.kh * g.kw);
@@ -70,33 +90,38 @@ static whet_status gemm_create(whet_cpu_node *k)
     if (!whet_node_int(k->n, "transA", 0) || whet_node_int(k->n, "transB", 0)) return whet_cpu_refuse(k, "only the left operand may be turned");
     if (k->n_in > 2 && k->in[2].vid >= 0) return whet_cpu_refuse(k, "a third operand");
     if (whet_node_float(k->n, "alpha", 1.0f) != 1.0f) return whet_cpu_refuse(k, "alpha");
-    return prepare(k, a->dims[0], a->dims[1], b->dims[1], 0, 1);
+    return prepare(k, a->dims[0], a->dims[1], b->dims[1]);
 }
 
 static int64_t tile_begin(const turned_state *s, int t) { return whet_chunk_begin(s->m, s->tiles, t); }
 
-/* Some neighbouring tiles of one row: a piece of each goes to its own place, `far` floats apart. */
-static void spread_tiles(const turned_state *s, int t0, int t1, const float *a, float *dst, int64_t far)
+static void fetch(const float *p, int64_t n)
 {
-    for (int t = t0; t < t1; t++) {
-        const int64_t lo = tile_begin(s, t), hi = tile_begin(s, t + 1);
-        if (lo + TILE_STEP <= s->m) memcpy(dst + t * far, a + lo, TILE_STEP * sizeof *dst);
-        else memcpy(dst + t * far, a + lo, (size_t)(hi - lo) * sizeof *dst);
-    }
+    for (int64_t i = 0; i < n; i += LINE) __builtin_prefetch(p + i, 0, 3);
 }
 
-static void spread_panels(const turned_state *s, int j0, int j1, const float *b, float *dst, int64_t far)
+/* Rows of a: a piece of each goes to its own tile. */
+static void pack_tiles(const turned_part *r)
 {
-    for (int j = j0; j < j1; j++) {
-        if ((j + 1) * PANEL <= s->n) memcpy(dst + j * far, b + j * PANEL, PANEL * sizeof *dst);
-        else memcpy(dst + j * far, b + j * PANEL, (size_t)(s->n - j * PANEL) * sizeof *dst);
+    const turned_state *s = r->s;
+    const int64_t first = tile_begin(s, r->t0), width = tile_begin(s, r->t1) - first;
+    const float *a = (const float *)r->k->in[0].data + r->p0 * s->m;
+    float *dst = r->ta;
+    for (int64_t p = r->p0; p < r->p1; p++, a += s->m, dst += TILE_STEP) {
+        if (p + AHEAD < s->rows) fetch(a + AHEAD * s->m + first, width);
+        for (int t = r->t0; t < r->t1; t++) {
+            const int64_t lo = tile_begin(s, t), hi = tile_begin(s, t + 1);
+            if (lo + TILE_STEP <= s->m) memcpy(dst + (t - r->t0) * TILE_FLOATS, a + lo, TILE_STEP * sizeof *dst);
+            else memcpy(dst + (t - r->t0) * TILE_FLOATS, a + lo, (size_t)(hi - lo) * sizeof *dst);
+        }
     }
 }
 
 /* Row p of b for this tap; NULL: outside of the source. */
-static const float *b_row(const turned_run *r, const turned_state *s, int64_t p)
+static const float *b_row(const turned_part *r, int64_t p)
 {
-    const float *b = r->k->in[s->b_at].data;
+    const turned_state *s = r->s;
+    const float *b = r->k->in[1].data;
     const whet_conv2d_geom *g = &s->g;
     if (s->flat) return b + p * s->n;
     const int64_t x = p % g->ow * g->sw + r->tap % g->kw * g->dw - g->pl, y = p / g->ow % g->oh * g->sh + r->tap / g->kw * g->dh - g->pt;
@@ -104,52 +129,57 @@ static const float *b_row(const turned_run *r, const turned_state *s, int64_t p)
     return b + ((p / (g->ow * g->oh) * g->h + y) * g->w + x) * s->n;
 }
 
-static void clear_panels(int j0, int j1, float *dst, int64_t far)
+static void pack_panels(const turned_part *r)
 {
-    for (int j = j0; j < j1; j++) memset(dst + j * far, 0, PANEL * sizeof *dst);
+    const turned_state *s = r->s;
+    float *dst = r->tb;
+    for (int64_t p = r->p0; p < r->p1; p++, dst += PANEL) {
+        const float *b = b_row(r, p);
+        if (s->flat && p + AHEAD < s->rows) fetch(b + AHEAD * s->n + r->j0 * PANEL, (r->j1 - r->j0) * PANEL);
+        for (int j = r->j0; j < r->j1; j++) {
+            float *to = dst + (j - r->j0) * PANEL_FLOATS;
+            if (b == NULL) memset(to, 0, PANEL * sizeof *to);
+            else if ((j + 1) * PANEL <= s->n) memcpy(to, b + j * PANEL, PANEL * sizeof *to);
+            else memcpy(to, b + j * PANEL, (size_t)(s->n - j * PANEL) * sizeof *to);
+        }
+    }
 }
 
-static void pack_chunk(void *arg, int chunk, int worker)
+static void products(const turned_part *r)
 {
-    const turned_run *r = arg;
-    const turned_state *s = r->k->state;
-    const int64_t all = r->p1 - r->p0;
-    const int chunks = whet_chunks(all, 24, 16);
-    const float *a = r->k->in[s->a_at].data;
-    float *ta = (float *)r->k->workspace + s->a_ws, *tb = (float *)r->k->workspace + s->b_ws;
-    (void)worker;
-    const int64_t p0 = whet_chunk_begin(all, chunks, chunk), p1 = whet_chunk_begin(all, chunks, chunk + 1);
-    for (int t = 0; r->tap == 0 && t < s->tiles; t += SIDE)
-        for (int64_t p = p0; p < p1; p++)
-            spread_tiles(s, t, WHET_MIN(t + SIDE, s->tiles), a + (r->p0 + p) * s->m, ta + p * TILE_STEP, s->block * TILE_STEP);
-    for (int j = 0; j < s->panels; j += SIDE)
-        for (int64_t p = p0; p < p1; p++) {
-            const float *b = b_row(r, s, r->p0 + p);
-            if (b != NULL) spread_panels(s, j, WHET_MIN(j + SIDE, s->panels), b, tb + p * PANEL, s->block * PANEL);
-            else clear_panels(j, WHET_MIN(j + SIDE, s->panels), tb + p * PANEL, s->block * PANEL);
+    const turned_state *s = r->s;
+    float *all = s->taps > 1 ? (float *)r->k->workspace + s->c_ws + r->tap * s->m * s->n : (float *)r->k->out[0].data;
+    for (int j = r->j0; j < r->j1; j++) {
+        const int live = (int)WHET_MIN(s->n - j * PANEL, PANEL);
+        for (int t = r->t0; t < r->t1; t++) {
+            const int64_t i = tile_begin(s, t);
+            const int rows = (int)(tile_begin(s, t + 1) - i);
+            float *acc = all + i * s->n + j * PANEL;
+            for (int y = 0; r->p0 == 0 && y < rows; y++) memset(acc + y * s->n, 0, (size_t)live * sizeof *acc);
+            s->kernel->outer(&(whet_outer_args){.a = r->ta + (t - r->t0) * TILE_FLOATS, .b = r->tb + (j - r->j0) * PANEL_FLOATS, .a_step = TILE_STEP,
+                                                .b_step = PANEL, .n_rows = 1, .n_pixels = (int)(r->p1 - r->p0), .m = rows, .n = live,
+                                                .acc = acc, .acc_step = (ptrdiff_t)s->n});
         }
+    }
 }
 
 static void product_chunk(void *arg, int chunk, int worker)
 {
-    const turned_run *r = arg;
-    const turned_state *s = r->k->state;
-    const int panel = chunk / s->groups, group = chunk % s->groups;
-    const int t0 = (int)whet_chunk_begin(s->tiles, s->groups, group), t1 = (int)whet_chunk_begin(s->tiles, s->groups, group + 1);
-    const float *ta = (const float *)r->k->workspace + s->a_ws, *tb = (const float *)r->k->workspace + s->b_ws + panel * s->block * PANEL;
-    float *products = s->taps > 1 ? (float *)r->k->workspace + s->c_ws + r->tap * s->m * s->n : (float *)r->k->out[0].data;
-    float *c = products + panel * PANEL;
-    (void)worker;
-    for (int64_t p = r->p0; p < r->p1; p += ROWS)
-        for (int t = t0; t < t1; t++) {
-            const int64_t i = tile_begin(s, t), at = p - r->p0;
-            float *acc = c + i * s->n;
-            const int rows = (int)(tile_begin(s, t + 1) - i), live = (int)WHET_MIN(s->n - panel * PANEL, PANEL);
-            for (int y = 0; p == 0 && y < rows; y++) memset(acc + y * s->n, 0, (size_t)live * sizeof *acc);
-            s->kernel->outer(&(whet_outer_args){.a = ta + t * s->block * TILE_STEP + at * TILE_STEP, .b = tb + at * PANEL, .a_step = TILE_STEP,
-                                                .b_step = PANEL, .n_rows = 1, .n_pixels = (int)WHET_MIN(r->p1 - p, ROWS), .m = rows, .n = live,
-                                                .acc = acc, .acc_step = (ptrdiff_t)s->n});
+    const whet_cpu_node *k = arg;
+    const turned_state *s = k->state;
+    const int i = chunk / s->n_parts, j = chunk % s->n_parts;
+    float *ws = (float *)k->workspace + s->ws + s->packed * (size_t)worker;
+    turned_part r = {.k = k, .s = s, .t0 = (int)whet_chunk_begin(s->tiles, s->m_parts, i), .t1 = (int)whet_chunk_begin(s->tiles, s->m_parts, i + 1),
+                     .j0 = (int)whet_chunk_begin(s->panels, s->n_parts, j), .j1 = (int)whet_chunk_begin(s->panels, s->n_parts, j + 1), .ta = ws};
+    r.tb = ws + (r.t1 - r.t0) * TILE_FLOATS;
+    for (; r.p0 < s->rows; r.p0 = r.p1) {
+        r.p1 = WHET_MIN(r.p0 + ROWS, s->rows);
+        pack_tiles(&r);
+        for (r.tap = 0; r.tap < s->taps; r.tap++) {
+            pack_panels(&r);
+            products(&r);
         }
+    }
 }
 
 /* c[tap][o][i] -> weights[o][i][tap] */
@@ -169,13 +199,7 @@ static void join_chunk(void *arg, int chunk, int worker)
 static whet_status run(const whet_cpu_node *k)
 {
     const turned_state *s = k->state;
-    for (int64_t p = 0; p < s->rows; p += s->block) {
-        turned_run r = {k, p, WHET_MIN(p + s->block, s->rows), 0};
-        for (; r.tap < s->taps; r.tap++) {
-            whet_parallel(k->team, whet_chunks(r.p1 - r.p0, 24, 16), pack_chunk, &r);
-            whet_parallel(k->team, s->panels * s->groups, product_chunk, &r);
-        }
-    }
+    whet_parallel(k->team, s->m_parts * s->n_parts, product_chunk, (void *)(uintptr_t)k);
     if (s->taps > 1) whet_parallel(k->team, whet_chunks(s->m, 4, 32), join_chunk, (void *)(uintptr_t)k);
     return WHET_OK;
 }
