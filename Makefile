@@ -5,8 +5,9 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 PYTHON ?= python3
+BENCH_NETS ?= mbv2 effb0 resnet50 vitti16 vits16 vitb16 convnext_t deeplab_mnv2
 
-.PHONY: all build demo test test-extended ci-sanitize install bench bench-peers clean help setup setup-test
+.PHONY: all build demo test test-extended ci-sanitize install bench bench-peers bench-kernels clean help setup setup-test
 all: build
 
 help:
@@ -16,6 +17,7 @@ help:
 	@echo "make test-extended   the slower tiers (docs/TESTING.md)"
 	@echo "make bench           native against its peers (docs/PERFORMANCE.md)"
 	@echo "make bench-peers     latency, load, memory and training against the peers: docs/PERFORMANCE.md"
+	@echo "make bench-kernels   own kernels against oneDNN's, layer by layer, and in shares of their floor (docs/KERNELS.md)"
 	@echo "make install         into PREFIX=$(PREFIX) (DESTDIR honoured)"
 	@echo "make clean           remove $(BUILD)"
 
@@ -58,6 +60,12 @@ bench-peers: build
 	@ninja -C $(BUILD) native_loop > /dev/null
 	@$(or $(WHET_PYTHON),$(PYTHON)) bench/bench_peers.py --build $(BUILD) $(BENCH_ARGS)
 	@$(PYTHON) tools/performance_doc.py $(BUILD)/bench-peers.json
+
+bench-kernels: build
+	@ninja -C $(BUILD) own_against_onednn > /dev/null
+	@$(BUILD)/tests/own_against_onednn --sums $(foreach n,$(BENCH_NETS),bench/shapes/$(n).txt)
+	@$(BUILD)/tests/kcheck --bench $(foreach n,$(BENCH_NETS),bench/shapes/$(n).txt)
+	@$(BUILD)/tests/kcheck --bench vec
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -173,6 +173,78 @@ static times measure(const whet_gemm_kernel *k, const whet_conv2d_geom *g)
     return t;
 }
 
+/* --- shares of the floor: the longer of the arithmetic at the peak and a copy of as many bytes, summed by family ------------ */
+enum { FWD, DGRAD, WGRAD, WINO, KINDS };
+typedef struct family {
+    char name[40];
+    double floor[KINDS], ns[KINDS], least[KINDS];
+} family;
+static family families[48];
+
+typedef struct copying { float *from, *to; size_t n; } copying;
+static void copy(void *arg)
+{
+    const copying *c = arg;
+    memcpy(c->to, c->from, c->n * sizeof(float));
+}
+
+static double copy_ns(double floats)
+{
+    copying c = {.n = (size_t)(floats / 2) + 1};
+    c.from = numbers(c.n);
+    c.to = numbers(c.n);
+    const double ns = best_of(copy, &c);
+    whet_free_aligned(c.from);
+    whet_free_aligned(c.to);
+    return ns;
+}
+
+static family *family_of(const whet_conv2d_geom *g)
+{
+    char name[40];
+    const int64_t thin = WHET_MIN(g->ic, g->oc);
+    if (g->groups > 1) snprintf(name, sizeof name, "depthwise %dx%d stride %d", (int)g->kh, (int)g->kw, (int)g->sh);
+    else if (g->ic <= 3) snprintf(name, sizeof name, "first layer");
+    else if (g->kh * g->kw > 1) snprintf(name, sizeof name, "%dx%d", (int)g->kh, (int)g->kw);
+    else if (g->oh * g->ow == 1) snprintf(name, sizeof name, "one row");
+    else if (thin < 64) snprintf(name, sizeof name, "product, under 64 channels");
+    else if (g->oh * g->ow < 100) snprintf(name, sizeof name, "product, under 100 rows");
+    else snprintf(name, sizeof name, "product");
+    for (size_t i = 0; i < WHET_COUNT(families); i++) {
+        if (families[i].name[0] == 0) snprintf(families[i].name, sizeof families[i].name, "%s", name);
+        if (strcmp(families[i].name, name) == 0) return &families[i];
+    }
+    return &families[WHET_COUNT(families) - 1];
+}
+
+static void add_shares(const whet_conv2d_geom *g, double fl, double top, const times *t, int count)
+{
+    family *f = family_of(g);
+    const double floats = (double)(g->h * g->w * g->ic + g->oh * g->ow * g->oc + g->oc * (g->ic / g->groups) * g->kh * g->kw);
+    const double memory = copy_ns(floats), each[KINDS] = {t->fwd, t->dgrad, t->wgrad, t->wino};
+    for (int i = 0; i < KINDS; i++) { /* Winograd's F(4x4, 3x3) multiplies a quarter as often */
+        const double least = WHET_MAX(fl / top / (i == WINO ? 4.0 : 1.0), memory), share = 100.0 * least / each[i];
+        if (each[i] <= 0.0 || (i == DGRAD && g->ic <= 3)) continue;
+        if (f->ns[i] == 0.0 || share < f->least[i]) f->least[i] = share;
+        f->floor[i] += least * count;
+        f->ns[i] += each[i] * count;
+    }
+}
+
+static void print_families(void)
+{
+    printf("percent of the floor, summed (least of a layer)\n%-28s %12s %12s %12s %12s\n", "family", "forward", "data", "weights", "winograd");
+    for (size_t i = 0; i < WHET_COUNT(families) && families[i].name[0]; i++) {
+        const family *f = &families[i];
+        printf("%-28s", f->name);
+        for (int k = 0; k < KINDS; k++)
+            if (f->ns[k] > 0.0) printf("   %3.0f (%3.0f)", 100.0 * f->floor[k] / f->ns[k], f->least[k]);
+            else printf(" %11s", "-");
+        printf("\n");
+    }
+    memset(families, 0, sizeof families);
+}
+
 static bool parse(const char *line, whet_conv2d_geom *g, int *count)
 {
     int v[14] = {0};
@@ -216,6 +288,7 @@ static int bench_file(const char *path, const whet_gemm_kernel *k)
         line[strcspn(line, "\n")] = 0;
         printf("%-58s %9.1f %5.0f%% %5.0f%% %5.0f%% %6.0f %6.1f us\n", line, t.fwd / 1e3, 100.0 * fl / t.fwd / top, 100.0 * fl / t.dgrad / top,
                100.0 * fl / t.wgrad / top, top, t.wino / 1e3);
+        add_shares(&g, fl, top, &t, count);
         ideal += fl / top * count;
         sum[0] += t.fwd * count, sum[1] += t.dgrad * count, sum[2] += t.wgrad * count, flops += fl * count;
     }
@@ -230,10 +303,11 @@ int kc_bench(int n_files, char **files)
 {
     int status = n_files ? 0 : 2;
     if (n_files == 1 && strcmp(files[0], "vec") == 0) return kc_vec_bench();
-    for (int i = 0; i < n_files; i++)
-        for (int r = 0; r < whet_gemm_kernel_count(); r++) {
-            const whet_gemm_kernel *k = whet_gemm_kernel_at(r);
-            if (k->tier > 0 && (k->isa & ~whet_isa()) == 0 && status == 0) status = bench_file(files[i], k);
-        }
+    for (int r = 0; r < whet_gemm_kernel_count(); r++) {
+        const whet_gemm_kernel *k = whet_gemm_kernel_at(r);
+        if (k->tier == 0 || (k->isa & ~whet_isa()) != 0) continue;
+        for (int i = 0; i < n_files && status == 0; i++) status = bench_file(files[i], k);
+        print_families();
+    }
     return status;
 }

@@ -13,3 +13,10 @@ if(TARGET whet_passes AND TARGET whet_formats)
   target_link_libraries(native_loop PRIVATE whet_passes whet_formats whet_exec whet_ir whet_tensor whet_kernels whet_base whet_flags)
   set_target_properties(native_loop PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endif()
+
+# make bench-kernels: the own rows of convolutions and products against oneDNN's
+if(TARGET whet_exec)
+  add_executable(own_against_onednn EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/own_against_onednn.c)
+  target_link_libraries(own_against_onednn PRIVATE whet_exec whet_ir whet_tensor whet_kernels whet_base whet_flags)
+  set_target_properties(own_against_onednn PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
