@@ -8,16 +8,23 @@
 #include "base/mem.h"
 #include "kernels/resize/resize.h"
 
+/* x / scale. Where the scale is that of the sizes, one rounding: two can leave a pixel that x falls on exactly. */
+static double unscaled(const whet_resize_axis *a, double x)
+{
+    const double in = (double)a->in, out = (double)a->out;
+    return a->scale == out / in ? x * in / out : x / a->scale;
+}
+
 /* Position in the input that output o shows. */
 static double coordinate(const whet_resize_rule *r, const whet_resize_axis *a, int64_t o)
 {
-    const double in = (double)a->in, out = a->scale * in, x = (double)o, half = (x + 0.5) / a->scale - 0.5;
+    const double in = (double)a->in, out = a->scale * in, x = (double)o, half = unscaled(a, x + 0.5) - 0.5;
     switch (r->coords) {
     case WHET_COORDS_HALF_PIXEL: return half;
     case WHET_COORDS_HALF_PIXEL_SYMMETRIC: return half + in / 2 * (1 - (double)a->out / out);
-    case WHET_COORDS_PYTORCH_HALF_PIXEL: return a->out == 1 ? -0.5 : half;
+    case WHET_COORDS_PYTORCH_HALF_PIXEL: return a->out == 1 ? 0 : half;
     case WHET_COORDS_ALIGN_CORNERS: return a->out == 1 || out == 1 ? 0 : x * (in - 1) / (out - 1);
-    case WHET_COORDS_ASYMMETRIC: return x / a->scale;
+    case WHET_COORDS_ASYMMETRIC: return unscaled(a, x);
     case WHET_COORDS_TF_CROP_AND_RESIZE: break;
     }
     const double width = (a->roi[1] - a->roi[0]) * (in - 1);
