@@ -37,7 +37,7 @@ static whet_status parse(const trainer *t, const char *text, float *w)
             return WHET_FAIL(WHET_EINVAL, "class_weights '%s': allowed is 'balanced', 'none', or %d numbers from 0 to 1000000 with commas between "
                              "them, one for each class", text, t->classes);
         w[c] = (float)x;
-        sum += x;
+        sum += w[c]; /* as trained with: 1e-50 is 0 */
         p = end + !last;
     }
     return sum > 0 ? WHET_OK : WHET_FAIL(WHET_EINVAL, "class_weights '%s' are all 0: nothing would be learnt", text);

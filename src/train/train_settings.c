@@ -196,7 +196,7 @@ static whet_status check(const whet_train_settings *s, const whet_train_settings
         if (f->kind == FIELD_STRING) continue;
         double x = f->kind == FIELD_INT ? (double)*int_of(s, f) : *real_of(s, f);
         if (!(x >= f->least && x <= f->most))
-            return WHET_FAIL(WHET_EINVAL, "setting '%s' is %g, allowed is %g to %g", f->name, x, f->least, f->most);
+            return WHET_FAIL(WHET_EINVAL, "setting '%s' is %.9g, allowed is %.9g to %.9g", f->name, x, f->least, f->most);
     }
     if (!(s->lr > 0)) return WHET_FAIL(WHET_EINVAL, "the learning rate must be greater than 0");
     if (s->nesterov == 1 && strcmp(s->optimizer, "sgd") == 0 && !(s->momentum > 0))

@@ -181,7 +181,8 @@ static void class_weights_are_by_the_training_split(void **state)
     doc = train(&s);
     assert_true(json_number_value(json_array_get(json_object_get(doc, "class_weights"), 5)) == 0.5);
     json_decref(doc);
-    static const char *const wrong[] = {"1,2", "1,2,3,4,5,6,7,8,9,10,11", "0,0,0,0,0,0,0,0,0,0", "balance", "1,1,1,1,1,1,1,1,1,-1", ""};
+    static const char *const wrong[] = {"1,2", "1,2,3,4,5,6,7,8,9,10,11", "0,0,0,0,0,0,0,0,0,0", "1e-50,0,0,0,0,0,0,0,0,0", "balance",
+                                        "1,1,1,1,1,1,1,1,1,-1", ""};
     for (i = 0; i < WHET_COUNT(wrong); i++) {
         s.class_weights = wrong[i];
         doc = NULL;
@@ -205,7 +206,7 @@ static void what_has_no_meaning_is_refused(void **state)
         {"{\"dice_weight\": 2.0}", "it is for ce+dice"},
         {"{\"loss\": \"mse\"}", "unknown loss 'mse': choose ce, dice or ce+dice"},
         {"{\"clip_norm\": 1.0, \"clip_value\": 1.0}", "choose one of them"},
-        {"{\"ema_decay\": 1.0}", "'ema_decay' is 1"},
+        {"{\"ema_decay\": 1.0}", "'ema_decay' is 1, allowed is 0 to 0.9999999"},
         {"{\"accumulate\": 0}", "'accumulate' is 0"},
     };
     (void)state;
