@@ -14,7 +14,7 @@ struct args {
     const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline;
     int64_t iterations, warmup, seed;
     double min_time;
-    int quick, publish, force;
+    int quick, publish, force, tune;
 };
 
 static const opt opts[] = {
@@ -33,6 +33,7 @@ static const opt opts[] = {
     {"quick", 0, OPT_FLAG, NULL, "20 runs and 1 s a row in 3 rounds", offsetof(struct args, quick)},
     {"publish", 0, OPT_FLAG, NULL, "662 runs and 60 s a row in 10 rounds", offsetof(struct args, publish)},
     {"force", 0, OPT_FLAG, NULL, "time a model that fails the parity gate, labelled", offsetof(struct args, force)},
+    {"tune", 0, OPT_FLAG, NULL, "native rows: measure which kernels are the fastest here, once, and use them", offsetof(struct args, tune)},
     {"baseline", 0, OPT_PATH, "FILE", "compare with a stored result; a worse row gives exit code 1", offsetof(struct args, baseline)},
     {"seed", 0, OPT_INT, "N", "seed of images, order and bootstrap (0)", offsetof(struct args, seed)},
     OPT_END};
@@ -43,7 +44,7 @@ static char *command_line(const struct args *a, int argc, char **argv)
     const struct { const char *name, *value; } given[] = {{"runtime", a->runtime},   {"data", a->data},       {"split", a->split},
                                                           {"contract", a->contract}, {"size", a->size},       {"batch", a->batch},
                                                           {"threads", a->threads},   {"accept", a->accept},   {"optimisation", a->optimisation},
-                                                          {"quick", a->quick ? "" : NULL}, {"publish", a->publish ? "" : NULL}};
+                                                          {"quick", a->quick ? "" : NULL}, {"publish", a->publish ? "" : NULL}, {"tune", a->tune ? "" : NULL}};
     whet_strbuf s;
     whet_strbuf_init(&s);
     whet_strbuf_puts(&s, "whet bench");
@@ -83,6 +84,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.quick = a->quick;
     o.publish = a->publish;
     o.force = a->force;
+    o.tune = a->tune;
     o.baseline = a->baseline;
     o.progress = cli_progress;
     o.progress_arg = c;

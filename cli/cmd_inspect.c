@@ -8,17 +8,18 @@
 struct args {
     const char *isa;
     int64_t batch, threads;
-    int nodes, kernels, train, recompute;
+    int nodes, kernels, train, recompute, tune;
 };
 
 static const opt opts[] = {
     {"nodes", 0, OPT_FLAG, NULL, "list the nodes with their output's type and shape", offsetof(struct args, nodes)},
-    {"kernels", 0, OPT_FLAG, NULL, "list the kernel of each node, and why better ones were refused", offsetof(struct args, kernels)},
+    {"kernels", 0, OPT_FLAG, NULL, "list the kernel of each node, why it was chosen and others refused", offsetof(struct args, kernels)},
     {"train", 0, OPT_FLAG, NULL, "the memory that training plans; MODEL may be a name of the zoo", offsetof(struct args, train)},
     {"recompute", 0, OPT_FLAG, NULL, "with --train: as train --recompute", offsetof(struct args, recompute)},
     {"batch", 0, OPT_INT, "N", "size of free dimensions for memory and kernels (1)", offsetof(struct args, batch)},
     {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (the machine's)", offsetof(struct args, isa)},
     {"threads", 't', OPT_INT, "N", "compute threads (all)", offsetof(struct args, threads)},
+    {"tune", 0, OPT_FLAG, NULL, "kernels as run --tune would take them, from what it measured before", offsetof(struct args, tune)},
     OPT_END};
 
 static int inspect_training(cli *c, const struct args *a, const char *model)
@@ -52,6 +53,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.batch = (int)a->batch;
     o.isa = a->isa;
     o.threads = (int)a->threads;
+    o.tune = a->tune;
     whet_status status = whet_model_open(&m, argv[1]);
     if (status == WHET_OK) status = whet_model_inspect(m, &o, &r);
     whet_model_close(m);

@@ -10,12 +10,14 @@ struct args {
     opt_list out;
     const char *runtime;
     int64_t threads;
+    int tune;
 };
 
 static const opt opts[] = {
     {"out", 'o', OPT_LIST, "FILE", ".npy for an output; once per output, in the model's order", offsetof(struct args, out)},
     {"runtime", 0, OPT_STRING, "NAME", "runtime that runs the model (native)", offsetof(struct args, runtime)},
     {"threads", 't', OPT_INT, "N", "threads of the runtime (all)", offsetof(struct args, threads)},
+    {"tune", 0, OPT_FLAG, NULL, "measure which kernels are the fastest here, once, and use them (native)", offsetof(struct args, tune)},
     OPT_END};
 
 static int run(cli *c, void *args, int argc, char **argv)
@@ -32,6 +34,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_run_options_init(&o);
     o.runtime = a->runtime;
     o.threads = (int)a->threads;
+    o.tune = a->tune;
     whet_status status = whet_run_npy(&r, argv[1], argc - 2, (const char *const *)(argv + 2), a->out.n, a->out.items, &o);
     return cli_finish(c, status, r);
 }
@@ -44,7 +47,8 @@ const cmd cmd_run = {
                "NumPy arrays; nothing else is done to the values. Types and shapes must be the\n"
                "model's.",
     .examples = "  $ whet run model.onnx x.npy -o y.npy\n"
-                "  $ whet run model.onnx x.npy -o y.npy --runtime ort\n",
+                "  $ whet run model.onnx x.npy -o y.npy --runtime ort\n"
+                "  $ whet run model.onnx x.npy -o y.npy --tune\n",
     .opts = opts,
     .args_size = sizeof(struct args),
     .run = run,

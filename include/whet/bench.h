@@ -30,6 +30,7 @@ typedef struct whet_bench_options {
     double min_time;          /* seconds per row; 0: 5, quick 1, publish 60 */
     int64_t warmup;           /* runs before the clock starts; 0: 10 */
     int force;                /* time models that fail the parity gate, labelled */
+    int tune;                 /* native rows run the kernels measured as the fastest here; what is not known is measured first */
     const char *baseline;     /* stored result to compare with; a row that is worse fails the gate. NULL: none */
     const char *command;      /* stored in the result; NULL: "" */
     const char *program;      /* as in whet_runtimes_options */

@@ -25,6 +25,7 @@ typedef struct whet_model_inspect_options {
     int batch;          /* size of free dimensions for plan, MACs and kernels; 0: 1 */
     const char *isa;    /* highest instruction set level ("ref", "avx2", ...); NULL: the machine's */
     int threads;        /* 0: all that may be used */
+    int tune;           /* kernels as `run` with `tune` would choose them from the user's cache; nothing is measured */
 } whet_model_inspect_options;
 void whet_model_inspect_options_init(whet_model_inspect_options *o);
 /* Inputs, outputs, operators, parameters, MACs, memory by region, contract, metadata. Kind "inspect". opt may be NULL. */
@@ -46,6 +47,7 @@ typedef struct whet_run_options {
     size_t size;            /* sizeof(whet_run_options) */
     const char *runtime;    /* NULL: "native" */
     int threads;            /* 0: all that may be used */
+    int tune;               /* native: measure which kernels are the fastest here, keep that in the user's cache and use it */
 } whet_run_options;
 void whet_run_options_init(whet_run_options *o);
 /* Runs the model on raw tensors: inputs[i] is the .npy of input i, with exactly its type; outputs[i] gets output i. Fewer

@@ -70,6 +70,8 @@ typedef struct whet_train_options {
     int strict;             /* a broken picture fails the run */
     int recompute;          /* compute most activations again in backward instead of keeping them: same bits, less memory */
     const char *isa;        /* "ref", "avx2", "avx512", ...; NULL: the best */
+    int tune;               /* measure which kernels are the fastest here, keep that in the user's cache and use it; a
+                               checkpoint goes on only with the same choice */
     whet_progress_fn progress; /* NULL: none */
     void *progress_arg;
 } whet_train_options;

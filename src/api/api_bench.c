@@ -182,6 +182,7 @@ static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
     s->min_seconds = o->min_time;
     s->warmup_runs = (int)o->warmup;
     s->force = o->force != 0;
+    s->tune = o->tune != 0;
     s->program = o->program;
     s->command = o->command;
     s->progress = o->progress;

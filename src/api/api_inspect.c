@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `whet_model_inspect`: what a model file is, and what the engine would make of it. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/threads.h"
 #include "data/contract.h"
 #include "exec/exec.h"
+#include "exec/exec_tune.h"
 #include "ir/op.h"
 #include "measure/facts.h"
 #include "passes/lower.h"
@@ -121,6 +123,7 @@ static whet_status add_plan(json_t *doc, const whet_graph *g, const whet_model_i
     whet_plan *p = NULL;
     char *text = NULL;
     uint32_t mask = 0;
+    whet_tuning *tuning = NULL;
     whet_shape *shapes = whet_calloc((size_t)g->n_inputs + 1, sizeof(*shapes));
     whet_status status = shapes ? WHET_OK : WHET_ENOMEM;
     whet_exec_options_init(&eo);
@@ -134,8 +137,11 @@ static whet_status add_plan(json_t *doc, const whet_graph *g, const whet_model_i
     eo.lower = whet_passes_lower;
     eo.passes = true;
     status = whet_passes_run(copy, &po, NULL);
-    if (status == WHET_OK) status = whet_exec_create(&e, copy, &eo);
     concrete(copy, o->batch > 0 ? o->batch : 1, shapes);
+    if (o->tune) WHET_GOTO(whet_tuning_open(&tuning, NULL));
+    if (status == WHET_OK && tuning) status = whet_tuning_graph(tuning, copy, &eo, copy->n_inputs, shapes, false);
+    eo.tuning = tuning;
+    if (status == WHET_OK) status = whet_exec_create(&e, copy, &eo);
     if (status == WHET_OK) status = whet_exec_plan(e, copy->n_inputs, shapes, &p);
     if (status != WHET_OK) {
         json_object_set_new(doc, "plan", json_null());
@@ -148,6 +154,14 @@ static whet_status add_plan(json_t *doc, const whet_graph *g, const whet_model_i
                                                (json_int_t)region_bytes(copy, WHET_VALUE_VARIABLE), "arena",
                                                (json_int_t)whet_plan_arena_bytes(p), "threads", whet_team_size(eo.team), "isa",
                                                whet_isa_name(eo.isa)));
+    if (tuning) {
+        json_t *tuned = NULL;
+        WHET_GOTO(whet_tuning_json(tuning, &text));
+        WHET_GOTO(whet_json_parse(&tuned, text, strlen(text), ""));
+        json_object_set_new(doc, "tuning", tuned);
+        whet_free(text);
+        text = NULL;
+    }
     if (o->kernels) {
         json_t *list = NULL;
         WHET_GOTO(whet_plan_describe(p, &text));
@@ -158,6 +172,7 @@ done:
     whet_free(text);
     whet_free(shapes);
     whet_exec_free(e);
+    whet_tuning_free(tuning);
     whet_graph_free(copy);
     whet_team_free(eo.team);
     return status;
@@ -191,6 +206,31 @@ static void put_wrapped(whet_strbuf *out, int width, const char *title, const js
     whet_strbuf_puts(out, "\n");
 }
 
+/* Broken at blanks, or where a word alone is too long; what follows stands further in. */
+static WHET_PRINTF(4, 5) void put_line(whet_strbuf *out, int width, const char *indent, const char *fmt, ...)
+{
+    char text[700];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    const char *at = text, *more = "";
+    for (;;) {
+        const size_t room = (size_t)width - strlen(indent) - strlen(more);
+        size_t n = strlen(at);
+        if (n > room) {
+            n = room;
+            while (n > 0 && at[n] != ' ') n--;
+            if (n == 0) n = room;
+        }
+        whet_strbuf_printf(out, "%s%s%.*s\n", indent, more, (int)n, at);
+        at += n;
+        while (*at == ' ') at++;
+        if (*at == '\0') return;
+        more = "    ";
+    }
+}
+
 static void put_kernels(whet_strbuf *out, int width, bool color, const json_t *list)
 {
     static const char *const titles[] = {"node", "operator", "kernel", "output"};
@@ -206,11 +246,13 @@ static void put_kernels(whet_strbuf *out, int width, bool color, const json_t *l
     whet_strbuf_puts(out, "\n");
     if (cells) whet_render_table(out, width, color, 4, titles, "llll", (int)n, cells);
     whet_free(cells);
+    whet_strbuf_puts(out, "\n");
     for (size_t i = 0; i < n; i++) {
         const json_t *k = json_array_get(list, i), *r = NULL;
         size_t m = 0;
+        put_line(out, width, "", "%s: %s, %s", whet_json_str(k, "node"), whet_json_str(k, "kernel"), whet_json_str(k, "reason"));
         json_array_foreach(json_object_get(k, "refused"), m, r)
-            whet_strbuf_printf(out, "%s: not %s, because %s\n", whet_json_str(k, "node"), whet_json_str(r, "kernel"), whet_json_str(r, "reason"));
+            put_line(out, width, "    ", "not %s: %s", whet_json_str(r, "kernel"), whet_json_str(r, "reason"));
     }
 }
 

@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "formats/npy/npy_tensor.h"
 #include "whet/model.h"
+#include "wire/json.h"
 
 enum { MOST_IO = 64 };
 
@@ -18,7 +19,7 @@ typedef struct job {
     whet_backend_stream *s;
     whet_tensor inputs[MOST_IO];
     int n_inputs, n_outputs;
-    json_t *in, *out;
+    json_t *in, *out, *tuning;
 } job;
 
 void whet_run_options_init(whet_run_options *o) { *o = (whet_run_options){.size = sizeof(*o)}; }
@@ -121,16 +122,29 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     }
 }
 
-static whet_status run(job *j, const char *model, int n_in, const char *const *in, int n_out, const char *const *out, int threads)
+static whet_status ask_tuning(job *j)
+{
+    char *text = NULL;
+    WHET_TRY(check(j, j->t->query(j->m, "tuning", &text), "asking for the tuning"));
+    const whet_status status = whet_json_parse(&j->tuning, text, strlen(text), "");
+    whet_free(text);
+    return status;
+}
+
+static whet_status run(job *j, const char *model, int n_in, const char *const *in, int n_out, const char *const *out,
+                       const whet_run_options *o)
 {
     char text[24] = "";
-    whet_backend_setting setting = {"threads", text};
-    snprintf(text, sizeof(text), "%d", threads > 0 ? threads : whet_cpu_count());
-    WHET_TRY(check(j, j->t->open(&j->m, model, &setting, 1), "opening the model"));
+    const whet_backend_setting settings[] = {{"threads", text}, {"tune", "measure"}};
+    snprintf(text, sizeof(text), "%d", o->threads > 0 ? o->threads : whet_cpu_count());
+    if (o->tune && strcmp(j->t->name, "native") != 0)
+        return WHET_FAIL(WHET_EINVAL, "only the native engine can be tuned, not %s", j->t->title);
+    WHET_TRY(check(j, j->t->open(&j->m, model, settings, o->tune ? 2 : 1), "opening the model"));
     if (n_out < 1 || n_out > count_io(j, 1))
         return WHET_FAIL(WHET_EINVAL, "the model has %d outputs, but %d files are named for them", count_io(j, 1), n_out);
     WHET_TRY(load_inputs(j, n_in, in));
     WHET_TRY(check(j, j->t->stream_create(j->m, &j->s), "preparing the model"));
+    if (o->tune) WHET_TRY(ask_tuning(j));
     WHET_TRY(feed(j));
     WHET_TRY(check(j, j->t->run(j->s), "running the model"));
     for (int i = 0; i < n_out; i++) WHET_TRY(store(j, i, out[i]));
@@ -152,15 +166,17 @@ whet_status whet_run_npy(whet_result **out, const char *model, int n_inputs, con
     j->out = json_array();
     WHET_GOTO(whet_backends_create(&backends));
     WHET_GOTO(whet_backends_find(backends, o.runtime ? o.runtime : "native", &j->t));
-    WHET_GOTO(run(j, model, n_inputs, inputs, n_outputs, outputs, o.threads));
-    status = whet_result_make(out, "run", json_pack("{s:s, s:s, s:O, s:O}", "model", model, "runtime", j->t->name, "inputs", j->in,
-                                                    "outputs", j->out), 0, render);
+    WHET_GOTO(run(j, model, n_inputs, inputs, n_outputs, outputs, &o));
+    json_t *doc = json_pack("{s:s, s:s, s:O, s:O}", "model", model, "runtime", j->t->name, "inputs", j->in, "outputs", j->out);
+    if (doc && j->tuning) json_object_set(doc, "tuning", j->tuning);
+    status = whet_result_make(out, "run", doc, 0, render);
 done:
     if (j->s) j->t->stream_free(j->s);
     if (j->m) j->t->close(j->m);
     for (int i = 0; i < MOST_IO; i++) whet_tensor_dispose(&j->inputs[i]);
     json_decref(j->in);
     json_decref(j->out);
+    json_decref(j->tuning);
     whet_free(j);
     whet_backends_free(backends);
     return status;

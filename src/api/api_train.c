@@ -130,6 +130,7 @@ whet_status whet_train(whet_result **out, const whet_train_options *opt)
     if (opt == NULL || opt->size != sizeof *opt)
         return WHET_FAIL(WHET_EINVAL, "options of the wrong size: use whet_train_options_init of this version's header");
     whet_train_settings s = settings_of(opt);
+    s.tune = opt->tune != 0;
     if (opt->isa != NULL) WHET_TRY(whet_isa_parse(opt->isa, &s.isa));
     const whet_status status = whet_train_run(&doc, &s);
     if (doc == NULL) return status;

@@ -12,25 +12,30 @@
 #include "base/mem.h"
 #include "base/threads.h"
 #include "exec/exec.h"
+#include "exec/exec_tune.h"
 #include "formats/onnx/onnx.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
 
 typedef enum level { LEVEL_OFF, LEVEL_BASIC, LEVEL_ALL } level;
+typedef enum tune { TUNE_OFF, TUNE_CACHED, TUNE_MEASURE } tune; /* cached: the file is read, nothing is measured */
 
 struct whet_backend_model {
     whet_graph *g;
     int threads;
     level optimisation;
     uint32_t passes_off; /* bits of whet_pass_mask */
+    tune tune;
     int n_taps;
     char *described; /* the last stream's plan as JSON */
+    char *tuned;     /* and what tuning came to */
     size_t arena_bytes;
 };
 
 struct whet_backend_stream {
     whet_backend_model *m;
     whet_team *team;
+    whet_tuning *tuning; /* of e */
     whet_exec *e;
     whet_plan *plan;
 };
@@ -51,7 +56,7 @@ static int caps(char **json)
 {
     *json = whet_strdup("{\"formats\":[\"onnx\"],\"dtypes\":[\"f32\",\"f64\",\"s64\",\"s32\",\"s8\",\"u8\",\"bool\"],\"settings\":{"
                         "\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],\"precision\":[\"f32\"],"
-                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"passes_off\":\"names of passes, comma-separated\"}}");
+                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"tune\":[\"off\",\"cached\",\"measure\"],\"passes_off\":\"names of passes, comma-separated\"}}");
     return *json != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
@@ -97,6 +102,17 @@ static int set_arena(whet_backend_model *m, const char *v)
     return WHET_FAIL(WHET_EUNSUPPORTED, "the native engine always plans one arena: 'arena' must be on, not '%s'", v);
 }
 
+static int set_tune(whet_backend_model *m, const char *v)
+{
+    static const char *const names[] = {"off", "cached", "measure"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(names[i], v) == 0) {
+            m->tune = (tune)i;
+            return WHET_OK;
+        }
+    return WHET_FAIL(WHET_EINVAL, "'tune' is '%s', must be off, cached or measure", v);
+}
+
 static int set_passes_off(whet_backend_model *m, const char *v) { return whet_pass_mask(v, &m->passes_off); }
 
 static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
@@ -105,6 +121,7 @@ static const struct { const char *key; int (*set)(whet_backend_model *, const ch
     {"precision", set_precision},
     {"denormals", set_denormals},
     {"arena", set_arena},
+    {"tune", set_tune},
     {"passes_off", set_passes_off}};
 
 static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
@@ -124,6 +141,7 @@ static void close_model(whet_backend_model *m)
     if (m == NULL) return;
     whet_graph_free(m->g);
     whet_free(m->described);
+    whet_free(m->tuned);
     whet_free(m);
 }
 
@@ -191,6 +209,7 @@ static void stream_free(whet_backend_stream *s)
 {
     if (s == NULL) return;
     whet_exec_free(s->e);
+    whet_tuning_free(s->tuning);
     whet_team_free(s->team);
     whet_free(s);
 }
@@ -219,6 +238,21 @@ static whet_status optimise(whet_graph *g, level how, uint32_t off, whet_exec_op
     return whet_passes_run(g, &passes, NULL);
 }
 
+/* The table of the user's cache for this graph, completed if asked to. */
+static whet_status tune_graph(whet_backend_stream *s, const whet_graph *g, const whet_shape *shapes, whet_exec_options *opt)
+{
+    whet_backend_model *m = s->m;
+    whet_free(m->tuned);
+    m->tuned = NULL;
+    if (m->tune == TUNE_OFF) return WHET_OK;
+    WHET_TRY(whet_tuning_open(&s->tuning, NULL));
+    WHET_TRY(whet_tuning_graph(s->tuning, g, opt, g->n_inputs, shapes, m->tune == TUNE_MEASURE));
+    WHET_TRY(whet_tuning_save(s->tuning));
+    whet_tuning_tell(s->tuning);
+    opt->tuning = s->tuning;
+    return whet_tuning_json(s->tuning, &m->tuned);
+}
+
 static whet_status bind(whet_backend_stream *s)
 {
     whet_backend_model *m = s->m;
@@ -235,6 +269,7 @@ static whet_status bind(whet_backend_stream *s)
     opt.team = s->team;
     opt.providers = m->optimisation == LEVEL_OFF ? WHET_PROVIDER_REF : WHET_PROVIDER_ALL;
     WHET_GOTO(optimise(g, m->optimisation, m->passes_off, &opt));
+    WHET_GOTO(tune_graph(s, g, shapes, &opt));
     WHET_GOTO(whet_exec_create(&s->e, g, &opt));
     WHET_GOTO(whet_exec_plan(s->e, g->n_inputs, shapes, &s->plan));
     whet_free(m->described);
@@ -300,6 +335,8 @@ static int query(whet_backend_model *m, const char *key, char **json)
         *json = whet_format("{\"arena_bytes\":%zu}", m->arena_bytes);
     else if (strcmp(key, "isa") == 0)
         *json = whet_format("{\"isa\":\"%s\"}", whet_isa_name(whet_isa()));
+    else if (strcmp(key, "tuning") == 0 && m->tuned != NULL)
+        *json = whet_strdup(m->tuned);
     else if (strcmp(key, "executed_graph") == 0 && m->described != NULL)
         *json = whet_strdup(m->described);
     else

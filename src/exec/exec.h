@@ -32,6 +32,7 @@ typedef struct whet_exec_options {
     bool poison;          /* fill dead ranges with NaN (default in debug builds) */
     whet_status (*lower)(whet_graph *g, const struct whet_exec_options *opt); /* run on each plan's graph once its shapes
                              are concrete (layout assignment); NULL = leave as it is. passes/passes.h provides it */
+    const struct whet_tuning *tuning; /* rows to try first (exec_tune.h); borrowed, outlives the exec; NULL: the static order */
 } whet_exec_options;
 void whet_exec_options_init(whet_exec_options *o);
 

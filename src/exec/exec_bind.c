@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Choosing a kernel for each node: rows of the table are tried in order, the first that accepts wins, refusals are kept
- * with their reasons. The choice depends on operator, types, shapes and ISA alone. Packed constants are cached per exec. */
+ * with their reasons. The choice depends on operator, types, shapes and ISA alone; a table of tuned products, if there is
+ * one, names the row that is tried before. Packed constants are cached per exec. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,6 +9,7 @@
 #include "base/rng.h"
 #include "base/strbuf.h"
 #include "exec/exec_private.h"
+#include "exec/exec_tune_private.h"
 
 whet_status whet_cpu_refuse(whet_cpu_node *k, const char *fmt, ...)
 {
@@ -242,16 +244,31 @@ static whet_status no_kernel(const plan_step *s, const char *op)
     return WHET_EUNSUPPORTED;
 }
 
+/* The row that the table of tuned products names, if it accepts here; *row was tried in any case. */
+static whet_status bind_tuned(whet_plan *p, plan_step *s, const char *op, const whet_cpu_impl **row)
+{
+    const char *reason = s->reason;
+    WHET_TRY(whet_tuning_row_(p->e->opt.tuning, p, s, op, row, &reason));
+    if (*row == NULL) return WHET_OK;
+    const whet_status status = try_row(s, *row, &p->e->opt);
+    if (status == WHET_OK) s->reason = reason;
+    return status == WHET_EUNSUPPORTED ? note_refusal(s, *row) : status;
+}
+
 whet_status whet_step_bind_(whet_plan *p, plan_step *s)
 {
     char op[128];
     const int n = whet_cpu_impl_count();
+    const whet_cpu_impl *tuned_row = NULL;
     s->view = can_view(&s->k);
+    s->reason = s->view ? "the bytes stay where they are" : "first that accepts";
     if (s->view) return WHET_OK;
     whet_op_text(s->k.n->op, op, sizeof op);
+    if (p->e->opt.tuning != NULL) WHET_TRY(bind_tuned(p, s, op, &tuned_row));
+    if (s->k.impl != NULL) return WHET_OK;
     for (int i = 0; i < n; i++) {
         const whet_cpu_impl *row = whet_cpu_impl_at(i);
-        if (strcmp(row->op, op) != 0) continue;
+        if (strcmp(row->op, op) != 0 || row == tuned_row) continue;
         whet_status status = try_row(s, row, &p->e->opt);
         if (status == WHET_OK) return WHET_OK;
         if (status != WHET_EUNSUPPORTED) return status;

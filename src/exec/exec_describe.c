@@ -56,8 +56,8 @@ static json_t *describe_step(const whet_plan *p, const plan_step *s)
     for (size_t i = 0; i < s->priv.n_refusals; i++)
         json_array_append_new(refusals, json_pack("{s:s, s:s}", "kernel", s->priv.refusals[i].impl->name, "reason",
                                                   s->priv.refusals[i].reason));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
-                     s->view ? "view" : s->k.impl->name, "provider", s->view ? "" : provider_name(s->k.impl->provider), "shape",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
+                     s->view ? "view" : s->k.impl->name, "reason", s->reason, "provider", s->view ? "" : provider_name(s->k.impl->provider), "shape",
                      shape, "layout", s->k.n_out > 0 && s->k.out[0].layout == WHET_NHWC ? "nhwc" : "nchw", "workspace",
                      (json_int_t)s->k.workspace_size, "macs", (json_int_t)(s->view ? 0 : multiply_adds(&s->k)), "refused", refusals, "place", place_of(p, s));
 }

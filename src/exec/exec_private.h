@@ -50,6 +50,7 @@ typedef struct plan_step {
     whet_cpu_node k;
     struct whet_cpu_private priv;
     bool view; /* output shares the input's bytes: nothing runs */
+    const char *reason; /* of the choice */
     int workspace; /* its storage, -1 none */
     int n_dead;    /* poison mode: storages whose last use is this step */
     int *dead;

@@ -163,6 +163,7 @@ static void dispose(whet_bench *b)
         dispose_blocks(r->e2e, r->n_e2e);
         whet_free(r->parity);
         json_decref(r->memory);
+        json_decref(r->tuning);
         json_decref(r->notes);
     }
     for (int i = 0; b->facts != NULL && i < b->spec->n_cells; i++) whet_facts_dispose(&b->facts[i]);

@@ -41,6 +41,7 @@ typedef struct whet_bench_spec {
     double warmup_seconds; /* < 0: 0.5 */
     int parity_inputs;     /* at least, for models of up to 1 G MACs; 0: 16 samples */
     bool force;            /* time models that fail the parity gate, labelled */
+    bool tune;             /* rows of the native engine: tuned first, a phase of its own that stands in the row */
     const char *program;   /* worker program; NULL: this one */
     const char *command;   /* as it stands in the result */
     whet_progress_fn progress;

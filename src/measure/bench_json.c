@@ -227,7 +227,8 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     json_object_set_new(o, "batch", json_integer(r->batch));
     json_object_set_new(o, "threads", json_integer(r->threads));
     json_object_set_new(o, "mode", json_string(mode_names[b->spec->mode]));
-    json_object_set_new(o, "tuned", json_false());
+    json_object_set_new(o, "tuned", json_boolean(r->tuning != NULL));
+    if (r->tuning != NULL) json_object_set(o, "tuning", r->tuning);
     json_object_set_new(o, "best_settings", json_false());
     json_object_set_new(o, "settings", json_pack("{ss, ss, ss, ss}", "threads", threads, "optimisation",
                                                  r->cell->optimisation != NULL ? r->cell->optimisation : "all", "denormals", "zero", "arena", "on"));

@@ -59,6 +59,7 @@ typedef struct whet_bench_row {
     int n_e2e, cap_e2e;
     whet_bench_block *e2e;
     json_t *memory, *notes;
+    json_t *tuning;              /* what the tuning phase came to; NULL: not tuned */
     char e2e_why[300];
 } whet_bench_row;
 

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "measure/bench_private.h"
 #include "measure/machine.h"
+#include "wire/json.h"
 
 enum { LOAD_SECONDS = 300, RUN_SECONDS = 300, MEMORY_RUNS = 10, MAX_REPEATS = 3, MAX_LOADS = 64, MAX_GROUP = 10000 };
 
@@ -54,11 +56,17 @@ static whet_status start(const whet_bench *b, whet_bench_row *r)
     return whet_worker_start(&r->worker, &opt);
 }
 
-static whet_status load(const whet_bench *b, whet_bench_row *r, json_t **reply)
+static whet_status load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply)
 {
     const char *optimisation = r->cell->optimisation != NULL ? r->cell->optimisation : "all";
-    return whet_worker_call(r->worker, whet_bench_load_request(r->cell->runtime, r->cell->model, r->threads, optimisation, r->batch, b->spec->sizes),
-                            LOAD_SECONDS, reply);
+    json_t *q = whet_bench_load_request(r->cell->runtime, r->cell->model, r->threads, optimisation, r->batch, b->spec->sizes);
+    if (q != NULL && tune != NULL) json_object_set_new(json_object_get(q, "settings"), "tune", json_string(tune));
+    return whet_worker_call(r->worker, q, LOAD_SECONDS, reply);
+}
+
+static whet_status load(const whet_bench *b, whet_bench_row *r, json_t **reply)
+{
+    return load_with(b, r, r->tuning != NULL ? "cached" : NULL, reply);
 }
 
 static double ms_of(const json_t *reply, const char *key)
@@ -169,6 +177,25 @@ done:
     return status;
 }
 
+/* A phase of its own, in a process of its own; the rows' own processes only read what it kept. */
+static whet_status tune(whet_bench *b, whet_bench_row *r)
+{
+    json_t *reply = NULL;
+    whet_status status = WHET_OK;
+    if (!b->spec->tune || strcmp(r->cell->runtime, "native") != 0) return WHET_OK;
+    WHET_GOTO(start(b, r));
+    WHET_GOTO(load_with(b, r, "measure", NULL));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "tuning"), RUN_SECONDS, &reply));
+    r->tuning = json_incref(json_object_get(reply, "json"));
+    whet_log(WHET_LOG_INFO, "tuned %s: %lld of %lld products measured in %.1f s, %lld not by the static choice, table %.12s", r->facts->name,
+             (long long)json_integer_value(json_object_get(r->tuning, "measured")), (long long)json_integer_value(json_object_get(r->tuning, "products")),
+             whet_json_real(r->tuning, "seconds"), (long long)json_integer_value(json_object_get(r->tuning, "changed")), whet_json_str(r->tuning, "hash"));
+done:
+    json_decref(reply);
+    whet_bench_close_row(r);
+    return status;
+}
+
 /* ECANCELLED ends the bench; anything else, a model that is too large for the memory too, ends the row. */
 static bool ends_all(whet_status status)
 {
@@ -182,7 +209,8 @@ whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
         WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
     else
         whet_accept_default(&r->accept, r->facts->precision);
-    status = find_samples(b, r);
+    status = tune(b, r);
+    if (status == WHET_OK) status = find_samples(b, r);
     if (status == WHET_OK) status = whet_bench_make_reference(b, r);
     if (status == WHET_OK) status = memory_and_parity(b, r);
     if (status != WHET_OK) {

@@ -153,6 +153,7 @@ whet_status whet_checkpoint_same(const whet_checkpoint *c, const json_t *identit
         const json_t *then = json_object_get(c->identity, key);
         if (json_equal(json_object_iter_value(at), then)) continue;
         const char *a = json_string_value(then), *b = json_string_value(json_object_iter_value(at));
+        if (a == NULL && strcmp(key, WHET_CHECKPOINT_TUNING) == 0 && strcmp(b, WHET_CHECKPOINT_UNTUNED) == 0) continue;
         return WHET_FAIL(WHET_EINVAL, "the checkpoint cannot be continued with the same bits: its %s was '%s', now it is '%s'; "
                          "restore that, or train into another folder", key, a != NULL ? a : "?", b != NULL ? b : "?");
     }

@@ -27,6 +27,10 @@ typedef struct whet_train_state {
 whet_status whet_checkpoint_save(const char *path, whet_exec *e, const whet_train_state *state, const json_t *settings,
                                  const json_t *identity, const json_t *history);
 
+/* Member of the identity: the hash of the tuned choices (exec/exec_tune.h). Checkpoints without it were made untuned. */
+#define WHET_CHECKPOINT_TUNING "tuning (--tune)"
+#define WHET_CHECKPOINT_UNTUNED "none"
+
 typedef struct whet_checkpoint whet_checkpoint;
 whet_status whet_checkpoint_open(whet_checkpoint **out, const char *path);
 void whet_checkpoint_close(whet_checkpoint *c); /* accepts NULL */

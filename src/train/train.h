@@ -58,6 +58,7 @@ typedef struct whet_train_settings {
     bool strict;
     bool recompute;        /* most activations are computed again in backward instead of kept: the same bits, less memory */
     bool log_steps;        /* a line per step in the curves */
+    bool tune;             /* kernels of step and validation by a table measured on this machine (exec/exec_tune.h) */
     uint32_t isa;          /* laid over whet_isa(); default all bits */
     uint32_t providers;    /* 0: default */
     whet_progress_fn progress;

@@ -21,6 +21,7 @@ static void trainer_dispose(trainer *t)
     whet_loader_free(t->val);
     whet_exec_free(t->exec);
     whet_exec_free(t->eval);
+    whet_tuning_free(t->tuning);
     whet_graph_free(t->model);
     whet_dataset_close(t->data);
     whet_contract_dispose(&t->contract);
@@ -134,6 +135,17 @@ static whet_status open_loaders(trainer *t)
 
 /* --- graphs */
 
+static whet_status tune_graphs(trainer *t, const whet_graph *step, const whet_graph *score, const whet_exec_options *opt)
+{
+    const whet_shape shapes[WHET_TRAIN_MOST_INPUTS] = {WHET_SHAPE(t->s.batch, t->channels, t->height, t->width), WHET_SHAPE(t->s.batch)};
+    WHET_TRY(whet_tuning_open(&t->tuning, NULL));
+    WHET_TRY(whet_tuning_graph(t->tuning, step, opt, step->n_inputs, shapes, true));
+    WHET_TRY(whet_tuning_graph(t->tuning, score, opt, score->n_inputs, shapes, true));
+    WHET_TRY(whet_tuning_save(t->tuning));
+    whet_tuning_tell(t->tuning);
+    return WHET_OK;
+}
+
 static whet_status make_execs(trainer *t)
 {
     whet_status status = WHET_OK;
@@ -148,6 +160,8 @@ static whet_status make_execs(trainer *t)
     if (t->s.providers != 0) opt.providers = t->s.providers;
     WHET_GOTO(whet_train_graph_create(&step, t->model, &t->s));
     WHET_GOTO(whet_train_eval_graph_create(&score, t->model, &t->s));
+    if (t->s.tune) WHET_GOTO(tune_graphs(t, step, score, &opt));
+    opt.tuning = t->tuning;
     WHET_GOTO(whet_exec_create(&t->exec, step, &opt));
     WHET_GOTO(whet_exec_create(&t->eval, score, &opt));
     if (t->s.weights != NULL && t->from == NULL) WHET_GOTO(whet_weights_load(t->s.weights, t->exec, false));
@@ -188,11 +202,14 @@ done:
 static whet_status make_identity(trainer *t)
 {
     char train[65], val[65] = "", kernels[65];
+    whet_tuning_summary tuned = {0};
+    if (t->tuning != NULL) whet_tuning_sum(t->tuning, &tuned);
     WHET_TRY(whet_dataset_hash(t->data, WHET_SPLIT_TRAIN, train));
     if (t->val != NULL) WHET_TRY(whet_dataset_hash(t->data, WHET_SPLIT_VAL, val));
     WHET_TRY(kernel_table(t, kernels));
-    t->identity = json_pack("{s:s, s:s, s:s, s:s, s:s}", "training data", train, "validation data", val, "instruction set",
-                            whet_isa_name(t->s.isa & whet_isa()), "table of kernels", kernels, "version", WHET_VERSION);
+    t->identity = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "training data", train, "validation data", val, "instruction set",
+                            whet_isa_name(t->s.isa & whet_isa()), WHET_CHECKPOINT_TUNING,
+                            tuned.changed > 0 ? tuned.hash : WHET_CHECKPOINT_UNTUNED, "table of kernels", kernels, "version", WHET_VERSION);
     t->settings = whet_train_settings_json(&t->s);
     if (t->history == NULL) t->history = json_array();
     return t->identity != NULL && t->settings != NULL && t->history != NULL ? WHET_OK
@@ -313,6 +330,11 @@ static json_t *describe(trainer *t)
     json_object_set_new(doc, "resumed", json_boolean(t->from != NULL));
     json_object_set_new(doc, "isa", json_string(whet_isa_name(t->s.isa & whet_isa())));
     if (t->s.out != NULL) json_object_set_new(doc, "out", json_string(t->s.out));
+    if (t->tuning != NULL) {
+        char *json = NULL;
+        if (whet_tuning_json(t->tuning, &json) == WHET_OK) json_object_set_new(doc, "tuning", json_loads(json, 0, NULL));
+        whet_free(json);
+    }
     return doc;
 }
 

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "data/dataset.h"
 #include "exec/exec.h"
+#include "exec/exec_tune.h"
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/optimizer.h"
@@ -20,6 +21,7 @@ typedef struct trainer {
     whet_graph *model; /* forward, as it infers */
     int channels, height, width, classes;
     whet_team *team;
+    whet_tuning *tuning;    /* of both execs; NULL: static choice */
     whet_exec *exec, *eval; /* the step; the scoring */
     whet_loader *train, *val;
     whet_schedule schedule;

@@ -111,6 +111,40 @@ static void a_step_is_what_the_formulas_say(void **state)
     whet_graph_free(model);
 }
 
+/* Saved under one table of tuned kernels, gone on with under another or none; checkpoints older than tuning were untuned. */
+static void another_tuning_is_refused(void **state)
+{
+    char *dir = support_tmpdir(), *path = whet_path_join(dir, "t.safetensors");
+    whet_graph *model = linear();
+    whet_exec *e = NULL;
+    const whet_train_state saved = {.best = NAN};
+    json_t *nothing = json_object(), *history = json_array();
+    json_t *old = json_pack("{s:s}", "version", "1"), *none = json_pack("{s:s, s:s}", "version", "1", WHET_CHECKPOINT_TUNING, WHET_CHECKPOINT_UNTUNED);
+    json_t *a = json_pack("{s:s, s:s}", "version", "1", WHET_CHECKPOINT_TUNING, "aaaa"), *b = json_pack("{s:s, s:s}", "version", "1", WHET_CHECKPOINT_TUNING, "bbbb");
+    const struct { json_t *then, *now; bool same; } cases[] = {{a, a, true},     {a, b, false},   {a, none, false}, {none, a, false},
+                                                               {none, none, true}, {old, none, true}, {old, a, false}};
+    (void)state;
+    assert_ok(whet_exec_create(&e, model, NULL));
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
+        whet_checkpoint *c = NULL;
+        assert_ok(whet_checkpoint_save(path, e, &saved, nothing, cases[i].then, history));
+        assert_ok(whet_checkpoint_open(&c, path));
+        const whet_status status = whet_checkpoint_same(c, cases[i].now);
+        if ((status == WHET_OK) != cases[i].same) {
+            print_error("case %zu: %s\n", i, whet_status_name(status));
+            fail();
+        }
+        if (!cases[i].same) assert_contains(whet_error_message(), "--tune");
+        whet_checkpoint_close(c);
+    }
+    json_t *all[] = {nothing, history, old, none, a, b};
+    for (size_t i = 0; i < WHET_COUNT(all); i++) json_decref(all[i]);
+    whet_exec_free(e);
+    whet_graph_free(model);
+    whet_free(path);
+    support_rmtree(dir);
+}
+
 static void a_checkpoint_comes_back(void **state)
 {
     char *dir = support_tmpdir(), *path = whet_path_join(dir, "c.safetensors");
@@ -180,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_come_from_the_models_row), cmocka_unit_test(bad_settings_are_named),
         cmocka_unit_test(a_step_is_what_the_formulas_say),   cmocka_unit_test(a_checkpoint_comes_back),
+        cmocka_unit_test(another_tuning_is_refused),
         cmocka_unit_test(curves_are_cut_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
