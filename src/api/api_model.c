@@ -54,13 +54,13 @@ static whet_convert_options settle(const whet_convert_options *opt)
     return o;
 }
 
-/* Passes whose results an ONNX file can hold; fusing is the engine's own business. */
-static whet_status deploy(whet_graph *g, whet_strbuf *report)
+/* Passes whose results an ONNX file of this opset can hold; fusing is the engine's own business. */
+static whet_status deploy(whet_graph *g, int opset, whet_strbuf *report)
 {
     whet_pass_options o;
     whet_pass_options_init(&o);
     o.freeze = true;
-    WHET_TRY(whet_pass_mask("fuse,attention", &o.off));
+    WHET_TRY(whet_pass_mask(opset != 0 && opset < 17 ? "fuse,attention,layer-norm" : "fuse,attention", &o.off));
     WHET_TRY(whet_passes_run(g, &o, report));
     return whet_graph_sort(g);
 }
@@ -74,7 +74,7 @@ static whet_status save(const whet_graph *g, const char *path, const whet_conver
     f.opset = o->opset;
     if (!o->deploy) return whet_format_write(g, path, o->format, &f);
     WHET_GOTO(whet_graph_clone(&copy, g));
-    WHET_GOTO(deploy(copy, report));
+    WHET_GOTO(deploy(copy, o->opset, report));
     status = whet_format_write(copy, path, o->format, &f);
 done:
     whet_graph_free(copy);
