@@ -56,7 +56,7 @@ typedef struct whet_train_settings {
     int64_t max_steps;     /* end early, as if interrupted, without a model file; 0: no */
     const char *dump_batches; /* folder: each step's pictures and labels as .npy, initial weights, rates */
     bool strict;
-    bool recompute;        /* most activations are computed again in backward instead of kept: the same bits, less memory */
+    int64_t recompute;     /* 1: most activations are computed again in backward instead of kept: less memory; stays so on resume */
     bool log_steps;        /* a line per step in the curves */
     bool tune;             /* kernels of step and validation by a table measured on this machine (exec/exec_tune.h) */
     uint32_t isa;          /* laid over whet_isa(); default all bits */

@@ -61,6 +61,7 @@ static const field fields[] = {
     FIELD(drop_last, INT, 0, 1),
     FIELD(weights, STRING, 0, 0),
     FIELD(contract_json, STRING, 0, 0),
+    FIELD(recompute, INT, 0, 1),
     {"no_test", FIELD_INT, offsetof(whet_train_settings, no_test), 0, 1, true},
 };
 

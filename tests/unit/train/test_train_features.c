@@ -223,6 +223,22 @@ static void what_has_no_meaning_is_refused(void **state)
     assert_ok(whet_train_settings_resolve(&s));
 }
 
+static void recomputing_stays_on_resume(void **state)
+{
+    char *out = in_dir("recomputing");
+    whet_train_settings s = small_run(out);
+    (void)state;
+    s.max_steps = 3, s.recompute = 1;
+    json_decref(train(&s));
+    s = small_run(out);
+    s.epochs = s.batch = s.no_test = WHET_TRAIN_UNSET;
+    s.resume = true;
+    json_t *doc = train(&s);
+    assert_true(json_integer_value(json_object_get(json_object_get(doc, "settings"), "recompute")) == 1);
+    json_decref(doc);
+    whet_free(out);
+}
+
 static void no_test_stays_on_resume(void **state)
 {
     char *out = in_dir("no_test"), *result = whet_path_join(out, "train.json");
@@ -339,7 +355,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accumulated_batches_are_the_large_one), cmocka_unit_test(bits_are_the_same_however_it_runs),
         cmocka_unit_test(averages_become_the_model),             cmocka_unit_test(class_weights_are_by_the_training_split),
-        cmocka_unit_test(what_has_no_meaning_is_refused),        cmocka_unit_test(no_test_stays_on_resume),
+        cmocka_unit_test(what_has_no_meaning_is_refused),
+        cmocka_unit_test(recomputing_stays_on_resume),
+        cmocka_unit_test(no_test_stays_on_resume),
         cmocka_unit_test(without_a_folder_the_trained_weights_are_tested),
         cmocka_unit_test(masks_are_learnt_by_every_loss),
     };
