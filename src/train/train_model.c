@@ -90,12 +90,14 @@ static whet_status take_sizes(trainer *t)
     return WHET_OK;
 }
 
-static whet_status check_classes(const trainer *t)
+static whet_status check_classes(trainer *t)
 {
     const whet_value *y = &t->model->values[t->model->outputs[0]];
     if (y->dims.rank > 2)
         return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' gives classes for each position, the data has one label a picture: training on masks is "
                          "not part of this command", t->s.model);
+    if (t->data == NULL && y->dims.rank == 2 && y->dims.dims[1] > 0 && y->dims.dims[1] <= INT32_MAX)
+        t->classes = (int)y->dims.dims[1]; /* random labels follow the network */
     if (y->dims.rank == 2 && y->dims.dims[1] >= 0 && y->dims.dims[1] != t->classes)
         return WHET_FAIL(WHET_ESHAPE, "'%s' gives %lld classes, but the data has %d", t->s.model, (long long)y->dims.dims[1], t->classes);
     return WHET_OK;
