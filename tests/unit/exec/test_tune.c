@@ -130,6 +130,14 @@ static void run(const whet_tuning *tuning, int threads, whet_tensor *y, char **t
     whet_graph_free(g);
 }
 
+/* Some choice is told with how much it gained; by how much depends on the machine and the build. */
+static bool says_gain(const char *text)
+{
+    for (const char *at = strstr(text, "tuned: "); at != NULL; at = strstr(at + 1, "tuned: "))
+        if (at[7] >= '0' && at[7] <= '9') return true;
+    return false;
+}
+
 static void answers_and_bits(void **state)
 {
     whet_exec_options o;
@@ -152,7 +160,7 @@ static void answers_and_bits(void **state)
     run(t, 2, &two, &text[2]);
     assert_null(strstr(text[0], "tuned"));
     assert_non_null(strstr(text[0], "first that accepts"));
-    assert_non_null(strstr(text[1], "tuned: 1."));
+    assert_true(says_gain(text[1]));
     assert_memory_equal(one.data, two.data, whet_tensor_bytes(&one));
     for (int64_t i = 0; i < whet_tensor_numel(&plain); i++) {
         const float a = ((const float *)plain.data)[i], b = ((const float *)one.data)[i];
