@@ -23,7 +23,7 @@ set(wire_libs ZLIB::ZLIB PkgConfig::JANSSON)
 set(image_libs PkgConfig::PNG PkgConfig::JPEG)
 set(data_libs ZLIB::ZLIB PkgConfig::JANSSON)
 if(NOT WHET_MINIMAL)
-  list(APPEND wire_libs PkgConfig::YAML)
+  list(APPEND wire_libs PkgConfig::YAML PkgConfig::EXPAT PkgConfig::ZIP)
   list(APPEND image_libs PkgConfig::WEBP)
   list(APPEND data_libs PkgConfig::CURL PkgConfig::ARCHIVE)
 endif()
@@ -36,7 +36,11 @@ whet_module(store DEPS stats wire base LIBS PkgConfig::SQLITE PkgConfig::JANSSON
 whet_module(ir DEPS tensor kernels wire base)                                    # L3
 whet_module(data DEPS tensor image wire stats base LIBS ${data_libs})            # L3
 whet_module(models DEPS ir tensor base)                                          # L4
-whet_module(formats DEPS ir data tensor wire base LIBS PkgConfig::JANSSON)       # L4
+set(formats_exclude "")
+if(WHET_MINIMAL) # no expat, libzip, libhdf5: the rows of formats.def say the same
+  set(formats_exclude "formats/openvino/" "formats/pytorch/" "formats/torchscript/" "formats/keras/")
+endif()
+whet_module(formats DEPS ir data tensor wire base LIBS PkgConfig::JANSSON EXCLUDE ${formats_exclude}) # L4
 set(exec_exclude "")
 if(WHET_ONEDNN)
   set(exec_libs ${WHET_DNNL_LIB})
@@ -45,6 +49,7 @@ else()
 endif()
 whet_module(exec DEPS ir tensor kernels base LIBS ${exec_libs} PkgConfig::JANSSON EXCLUDE ${exec_exclude}) # L4
 whet_module(passes DEPS exec ir tensor base)                                     # L5
+whet_module(convert DEPS passes formats exec data ir tensor base LIBS PkgConfig::JANSSON) # L6
 whet_module(eval DEPS data ir stats tensor base LIBS PkgConfig::JANSSON)         # L5
 whet_module(train DEPS eval passes exec models formats data ir stats wire tensor base LIBS PkgConfig::JANSSON) # L6
 set(backend_libs PkgConfig::JANSSON)
@@ -54,8 +59,8 @@ endif()
 whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS ${backend_libs})  # L6
 whet_module(measure DEPS backend eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
 whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
-whet_module(study DEPS report measure train formats data store wire base LIBS PkgConfig::JANSSON) # L9
-whet_module(api DEPS study report measure backend train eval passes exec models formats data store wire base
+whet_module(study DEPS report measure train convert formats data store wire base LIBS PkgConfig::JANSSON) # L9
+whet_module(api DEPS study report measure backend train convert eval passes exec models formats data store wire base
             LIBS PkgConfig::JANSSON)                                             # L10
 
 include(WhetProgram OPTIONAL)

@@ -12,7 +12,7 @@ LEVELS = {
     "ir": 3, "data": 3,
     "models": 4, "formats": 4, "exec": 4,
     "passes": 5, "eval": 5,
-    "train": 6, "backend": 6,
+    "train": 6, "backend": 6, "convert": 6,
     "measure": 7,
     "report": 8, "compress": 8,
     "study": 9,

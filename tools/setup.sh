@@ -4,7 +4,8 @@
 # As root or with passwordless sudo it installs; otherwise it prints the one command that does.
 set -eu
 build="gcc g++ make cmake ninja-build pkg-config libdnnl-dev libjansson-dev libsqlite3-dev libjpeg62-turbo-dev libpng-dev
-libwebp-dev libyaml-dev libarchive-dev libcurl4-openssl-dev zlib1g-dev libjs-chart.js python3 python3-pip ca-certificates xz-utils tar"
+libwebp-dev libyaml-dev libarchive-dev libcurl4-openssl-dev zlib1g-dev
+libexpat1-dev libzip-dev libhdf5-dev libjs-chart.js python3 python3-pip ca-certificates xz-utils tar"
 test="libcmocka-dev chromium"
 extended="clang-14 libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3-venv"
 

@@ -4,7 +4,7 @@
 #ifndef WHET_FORMATS_ONNX_H
 #define WHET_FORMATS_ONNX_H
 
-#include "ir/graph.h"
+#include "formats/formats.h"
 
 /* Metadata keys under which the reader keeps what the file says of itself; the writer makes its own. */
 #define ONNX_META_OPSET "onnx.opset"
@@ -41,5 +41,10 @@ void whet_onnx_write_options_init(whet_onnx_write_options *o);
  * the domain "whet" are expanded, or refused by name: EUNSUPPORTED naming the node. */
 whet_status whet_onnx_write(const whet_graph *g, const char *path, const whet_onnx_write_options *opt);
 whet_status whet_onnx_write_mem(const whet_graph *g, uint8_t **data, size_t *size, const whet_onnx_write_options *opt);
+
+/* As a row of the format table. */
+bool whet_onnx_model_detect(const uint8_t *head, size_t n, size_t file_size, const char *path);
+whet_status whet_onnx_model_read(whet_graph **out, const char *path, const whet_format_options *o);
+whet_status whet_onnx_model_write(const whet_graph *g, const char *path, const whet_format_options *o);
 
 #endif

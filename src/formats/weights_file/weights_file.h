@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of named tensors without a graph: safetensors. */
+#ifndef WHET_FORMATS_WEIGHTS_FILE_H
+#define WHET_FORMATS_WEIGHTS_FILE_H
+
+#include "formats/formats.h"
+
+bool whet_safetensors_detect(const uint8_t *head, size_t n, size_t file_size, const char *path);
+
+#endif
