@@ -21,34 +21,101 @@ void whet_weights_free(whet_weights *w)
     whet_free(w->names);
     whet_free(w->tensors);
     whet_free(w->meta);
+    whet_free(w->slots);
     whet_free(w);
+}
+
+/* The slot of a name: number + 1, or 0 where it would go. FNV-1a, open addressing, at most half full. */
+static uint32_t *slot_of(const whet_weights *w, const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (const char *s = name; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+    for (size_t i = (size_t)(h ^ h >> 32);; i++) {
+        uint32_t *slot = &w->slots[i & (w->n_slots - 1)];
+        if (*slot == 0 || strcmp(w->names[*slot - 1], name) == 0) return slot;
+    }
+}
+
+/* Room for one more in all three arrays. */
+static whet_status grow(whet_weights *w)
+{
+    const size_t capacity = w->capacity ? 2 * w->capacity : 64;
+    if (w->n < w->capacity) return WHET_OK;
+    if (capacity > UINT32_MAX / 4) return WHET_FAIL(WHET_ENOMEM, "more tensors than are held here");
+    char **names = whet_realloc(w->names, capacity, sizeof(*names));
+    if (names) w->names = names;
+    whet_tensor *tensors = names ? whet_realloc(w->tensors, capacity, sizeof(*tensors)) : NULL;
+    if (tensors) w->tensors = tensors;
+    uint32_t *slots = tensors ? whet_calloc(2 * capacity, sizeof(*slots)) : NULL;
+    if (!slots) return WHET_ENOMEM;
+    whet_free(w->slots);
+    w->slots = slots;
+    w->n_slots = 2 * capacity;
+    w->capacity = capacity;
+    for (size_t i = 0; i < w->n; i++) *slot_of(w, w->names[i]) = (uint32_t)i + 1;
+    return WHET_OK;
 }
 
 whet_status whet_weights_add(whet_weights *w, const char *name, const whet_tensor *t)
 {
-    if (whet_weights_find(w, name)) return WHET_FAIL(WHET_EFORMAT, "the name '%s' stands twice", name);
-    if (w->n == w->capacity) { /* two arrays of one capacity */
-        size_t capacity = w->capacity ? 2 * w->capacity : 64;
-        char **names = whet_realloc(w->names, capacity, sizeof(*names));
-        if (names) w->names = names;
-        whet_tensor *tensors = names ? whet_realloc(w->tensors, capacity, sizeof(*tensors)) : NULL;
-        if (!tensors) return WHET_ENOMEM;
-        w->tensors = tensors;
-        w->capacity = capacity;
-    }
+    WHET_TRY(grow(w));
+    uint32_t *slot = slot_of(w, name);
+    if (*slot) return WHET_FAIL(WHET_EFORMAT, "the name '%.200s' stands twice", name);
     w->names[w->n] = whet_strdup(name);
     if (!w->names[w->n]) return WHET_ENOMEM;
     whet_tensor_init(&w->tensors[w->n]);
     whet_tensor_ref(&w->tensors[w->n], t);
-    w->n++;
+    *slot = (uint32_t)++w->n;
     return WHET_OK;
+}
+
+int whet_weights_index(const whet_weights *w, const char *name)
+{
+    return w->n_slots ? (int)*slot_of(w, name) - 1 : -1;
 }
 
 const whet_tensor *whet_weights_find(const whet_weights *w, const char *name)
 {
-    for (size_t i = 0; i < w->n; i++)
-        if (strcmp(w->names[i], name) == 0) return &w->tensors[i];
+    const int i = whet_weights_index(w, name);
+    return i >= 0 ? &w->tensors[i] : NULL;
+}
+
+static char **meta_value(const whet_weights *w, const char *key)
+{
+    for (size_t i = 0; i < w->n_meta; i++)
+        if (strcmp(w->meta[2 * i], key) == 0) return &w->meta[2 * i + 1];
     return NULL;
+}
+
+const char *whet_weights_meta(const whet_weights *w, const char *key)
+{
+    char **v = meta_value(w, key);
+    return v ? *v : NULL;
+}
+
+whet_status whet_weights_set_meta(whet_weights *w, const char *key, const char *value)
+{
+    char **old = meta_value(w, key), *k = old ? NULL : whet_strdup(key), *v = whet_strdup(value);
+    if (!v || (!old && !k)) goto fail;
+    if (old) {
+        whet_free(*old);
+        *old = v;
+        return WHET_OK;
+    }
+    if (2 * w->n_meta + 2 > w->meta_capacity) {
+        const size_t capacity = w->meta_capacity ? 2 * w->meta_capacity : 16;
+        char **meta = whet_realloc(w->meta, capacity, sizeof(*meta));
+        if (!meta) goto fail;
+        w->meta = meta;
+        w->meta_capacity = capacity;
+    }
+    w->meta[2 * w->n_meta] = k;
+    w->meta[2 * w->n_meta++ + 1] = v;
+    return WHET_OK;
+fail:
+    whet_free(k);
+    whet_free(v);
+    return WHET_ENOMEM;
 }
 
 whet_status whet_weights_of_graph(whet_weights **out, const whet_graph *g)
