@@ -60,11 +60,22 @@ class Worker:
                                   preexec_fn=lambda: born(cpus))
         self.buffer = b""
         self.cmd = cmd
-        while (line := self.line(limit)) != "ready":
+        self.limit = limit
+
+    def await_word(self, word):
+        while (line := self.line(self.limit)) != word:
             if not line:
                 error = self.p.stderr.read().decode(errors="replace").strip().splitlines()
                 raise Stopped(error[-1] if error else "ended without a word")
         self.stop()
+
+    def load(self, held):
+        """From the model's file to the first result; `held` workers have imported what they need and wait for the word."""
+        if held:
+            os.killpg(self.p.pid, signal.SIGCONT)
+            self.p.stdin.write(b"go\n")
+            self.p.stdin.flush()
+        self.await_word("ready")
 
     def line(self, limit):
         end = time.monotonic() + limit
@@ -120,6 +131,7 @@ class Bench:
         self.shared = pathlib.Path(os.environ.get("WHET_SHARED", ROOT.parent / "shared"))
         self.begin = time.monotonic()
         self.probe = Worker([self.loop(), "--probe", "--threads", str(a.threads)], self.cpus)
+        self.probe.await_word("ready")
         self.best_probe = 0.0
         self.peak()
         self.doc = self.load_document()
@@ -171,17 +183,31 @@ class Bench:
         return path, data
 
     def start_all(self, row, names, command):
-        """A generation: every runtime loaded once, in shuffled order, the others stopped."""
-        workers = {}
-        for name in self.rng.sample(names, len(names)):
-            cell = row["runtimes"].setdefault(name, {"load": [], "blocks": []})
-            if "failed" in cell:
-                continue
+        """A generation: every runtime loaded once, in shuffled order, the others stopped. Python's imports come first, together."""
+        names = [n for n in names if "failed" not in row["runtimes"].setdefault(n, {"load": [], "blocks": []})]
+        started, workers = {n: Worker(command(n), self.cpus) for n in names if n not in NATIVE}, {}
+
+        def guarded(name, what):
             try:
-                workers[name] = Worker(command(name), self.cpus)
-                cell["load"].append(json.loads(workers[name].ask("load")))
+                return what()
             except (Stopped, ValueError) as e:
-                cell["failed"] = str(e)
+                row["runtimes"][name]["failed"] = str(e)
+                if name in started:
+                    started.pop(name).close()
+
+        def load(name):
+            if name not in started:
+                started[name] = Worker(command(name), self.cpus)
+            w = started[name]
+            w.load(name not in NATIVE)
+            row["runtimes"][name]["load"].append(json.loads(w.ask("load")))
+            workers[name] = w
+
+        for name in list(started):
+            guarded(name, lambda: started[name].await_word("imported"))
+        for name in self.rng.sample(names, len(names)):
+            if "failed" not in row["runtimes"][name]:
+                guarded(name, lambda: load(name))
         return workers
 
     def compare(self, row, workers):
@@ -234,6 +260,9 @@ class Bench:
         begin, generations, block_ms = time.monotonic(), 2 if self.a.quick else 5, 150 if self.a.quick else 400
         counts = {}
         for generation in range(generations):
+            spent = time.monotonic() - begin
+            if generation >= 2 and spent * (generation + 1) / generation > seconds:
+                break  # two generations always, more as the time allows
             workers = self.start_all(row, NATIVE + PEERS, lambda name: self.inference_command(name, path, data))
             try:
                 if generation == 0:
@@ -268,6 +297,8 @@ class Bench:
         script = str(self.shared / "bench" / "torch_train.py")
         steps = {}
         for generation in range(generations):
+            if generation >= 1 and 2 * (time.monotonic() - begin) > seconds + 30:
+                break
             workers = self.start_all(row, MODES[net], lambda mode: [sys.executable, str(HERE / "peer_worker.py"), "torch", net, mode,
                                                                     str(self.a.threads), script])
             try:

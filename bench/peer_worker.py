@@ -4,7 +4,8 @@
     peer_worker.py ort|ov MODEL THREADS INPUT          after the first result: "ready"; then N, load, out FILE
     peer_worker.py torch NET MODE THREADS TRAIN_PY     after two steps: "ready"; then N, load
 
-Imports, and the input's bytes, are in memory before the clock starts and before the empty worker's memory is read.
+Imports, and the input's bytes, are in memory before the clock starts and before the empty worker's memory is read: "imported" is
+said then, and a line "go" awaited.
 """
 import json
 import sys
@@ -16,8 +17,14 @@ def memory_kb(key):
         return next((int(line.split()[1]) for line in f if line.startswith(key + ":")), 0)
 
 
+def wait_for_go():
+    print("imported", flush=True)
+    sys.stdin.readline()
+
+
 def onnxruntime(path, threads, feed_of):
     import onnxruntime as ort
+    wait_for_go()
     empty = memory_kb("VmHWM")
     begin = time.perf_counter_ns()
     o = ort.SessionOptions()
@@ -32,6 +39,7 @@ def onnxruntime(path, threads, feed_of):
 def openvino(path, threads, feed_of):
     import openvino as ov
     core = ov.Core()
+    wait_for_go()
     empty = memory_kb("VmHWM")
     begin = time.perf_counter_ns()
     m = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
@@ -61,8 +69,10 @@ def training(net, mode, threads, source):
     spec = importlib.util.spec_from_file_location("torch_train", source)
     module = importlib.util.module_from_spec(spec)
     sys.argv = [source]  # the script trains what its arguments name: none
+    sys.modules["torch_train"] = module  # the compiled mode looks for it there
     spec.loader.exec_module(module)
     torch.set_num_threads(threads)
+    wait_for_go()
     empty = memory_kb("VmHWM")
     begin = time.perf_counter_ns()
     make, shape = module.J[net]

@@ -60,7 +60,9 @@ whet_status whet_cpu_pack(whet_cpu_node *k, whet_vid constant, const char *key, 
     whet_exec *e = k->priv->e;
     const whet_value *v = &k->g->values[constant];
     const whet_tensor *source = v->kind == WHET_VALUE_CONST ? &v->data : NULL;
+    const size_t source_size = source != NULL ? whet_tensor_bytes(source) : 0;
     pack_entry entry = {.size = size};
+    void *aligned = NULL;
     *packed = NULL;
     for (int i = 0; i < k->n_in; i++) k->in[i].packed |= k->in[i].vid == constant;
     if (source == NULL) return whet_cpu_refuse(k, "'%s' is not a constant and cannot be packed ahead", v->name);
@@ -73,25 +75,20 @@ whet_status whet_cpu_pack(whet_cpu_node *k, whet_vid constant, const char *key, 
     if (!WHET_GROW(&e->packs, e->n_packs, &e->cap_packs)) return WHET_ENOMEM;
     entry.key = whet_strdup(key);
     entry.packed = whet_alloc_aligned(size, ARENA_ALIGN);
-    if (entry.key == NULL || entry.packed == NULL) {
+    if ((uintptr_t)source->data % ARENA_ALIGN != 0) aligned = whet_alloc_aligned(source_size, ARENA_ALIGN);
+    if (entry.key == NULL || entry.packed == NULL || (aligned == NULL && (uintptr_t)source->data % ARENA_ALIGN != 0)) {
         whet_free(entry.key);
         whet_free_aligned(entry.packed);
+        whet_free_aligned(aligned);
         return WHET_ENOMEM;
     }
-    fill_bytes(k->team, entry.packed, NULL, size);
-    if ((uintptr_t)source->data % ARENA_ALIGN == 0) {
-        pack(entry.packed, source->data, arg);
-    } else {
-        void *aligned = whet_alloc_aligned(whet_tensor_bytes(source), ARENA_ALIGN);
-        if (aligned == NULL) {
-            whet_free(entry.key);
-            whet_free_aligned(entry.packed);
-            return WHET_ENOMEM;
-        }
-        fill_bytes(k->team, aligned, source->data, whet_tensor_bytes(source));
-        pack(entry.packed, aligned, arg);
-        whet_free_aligned(aligned);
+    if (aligned != NULL) { /* two of the three blocks are in memory at a time */
+        fill_bytes(k->team, aligned, source->data, source_size);
+        whet_tensor_forget(source);
     }
+    fill_bytes(k->team, entry.packed, NULL, size);
+    pack(entry.packed, aligned != NULL ? aligned : source->data, arg);
+    whet_free_aligned(aligned);
     whet_tensor_forget(source);
     whet_tensor_ref(&entry.source, source);
     e->packs[e->n_packs++] = entry;
