@@ -48,7 +48,7 @@ else()
   set(exec_exclude "onednn")
 endif()
 whet_module(exec DEPS ir tensor kernels base LIBS ${exec_libs} PkgConfig::JANSSON EXCLUDE ${exec_exclude}) # L4
-whet_module(passes DEPS exec ir tensor base)                                     # L5
+whet_module(passes DEPS exec formats data ir tensor base LIBS PkgConfig::JANSSON)                             # L5
 whet_module(convert DEPS passes formats exec data ir tensor base LIBS PkgConfig::JANSSON) # L6
 whet_module(eval DEPS data ir stats tensor base LIBS PkgConfig::JANSSON)         # L5
 whet_module(train DEPS eval passes exec models formats data ir stats wire tensor base LIBS PkgConfig::JANSSON) # L6

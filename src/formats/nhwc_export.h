@@ -46,6 +46,7 @@ typedef struct whet_nhwc_window {
     int64_t before[2], after[2];               /* padding; `after` as far as the outputs reach (ceil_mode counted in) */
     bool valid;  /* no padding at all: TensorFlow's VALID (before = after = 0; rows left over at the end are cut off) */
     bool same;   /* exactly the padding of TensorFlow's SAME */
+    int64_t given_after[2];                    /* padding behind as the node says it */
     int64_t in[2], out[2];
     int64_t output_padding[2]; /* ConvTranspose */
 } whet_nhwc_window;
