@@ -31,6 +31,7 @@ typedef struct whet_format_options {
     bool keep_training;
     /* writing */
     int opset;          /* ONNX; 0 = the default, 17 */
+    whet_dtype weights; /* large constants of f32 are stored as F16, or as S8 with a scale for each channel; NONE: as they are */
     whet_strbuf *report; /* may be NULL: a line "node: what became of it" for each node that was not written one to one */
 } whet_format_options;
 void whet_format_options_init(whet_format_options *o);
