@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "formats/onnx/onnx.h"
+#include "formats/tflite/tflite.h"
 #include "formats/weights_file/weights_file.h"
 
 void whet_format_options_init(whet_format_options *o)
@@ -52,7 +53,7 @@ static const whet_model_format *by_extension(const char *path, bool writing)
 static const char *looks_like(const uint8_t *head, size_t n)
 {
     static const struct { const char *magic; size_t at, n; const char *what; } known[] = {
-        {"TFL3", 4, 4, "a TFLite model"}, {"\x89HDF\r\n", 0, 6, "an HDF5 file"}, {"PK\3\4", 0, 4, "a ZIP archive"},
+        {"\x89HDF\r\n", 0, 6, "an HDF5 file"}, {"PK\3\4", 0, 4, "a ZIP archive"},
         {"<?xml", 0, 5, "an XML file"}, {"\x93NUMPY", 0, 6, "a NumPy array"}, {"\x1f\x8b", 0, 2, "a gzip file"},
         {"\x89PNG", 0, 4, "a PNG picture"}, {"\xff\xd8\xff", 0, 3, "a JPEG picture"}, {"\x80\x02", 0, 2, "a Python pickle"}};
     for (size_t i = 0; i < WHET_COUNT(known); i++)
