@@ -199,14 +199,10 @@ whet_status whet_nhwc_elementwise(whet_graph *g, const char *op, const char *nam
 {
     enum { MAX = 64 };
     whet_vid v[MAX], y = WHET_NO_VALUE;
-    const whet_nhwc *list[MAX];
     int rank = 0;
     if (n > MAX) return WHET_FAIL(WHET_EUNSUPPORTED, "%s with %d operands is not supported, at most %d are", op, n, (int)MAX);
-    for (int i = 0; i < n; i++) {
-        list[i] = in[i];
-        rank = WHET_MAX(rank, whet_nhwc_dims(g, in[i]).rank);
-    }
-    const whet_layout form = whet_nhwc_form(g, n, list);
+    for (int i = 0; i < n; i++) rank = WHET_MAX(rank, whet_nhwc_dims(g, in[i]).rank);
+    const whet_layout form = whet_nhwc_form(g, n, (const whet_nhwc *const *)in);
     for (int i = 0; i < n; i++) WHET_TRY(whet_nhwc_operand(g, in[i], rank, form, &v[i]));
     WHET_TRY(whet_graph_node(g, op, name, n, v, n_attr, attrs, 1, &out_name, &y));
     *out = whet_nhwc_of(y, form);
