@@ -6,6 +6,11 @@
 
 #include "ir/graph.h"
 
+/* Readers have functions of these names of their own (nhwc_import.h; no file needs both): the linker is told others. */
+#define whet_nhwc_dims whet_nhwc_export_dims
+#define whet_nhwc_axis whet_nhwc_export_axis
+#define whet_nhwc_const whet_nhwc_export_const
+
 bool whet_nhwc_is(const whet_graph *g, whet_vid v); /* lies channels-last; false for WHET_NO_VALUE */
 /* Dims as in the file. */
 whet_dims whet_nhwc_dims(const whet_graph *g, whet_vid v);
