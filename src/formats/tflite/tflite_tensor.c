@@ -196,6 +196,7 @@ static whet_status make_scales(tfl_reader *r, tfl_tensor *t)
     const whet_shape shape = t->scale.n > 1 ? WHET_SHAPE((int64_t)t->scale.n) : (whet_shape){.rank = 0};
     whet_tensor scale, zero;
     char name[300];
+    whet_tensor_init(&scale);
     whet_tensor_init(&zero);
     whet_status status = whet_tensor_alloc(&scale, WHET_F32, &shape);
     for (size_t i = 0; i < t->scale.n && status == WHET_OK; i++) ((float *)scale.data)[i] = whet_fb_list_float(&t->scale, i);
