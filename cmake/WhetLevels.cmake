@@ -57,7 +57,7 @@ if(NOT WHET_MINIMAL)
   list(APPEND backend_libs PkgConfig::ARCHIVE)
 endif()
 whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS ${backend_libs})  # L6
-whet_module(measure DEPS backend eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
+whet_module(measure DEPS backend convert eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
 whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
 whet_module(study DEPS report measure train convert formats data store wire base LIBS PkgConfig::JANSSON) # L9
 whet_module(api DEPS study report measure backend train convert eval passes exec models formats data store wire base

@@ -14,7 +14,7 @@ extern "C" {
 
 typedef struct whet_model whet_model;
 
-/* Reads and verifies a model file (ONNX). On failure *out is NULL; the error names file and node or byte offset. */
+/* Reads and verifies a model file of any format. On failure *out is NULL; the error names file and node or byte offset. */
 whet_status whet_model_open(whet_model **out, const char *path);
 void whet_model_close(whet_model *m); /* accepts NULL */
 
@@ -32,15 +32,29 @@ void whet_model_inspect_options_init(whet_model_inspect_options *o);
 whet_status whet_model_inspect(const whet_model *m, const whet_model_inspect_options *opt, whet_result **out);
 
 typedef struct whet_convert_options {
-    size_t size;        /* sizeof(whet_convert_options) */
-    const char *format; /* NULL: by the extension of the output */
-    int opset;          /* of ONNX, 13 to 21; 0: 17 */
-    int deploy;         /* fold batch normalisation and constants: smaller and faster, no longer trainable */
+    size_t size;           /* sizeof(whet_convert_options) */
+    const char *format;    /* name; NULL: by the extension of the output */
+    int opset;             /* of ONNX, 13 to 21; 0: 17 */
+    int deploy;            /* fold batch normalisation and constants: smaller and faster, no longer trainable */
+    const char *model;     /* `from` holds weights alone: of this network of the zoo */
+    const char *weights;   /* tensors that take the place of those in `from` */
+    const char *precision; /* "f16": weights stand in 16 bits, what is computed stays f32; "f32"; NULL: as they are in `from` */
+    int bake;              /* the preprocessing contract becomes nodes; the input is uint8 pixels, NHWC */
+    int n_cut_inputs;
+    const char *const *cut_inputs;  /* "NAME" or "NAME:1x3x224x224": this value becomes an input */
+    int n_cut_outputs;
+    const char *const *cut_outputs; /* these values are the outputs */
+    int check;             /* run the result on every runtime present and compare; gate 1 where one differs */
+    const char *bundle;    /* folder for the model, labels, contract, a picture with its expected output and two programs; `to`
+                              must be NULL then, and format says what */
+    const char *program;   /* the whet program for worker processes; NULL: this one */
 } whet_convert_options;
 void whet_convert_options_init(whet_convert_options *o);
 /* Writes the model, atomically; the format by the extension. */
 whet_status whet_model_save(const whet_model *m, const char *path, const whet_convert_options *opt);
-/* Reads `from`, writes `to`, reads it again. The result (kind "convert") says what became of the nodes. opt may be NULL. */
+/* Reads `from`, writes `to`, reads it again. The result (kind "convert") lists every node that was folded, fused, expanded,
+ * dropped or changed, and the contract written. Files of weights alone go to such files, or with opt->model to any. Where the
+ * format refuses nodes the status says so and the result, which names them all, is there too. opt may be NULL. */
 whet_status whet_convert(whet_result **out, const char *from, const char *to, const whet_convert_options *opt);
 
 typedef struct whet_run_options {

@@ -2,7 +2,9 @@
 /* Result documents: JSON is the truth, text a rendering made on demand; and helpers of the renderings. */
 #include "api/result.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/printable.h"
@@ -175,4 +177,27 @@ const char *whet_render_count(char *buf, size_t size, int64_t n)
     }
     if (size) buf[at] = '\0';
     return buf;
+}
+
+void whet_render_wrapped(whet_strbuf *out, int width, int hang, const char *fmt, ...)
+{
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    const char *at = text;
+    for (int indent = 0;; indent = hang) {
+        const size_t room = (size_t)WHET_MAX(width - indent, 8);
+        size_t n = strlen(at);
+        if (n > room) {
+            n = room;
+            while (n > 0 && at[n] != ' ') n--;
+            if (n == 0) n = room;
+        }
+        whet_strbuf_printf(out, "%*s%.*s\n", indent, "", (int)n, at);
+        at += n;
+        while (*at == ' ') at++;
+        if (*at == '\0') return;
+    }
 }

@@ -26,6 +26,8 @@ whet_status whet_result_from_json(whet_result **out, const char *json, whet_rend
 void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
                        int n_rows, const char *const *cells);
 void whet_render_bold(whet_strbuf *out, bool color, const char *text);
+/* Text broken at blanks, or where a word alone is too long; what follows the first line stands `hang` columns in. */
+void whet_render_wrapped(whet_strbuf *out, int width, int hang, const char *fmt, ...) WHET_PRINTF(4, 5);
 /* "1.2 KB", "3.4 MB" (decimal units) into buf; returns buf. */
 const char *whet_render_bytes(char *buf, size_t size, double bytes);
 /* 12345678 -> "12,345,678". */

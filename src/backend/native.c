@@ -13,7 +13,7 @@
 #include "base/threads.h"
 #include "exec/exec.h"
 #include "exec/exec_tune.h"
-#include "formats/onnx/onnx.h"
+#include "formats/formats.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
 
@@ -54,9 +54,16 @@ static int available(char *reason, size_t cap)
 
 static int caps(char **json)
 {
-    *json = whet_strdup("{\"formats\":[\"onnx\"],\"dtypes\":[\"f32\",\"f64\",\"s64\",\"s32\",\"s8\",\"u8\",\"bool\"],\"settings\":{"
+    const whet_model_format *f = NULL;
+    whet_strbuf formats;
+    whet_strbuf_init(&formats);
+    for (size_t i = 0; (f = whet_format_row(i)) != NULL; i++)
+        if (f->read) whet_strbuf_printf(&formats, "%s\"%s\"", formats.len > 0 ? "," : "", f->name);
+    *json = whet_format("{\"formats\":[%s],\"dtypes\":[\"f32\",\"f64\",\"s64\",\"s32\",\"s8\",\"u8\",\"bool\"],\"settings\":{"
                         "\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],\"precision\":[\"f32\"],"
-                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"tune\":[\"off\",\"cached\",\"measure\"],\"passes_off\":\"names of passes, comma-separated\"}}");
+                        "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"tune\":[\"off\",\"cached\",\"measure\"],\"passes_off\":\"names of passes, comma-separated\"}}",
+                        formats.len > 0 ? formats.data : "");
+    whet_strbuf_dispose(&formats);
     return *json != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
@@ -152,7 +159,7 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     if (m == NULL) return WHET_ENOMEM;
     m->optimisation = LEVEL_ALL;
     int status = apply(m, s, n);
-    if (status == WHET_OK) status = whet_onnx_read(&m->g, path, NULL);
+    if (status == WHET_OK) status = whet_format_read(&m->g, path, NULL);
     if (status != WHET_OK) {
         close_model(m);
         return status;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Size, compressed size, parameters and multiply-accumulates of a model file. MACs are counted for convolutions and matrix
  * products at batch 1, as published figures do; the rest of a network is left out by custom. */
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -8,11 +10,11 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/mem.h"
-#include "formats/onnx/onnx.h"
+#include "formats/formats.h"
 #include "measure/facts.h"
 #include "data/contract.h"
 
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = 1 << 16, FOLDER_DEPTH = 2 };
 
 static whet_status gzip_size(const uint8_t *data, size_t size, int64_t *out)
 {
@@ -54,10 +56,59 @@ static whet_status add_file(whet_facts *f, const char *path)
     return status;
 }
 
-/* External data lies beside the file; the exporters' names are <name>.data and <name>_data. */
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names in a folder, sorted; freed by the caller, as are they. */
+static whet_status list_folder(const char *path, char ***names, size_t *n)
+{
+    DIR *d = opendir(path);
+    struct dirent *e = NULL;
+    size_t cap = 0;
+    whet_status status = d != NULL ? WHET_OK : WHET_FAIL(WHET_EIO, "the folder cannot be read");
+    while (status == WHET_OK && (e = readdir(d)) != NULL) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (!WHET_GROW(names, *n, &cap) || ((*names)[*n] = whet_strdup(e->d_name)) == NULL) status = WHET_ENOMEM;
+        else (*n)++;
+    }
+    if (d != NULL) closedir(d);
+    if (status == WHET_OK && *n > 0) qsort(*names, *n, sizeof **names, by_name);
+    return status;
+}
+
+/* All files of a folder, two levels deep as SavedModels are; the hash is over the hashes of the files. */
+static whet_status add_folder(whet_facts *f, const char *path, int depth, whet_sha256 *hash)
+{
+    char **names = NULL, hex[65];
+    size_t n = 0;
+    whet_status status = list_folder(path, &names, &n);
+    for (size_t i = 0; i < n; i++) {
+        char *inside = status == WHET_OK ? whet_path_join(path, names[i]) : NULL;
+        if (status == WHET_OK && inside == NULL) status = WHET_ENOMEM;
+        if (inside != NULL && whet_dir_exists(inside)) {
+            if (depth < FOLDER_DEPTH) status = add_folder(f, inside, depth + 1, hash);
+        } else if (inside != NULL) {
+            status = whet_sha256_file(inside, hex);
+            if (status == WHET_OK) whet_sha256_add(hash, hex, 64);
+            if (status == WHET_OK) status = add_file(f, inside);
+        }
+        whet_free(inside);
+        whet_free(names[i]);
+    }
+    whet_free(names);
+    return status;
+}
+
+/* External data lies beside the file; the exporters' names are <name>.data and <name>_data; OpenVINO's weights <stem>.bin. */
 static whet_status add_external(whet_facts *f)
 {
     static const char *const endings[] = {".data", "_data"};
+    if (strcmp(whet_path_ext(f->path), ".xml") == 0) {
+        char *bin = whet_format("%.*s.bin", (int)(strlen(f->path) - 4), f->path);
+        if (bin == NULL) return WHET_ENOMEM;
+        const whet_status status = whet_file_exists(bin) ? add_file(f, bin) : WHET_OK;
+        whet_free(bin);
+        WHET_TRY(status);
+    }
     for (size_t i = 0; i < WHET_COUNT(endings); i++) {
         char *path = whet_format("%s%s", f->path, endings[i]);
         if (path == NULL) return WHET_ENOMEM;
@@ -122,9 +173,11 @@ static void count(whet_facts *f, const whet_graph *g)
 static whet_status read_graph(whet_facts *f)
 {
     whet_graph *g = NULL;
+    const whet_model_format *row = NULL;
     f->params = f->macs = -1;
     f->precision = "";
-    if (whet_onnx_read(&g, f->path, NULL) != WHET_OK) {
+    if (whet_format_of_file(f->path, &row) == WHET_OK) f->format = row->name;
+    if (whet_format_read(&g, f->path, NULL) != WHET_OK) {
         f->unreadable = whet_strdup(whet_error_message());
         return f->unreadable != NULL ? WHET_OK : WHET_ENOMEM;
     }
@@ -147,6 +200,23 @@ static whet_status time_read(whet_facts *f)
     return WHET_OK;
 }
 
+static whet_status folder_facts(whet_facts *f)
+{
+    whet_sha256 hash;
+    whet_sha256_init(&hash);
+    const whet_status status = add_folder(f, f->path, 0, &hash);
+    whet_sha256_hex(&hash, f->sha256);
+    return status;
+}
+
+static whet_status file_facts(whet_facts *f)
+{
+    WHET_TRY(whet_sha256_file(f->path, f->sha256));
+    WHET_TRY(add_file(f, f->path));
+    WHET_TRY(add_external(f));
+    return time_read(f);
+}
+
 whet_status whet_facts_read(whet_facts *f, const char *path)
 {
     memset(f, 0, sizeof *f);
@@ -155,10 +225,7 @@ whet_status whet_facts_read(whet_facts *f, const char *path)
     f->files = json_array();
     f->format = "onnx";
     whet_status status = f->path != NULL && f->name != NULL && f->files != NULL ? WHET_OK : WHET_ENOMEM;
-    if (status == WHET_OK) status = whet_sha256_file(path, f->sha256);
-    if (status == WHET_OK) status = add_file(f, path);
-    if (status == WHET_OK) status = add_external(f);
-    if (status == WHET_OK) status = time_read(f);
+    if (status == WHET_OK) status = whet_dir_exists(path) ? folder_facts(f) : file_facts(f);
     if (status == WHET_OK) status = read_graph(f);
     if (status != WHET_OK) whet_facts_dispose(f);
     return status;

@@ -10,7 +10,7 @@
 typedef struct whet_facts {
     char *path, *name;       /* as given; file name */
     char sha256[65];
-    const char *format;      /* "onnx" */
+    const char *format;      /* name of its row: "onnx" */
     const char *precision;   /* "f32", "fp16", "int8", "mixed" by the file's own types; "" if it cannot be read here */
     int64_t size, gzip_size; /* all files that are needed */
     json_t *files;           /* their names */

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Contracts in ONNX metadata, through the graph's reader and writer. */
+/* Contracts in the metadata of model files, through the reader and the converter. */
 #include "measure/model_contract.h"
 
 #include <string.h>
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "formats/onnx/onnx.h"
-
-static whet_status check_name(const char *path)
-{
-    const char *ext = whet_path_ext(path);
-
-    if (strcmp(ext, ".onnx") == 0) return WHET_OK;
-    return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' is no ONNX file, only those carry a contract here", path);
-}
+#include "convert/convert.h"
 
 whet_status whet_model_contract_read(const char *path, whet_contract *c)
 {
@@ -22,8 +14,7 @@ whet_status whet_model_contract_read(const char *path, whet_contract *c)
     const char *json = NULL;
     whet_status status = WHET_OK;
 
-    WHET_TRY(check_name(path));
-    WHET_TRY(whet_onnx_read(&g, path, NULL));
+    WHET_TRY(whet_format_read(&g, path, NULL));
     json = whet_graph_get_meta(g, WHET_CONTRACT_META);
     if (json) status = whet_contract_from_json(c, json);
     if (status != WHET_OK) whet_error_at_file(path);
@@ -53,16 +44,16 @@ whet_status whet_model_contract_write(const char *path, const whet_contract *c, 
 {
     whet_graph *g = NULL;
     char *json = NULL;
-    whet_onnx_write_options wo;
+    const whet_model_format *f = NULL;
     whet_status status = WHET_OK;
 
-    WHET_TRY(check_name(path));
-    whet_onnx_write_options_init(&wo);
-    WHET_TRY(whet_onnx_read(&g, path, NULL));
+    WHET_TRY(whet_format_of_file(path, &f));
+    if (!f->read || !f->write) return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' is %s, which carries no contract that can be changed here", path, f->title);
+    WHET_TRY(whet_format_read(&g, path, NULL));
     WHET_GOTO(check_fits(g, c));
     WHET_GOTO(whet_contract_to_json(c, &json));
     WHET_GOTO(whet_graph_set_meta(g, WHET_CONTRACT_META, json));
-    status = whet_onnx_write(g, out, &wo);
+    status = whet_convert_graph(g, f, out, NULL, NULL);
 done:
     whet_free(json);
     whet_graph_free(g);

@@ -92,3 +92,23 @@ whet_status onnx_upgrade_dynamic_quantize(onnx_reader *r, onnx_work *w)
     if (w->n_out > 2) onnx_b_out(&b, 2, point);
     return onnx_b_done(&b);
 }
+
+/* Integers are resized as numbers and cut to whole ones towards zero, as ONNX Runtime does it; cubic filters overshoot. */
+whet_status onnx_resize_integers(onnx_reader *r, onnx_work *w)
+{
+    onnx_builder b = {r->g, w, WHET_OK};
+    const whet_vid x = onnx_b_in(&b, 0);
+    const whet_dtype t = onnx_b_dtype(&b, x);
+    const whet_attr *mode = onnx_work_attr(w, "mode");
+    if (t != WHET_U8 && t != WHET_S8 && t != WHET_S32) return WHET_OK;
+    onnx_b_attrs(&b, "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode");
+    w->in[0] = onnx_b_cast(&b, x, WHET_F32);
+    whet_vid y = onnx_b_node(&b, "Resize", w->n_in, w->in, w->n_attr, w->attr);
+    if (mode && mode->type == WHET_ATTR_STRING && strcmp(mode->s, "cubic") == 0 && t != WHET_S32) {
+        const double low = t == WHET_U8 ? 0 : -128;
+        const whet_vid in[3] = {y, onnx_b_number(&b, y, low), onnx_b_number(&b, y, low + 255)};
+        y = onnx_b_node(&b, "Clip", 3, in, 0, NULL);
+    }
+    onnx_b_out(&b, 0, onnx_b_cast(&b, y, t));
+    return onnx_b_done(&b);
+}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the newest operator definitions down to the target opset: inputs that were attributes, fused operators of the domain
- * "whet" taken apart, activations written out that the opset does not have. Source: Changelog.md of the ONNX project. */
-#include <math.h>
+/* From the newest operator definitions down to the target opset: inputs that were attributes, activations written out that the
+ * opset does not have; onnx_lower_fused.c takes fused operators apart. Source: Changelog.md of the ONNX project. */
 #include <stdio.h>
 
+#include "formats/onnx/onnx_lower.h"
 #include "formats/onnx/onnx_reader.h"
-#include "formats/onnx/onnx_writer.h"
 
 /* Attributes by the opset that added them; in older files they may only have their default. */
 static const struct added { const char *op, *attr; int since; int64_t i; const char *s; } added[] = {
@@ -46,41 +45,45 @@ whet_status onnx_lower_attrs(onnx_writer *w, onnx_out *o)
     return WHET_OK;
 }
 
-/* Adds a one-output node to the file that belongs to o: op(a, b). */
-static whet_status put(onnx_writer *w, const onnx_out *o, const char *op, const char *name, const char *out, int n_in,
-                       const char *const *in)
+whet_status onnx_low_put(onnx_writer *w, const onnx_out *o, const char *op, const char *name, const char *out, int n_in,
+                         const char *const *in, const whet_attr *attr)
 {
     const char *ins[4] = {NULL}, *outs[1] = {out};
     onnx_out n = {.node = o->node, .op = op, .name = name, .n_in = n_in, .n_out = 1, .in = ins, .out = outs};
     for (int i = 0; i < n_in; i++) ins[i] = in[i];
+    if (attr) n.attr[n.n_attr++] = *attr;
     return onnx_writer_emit(w, &n);
 }
 
-#define IN(...) (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *const[]){__VA_ARGS__}
-
-/* out = op(in...), under fresh names. NULL on failure. */
-static const char *make(onnx_writer *w, const onnx_out *o, const char *op, int n_in, const char *const *in)
+const char *onnx_low_make(onnx_writer *w, const onnx_out *o, const char *op, int n_in, const char *const *in, const whet_attr *attr)
 {
     const char *out = onnx_writer_fresh(w, o, op), *name = onnx_writer_fresh(w, o, op);
     if (!out || !name) return NULL;
     for (int i = 0; i < n_in; i++)
         if (!in[i]) return NULL;
-    return put(w, o, op, name, out, n_in, in) == WHET_OK ? out : NULL;
+    return onnx_low_put(w, o, op, name, out, n_in, in, attr) == WHET_OK ? out : NULL;
 }
 
-static whet_status finish(onnx_writer *w, const onnx_out *o, const char *op, int n_in, const char *const *in)
+whet_status onnx_low_finish(onnx_writer *w, const onnx_out *o, const char *op, int n_in, const char *const *in, const whet_attr *attr)
 {
     for (int i = 0; i < n_in; i++)
         if (!in[i]) return whet_error_last()->status;
-    return put(w, o, op, o->name, o->out[0], n_in, in);
+    return onnx_low_put(w, o, op, o->name, o->out[0], n_in, in, attr);
 }
 
-/* A scalar in the type of the node's first input. */
-static const char *scalar(onnx_writer *w, const onnx_out *o, double x)
+const char *onnx_low_scalar(onnx_writer *w, const onnx_out *o, double x)
 {
     const char *name = NULL;
     whet_dtype t = w->g->values[o->node->in[0]].dtype;
     return onnx_writer_const(w, o, "const", t, 1, true, &x, &name) == WHET_OK ? name : NULL;
+}
+
+const char *onnx_low_ints(onnx_writer *w, const onnx_out *o, int n, const int64_t *x)
+{
+    double values[8] = {0};
+    const char *name = NULL;
+    for (int i = 0; i < n && i < 8; i++) values[i] = (double)x[i];
+    return onnx_writer_const(w, o, "const", WHET_S64, n, false, values, &name) == WHET_OK ? name : NULL;
 }
 
 static whet_status axes_to_attr(onnx_writer *w, onnx_out *o)
@@ -167,88 +170,61 @@ static whet_status group_norm(onnx_writer *w, onnx_out *o)
     return onnx_writer_emit(w, o);
 }
 
-/* x * 0.5 * (1 + erf(x / sqrt 2)), or the tanh form. */
 static whet_status gelu(onnx_writer *w, onnx_out *o)
 {
-    const char *x = o->in[0];
-    if (w->opset >= 20) return onnx_writer_emit(w, o);
-    const char *inner = NULL;
-    if (strcmp(whet_node_string(o->node, "approximate", "none"), "tanh") == 0) {
-        const char *cube = make(w, o, "Mul", IN(make(w, o, "Mul", IN(x, x)), x));
-        const char *sum = make(w, o, "Add", IN(x, make(w, o, "Mul", IN(cube, scalar(w, o, 0.044715)))));
-        inner = make(w, o, "Tanh", IN(make(w, o, "Mul", IN(sum, scalar(w, o, sqrt(2 / acos(-1)))))));
-    } else {
-        inner = make(w, o, "Erf", IN(make(w, o, "Mul", IN(x, scalar(w, o, sqrt(0.5))))));
-    }
-    const char *half = make(w, o, "Mul", IN(x, scalar(w, o, 0.5)));
-    const char *one = make(w, o, "Add", IN(inner, scalar(w, o, 1)));
-    return finish(w, o, "Mul", IN(half, one));
+    const bool tanh_form = strcmp(whet_node_string(o->node, "approximate", "none"), "tanh") == 0;
+    return w->opset >= 20 ? onnx_writer_emit(w, o) : onnx_low_gelu(w, o, o->in[0], tanh_form);
 }
 
 static whet_status swish(onnx_writer *w, onnx_out *o)
 {
-    double alpha = (double)whet_node_float(o->node, "alpha", 1);
-    const char *x = o->in[0];
-    if (alpha != 1) x = make(w, o, "Mul", IN(x, scalar(w, o, alpha)));
-    return finish(w, o, "Mul", IN(o->in[0], make(w, o, "Sigmoid", IN(x))));
+    return onnx_low_swish(w, o, o->in[0], (double)whet_node_float(o->node, "alpha", 1));
 }
 
 static whet_status hard_swish(onnx_writer *w, onnx_out *o)
 {
-    const char *sum = NULL, *in[3];
-    if (w->opset >= 14) return onnx_writer_emit(w, o);
-    sum = make(w, o, "Add", IN(o->in[0], scalar(w, o, 3)));
-    in[0] = sum;
-    in[1] = scalar(w, o, 0);
-    in[2] = scalar(w, o, 6);
-    const char *scaled = make(w, o, "Mul", IN(make(w, o, "Clip", 3, in), scalar(w, o, 1.0 / 6)));
-    return finish(w, o, "Mul", IN(o->in[0], scaled));
+    return w->opset >= 14 ? onnx_writer_emit(w, o) : onnx_low_hard_swish(w, o, o->in[0]);
 }
 
 static whet_status mish(onnx_writer *w, onnx_out *o)
 {
     if (w->opset >= 18) return onnx_writer_emit(w, o);
-    return finish(w, o, "Mul", IN(o->in[0], make(w, o, "Tanh", IN(make(w, o, "Softplus", IN(o->in[0]))))));
+    return FINISH("Mul", o->in[0], MAKE("Tanh", MAKE("Softplus", o->in[0])));
 }
 
-/* Conv or Gemm with an addition and an activation behind it. */
-static whet_status fused(onnx_writer *w, onnx_out *o, const char *op, int n_in, const char *residual)
+static whet_status need_wide(onnx_writer *w, onnx_out *o, whet_dtype t)
 {
-    const char *act = whet_node_string(o->node, "activation", "");
-    double low = (double)whet_node_float(o->node, "act_min", 0), high = (double)whet_node_float(o->node, "act_max", 0);
-    bool active = act[0] != '\0';
-    const char *outs[1] = {o->out[0]};
-    if (active && strcmp(act, "Relu") != 0 && strcmp(act, "Clip") != 0)
-        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "fused activation '%s' has no form in ONNX files", act);
-    onnx_out_drop(o, "activation");
-    onnx_out_drop(o, "act_min");
-    onnx_out_drop(o, "act_max");
-    onnx_out core = *o;
-    core.op = op;
-    core.n_in = WHET_MIN(o->n_in, n_in);
-    core.n_out = 1;
-    core.out = outs;
-    if (residual || active) outs[0] = onnx_writer_fresh(w, o, op);
-    if (!outs[0]) return WHET_ENOMEM;
-    while (core.n_in > 0 && !core.in[core.n_in - 1][0]) core.n_in--;
-    WHET_TRY(onnx_writer_emit(w, &core));
-    const char *x = outs[0];
-    onnx_out rest = *o; /* the node's own name went to its core */
-    rest.name = onnx_writer_fresh(w, o, residual ? "Add" : act);
-    if (!rest.name) return WHET_ENOMEM;
-    if (residual && !active) return finish(w, &rest, "Add", IN(x, residual));
-    if (residual) x = make(w, o, "Add", IN(x, residual));
-    if (!active) return WHET_OK;
-    if (strcmp(act, "Relu") == 0) return finish(w, &rest, "Relu", IN(x));
-    return finish(w, &rest, "Clip", IN(x, scalar(w, o, low), scalar(w, o, high)));
+    if (w->opset >= 21 || (t != WHET_S16 && t != WHET_U16)) return WHET_OK;
+    return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "%s of type %s needs opset 21; choose --opset 21", o->op, whet_dtype_name(t));
 }
 
-static whet_status fused_conv(onnx_writer *w, onnx_out *o)
+/* Before opset 21 the zero point alone says the type. */
+static whet_status quantize(onnx_writer *w, onnx_out *o)
 {
-    return fused(w, o, "Conv", 3, o->n_in > 3 && o->in[3][0] ? o->in[3] : NULL);
+    static const double zeros[1] = {0};
+    const whet_value *y = &w->g->values[o->node->out[0]], *scale = &w->g->values[o->node->in[1]];
+    const char *zero = NULL, **in = NULL;
+    WHET_TRY(need_wide(w, o, y->dtype));
+    if (w->opset >= 21 || !onnx_out_attr(o, "output_dtype")) return onnx_writer_emit(w, o);
+    onnx_out_drop(o, "output_dtype");
+    if (o->n_in > 2) return onnx_writer_emit(w, o);
+    if (scale->dims.rank != 0) return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "QuantizeLinear of an axis without zero points needs opset 21; choose --opset 21");
+    WHET_TRY(onnx_writer_const(w, o, "zero_point", y->dtype, 1, true, zeros, &zero));
+    in = whet_arena_alloc(w->arena, 3 * sizeof(*in));
+    if (!in) return WHET_ENOMEM;
+    in[0] = o->in[0];
+    in[1] = o->in[1];
+    in[2] = zero;
+    o->in = in;
+    o->n_in = 3;
+    return onnx_writer_emit(w, o);
 }
 
-static whet_status fused_gemm(onnx_writer *w, onnx_out *o) { return fused(w, o, "Gemm", 3, NULL); }
+static whet_status dequantize(onnx_writer *w, onnx_out *o)
+{
+    WHET_TRY(need_wide(w, o, w->g->values[o->node->in[0]].dtype));
+    return onnx_writer_emit(w, o);
+}
 
 static whet_status refuse(onnx_writer *w, onnx_out *o)
 {
@@ -261,12 +237,14 @@ static const struct lowering { const char *op; onnx_lower_fn fn; } lowerings[] =
     {"ReduceMax", axes_to_attr}, {"ReduceMean", axes_to_attr}, {"ReduceMin", axes_to_attr}, {"ReduceProd", axes_to_attr},
     {"ReduceSumSquare", axes_to_attr}, {"Split", split}, {"Reshape", reshape}, {"Pad", pad}, {"BatchNormalization", batch_norm},
     {"GroupNormalization", group_norm}, {"Resize", resize}, {"GridSample", grid_sample},
-    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}};
+    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}, {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}};
 
 onnx_lower_fn onnx_lower_find(const char *domain, const char *op)
 {
-    if (strcmp(domain, "whet") == 0)
-        return strcmp(op, "FusedConv") == 0 ? fused_conv : strcmp(op, "FusedGemm") == 0 ? fused_gemm : refuse;
+    if (strcmp(domain, "whet") == 0) {
+        const onnx_lower_fn fused = onnx_lower_fused(op);
+        return fused ? fused : refuse;
+    }
     for (size_t i = 0; i < WHET_COUNT(lowerings); i++)
         if (strcmp(op, lowerings[i].op) == 0) return lowerings[i].fn;
     return NULL;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "formats/onnx/onnx_microsoft.h"
 #include "formats/onnx/onnx_reader.h"
 #include "ir/op.h"
 
@@ -222,8 +223,9 @@ static whet_status emit(onnx_reader *r, const onnx_scope *s, const onnx_op_line 
     if (w->opset < line->first)
         return onnx_fail(w, WHET_EFORMAT, "operator '%s' exists since opset %d, the file is stamped opset %d", w->op, line->first,
                          w->opset);
+    WHET_TRY(onnx_half_before(r, w));
     if (line->upgrade) WHET_TRY(line->upgrade(r, w));
-    if (w->done) return WHET_OK;
+    if (w->done) return onnx_half_after(r, w);
     const whet_op *op = whet_op_find(w->op);
     if (!op) return refuse(r, w, "");
     WHET_TRY(onnx_op_check_attrs(op, w));
@@ -235,7 +237,15 @@ static whet_status emit(onnx_reader *r, const onnx_scope *s, const onnx_op_line 
                                          w->out_names, w->out);
     if (status != WHET_OK) whet_error_at_node(w->name);
     WHET_TRY(status);
-    return commit_statistics(r, w);
+    WHET_TRY(commit_statistics(r, w));
+    return onnx_half_after(r, w);
+}
+
+static whet_status emit_microsoft(onnx_reader *r, onnx_upgrade_fn build, onnx_work *w)
+{
+    WHET_TRY(onnx_half_before(r, w));
+    WHET_TRY(build(r, w));
+    return onnx_half_after(r, w);
 }
 
 static const onnx_function *find_function(const onnx_reader *r, const onnx_node *n, const char *domain)
@@ -329,15 +339,16 @@ static whet_status convert_body(onnx_reader *r, onnx_scope *s, onnx_work *w)
     WHET_TRY(name_outputs(r, s, w));
     const onnx_function *f = find_function(r, p, domain);
     if (f) return inline_function(r, s, f, w);
-    if (*domain) return refuse(r, w, domain);
-    if (s->opset == 0) return onnx_fail(w, WHET_EFORMAT, "operator '%s' is used, but the model imports no opset of ai.onnx", w->op);
+    const onnx_upgrade_fn microsoft = strcmp(domain, "com.microsoft") == 0 ? onnx_microsoft_find(w->op) : NULL;
+    if (*domain && !microsoft) return refuse(r, w, domain);
+    if (s->opset == 0 && !microsoft) return onnx_fail(w, WHET_EFORMAT, "operator '%s' is used, but the model imports no opset of ai.onnx", w->op);
     const onnx_op_line *line = onnx_op_find(w->op);
     bool is_constant = strcmp(w->op, "Constant") == 0;
-    if (!line || (!is_constant && !whet_op_find(w->op) && !line->upgrade)) return refuse(r, w, "");
+    if (!microsoft && (!line || (!is_constant && !whet_op_find(w->op) && !line->upgrade))) return refuse(r, w, "");
     w->attr = whet_arena_alloc(r->arena, (p->attribute.n + SPARE) * sizeof(*w->attr));
     if (!w->attr) return WHET_ENOMEM;
     whet_status status = onnx_attrs_convert(r, s, &p->attribute, w);
-    if (status == WHET_OK) status = is_constant ? constant(r, w) : emit(r, s, line, w);
+    if (status == WHET_OK) status = microsoft ? emit_microsoft(r, microsoft, w) : is_constant ? constant(r, w) : emit(r, s, line, w);
     dispose_attrs(w);
     return status;
 }

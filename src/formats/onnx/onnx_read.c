@@ -231,6 +231,7 @@ static whet_status build(onnx_reader *r, onnx_scope *s)
     WHET_TRY(onnx_nodes_convert(r, s, &og->node));
     WHET_TRY(read_outputs(r, s));
     WHET_TRY(read_meta(r, s->opset));
+    if (r->n_wide > 0) WHET_TRY(whet_graph_prune(r->g)); /* 16-bit values that nothing reads */
     return whet_graph_verify(r->g);
 }
 
@@ -249,9 +250,11 @@ static whet_status read_bytes(whet_graph **out, const void *data, size_t size, s
     if (!r.arena) goto done;
     WHET_GOTO(whet_pb_decode(&onnx_model_message, data, size, r.file, r.arena, &model));
     status = build(&r, &s);
+    if (status == WHET_EINVAL) status = WHET_EFORMAT; /* an operator's bad attribute is the file's fault here */
 done:
     if (status != WHET_OK && *r.file) whet_error_at_file(r.file);
     onnx_files_close(&r);
+    whet_free(r.wide);
     onnx_names_dispose(&r.parameters);
     onnx_names_dispose(&s.values);
     whet_arena_free(r.arena);

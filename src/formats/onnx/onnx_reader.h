@@ -40,6 +40,8 @@ typedef struct onnx_reader {
     onnx_names parameters;      /* initialisers that become variables: 1 trainable, 0 statistics */
     onnx_file *files;
     struct onnx_pin *pin;       /* of the model's own file; NULL: its bytes are somebody else's */
+    whet_vid *wide;             /* per value: the same in f32, where it has 16 bits; heap */
+    size_t n_wide, cap_wide;
 } onnx_reader;
 
 /* The node under conversion. Arrays have room for a few more than the file gives. */
@@ -52,6 +54,8 @@ typedef struct onnx_work {
     const char **out_names;     /* "" = not wanted */
     whet_attr *attr;
     bool done;                  /* an upgrade has emitted the node itself and filled out[] */
+    whet_dtype half;            /* computed in f32 in the place of this type; NONE: as it is */
+    const char **half_names;    /* then the outputs' names */
 } onnx_work;
 
 typedef whet_status (*onnx_upgrade_fn)(onnx_reader *r, onnx_work *w);
@@ -80,6 +84,10 @@ whet_status onnx_nodes_convert(onnx_reader *r, onnx_scope *s, const onnx_nodes *
 whet_status onnx_attrs_convert(onnx_reader *r, const onnx_scope *s, const onnx_attrs *attrs, onnx_work *w);
 /* order[i] = index of the i-th node to build. */
 whet_status onnx_nodes_order(onnx_reader *r, const onnx_nodes *nodes, int32_t *order);
+/* Nodes on 16-bit floats are computed in f32, as ONNX Runtime's CPU does it: `before` puts f32 in the inputs' places, `after` has
+ * the outputs in 16 bits under their names. EFORMAT if inputs of different types meet. */
+whet_status onnx_half_before(onnx_reader *r, onnx_work *w);
+whet_status onnx_half_after(onnx_reader *r, onnx_work *w);
 const char *onnx_node_label(onnx_reader *r, const onnx_node *n);
 
 #endif

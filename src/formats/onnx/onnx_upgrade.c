@@ -149,9 +149,8 @@ whet_status onnx_upgrade_softmax(onnx_reader *r, onnx_work *w)
 }
 
 /* Opset 10 had (x, scales), asymmetric coordinates, and took the element below. `roi` became optional in 13. */
-whet_status onnx_upgrade_resize(onnx_reader *r, onnx_work *w)
+static whet_status old_resize(onnx_work *w)
 {
-    (void)r;
     if (w->opset >= 13) return WHET_OK;
     if (w->opset >= 11) {
         const whet_attr *a = onnx_work_attr(w, "coordinate_transformation_mode");
@@ -170,6 +169,12 @@ whet_status onnx_upgrade_resize(onnx_reader *r, onnx_work *w)
     onnx_work_set(w, whet_attr_string("coordinate_transformation_mode", "asymmetric"));
     onnx_work_set(w, whet_attr_string("nearest_mode", "floor"));
     return WHET_OK;
+}
+
+whet_status onnx_upgrade_resize(onnx_reader *r, onnx_work *w)
+{
+    WHET_TRY(old_resize(w));
+    return onnx_resize_integers(r, w);
 }
 
 /* Upsample is Resize with asymmetric coordinates (its own definition). Opset 7 and 8: scales as an attribute. */

@@ -29,6 +29,7 @@ whet_status onnx_upgrade_dynamic_quantize(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_matmul_integer(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_qlinear_conv(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_qlinear_matmul(onnx_reader *r, onnx_work *w);
+whet_status onnx_resize_integers(onnx_reader *r, onnx_work *w); /* nothing for floats */
 /* onnx_einsum.c, onnx_expand.c, onnx_attention.c */
 whet_status onnx_upgrade_einsum(onnx_reader *r, onnx_work *w);
 whet_status onnx_upgrade_attention(onnx_reader *r, onnx_work *w);

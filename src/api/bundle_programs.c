@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The texts of a bundle's programs. @NAME@ stands for what api_convert_bundle.c puts in. A C program is c_common and one of the
+ * others that begin with c_; a Python program py_common, one that begins with py_, and py_tail. */
+#include "api/bundle_programs.h"
+
+const char bundle_c_common[] =
+    "/* Reproduces expected.npy from picture.png with @TITLE@: prints the largest difference and the class, exit code 0 if it\n"
+    " * agrees. Written by whet with @MODEL@.\n"
+    " * @COMPILE@ */\n"
+    "#include <math.h>\n"
+    "#include <png.h>\n"
+    "#include <stdint.h>\n"
+    "#include <stdio.h>\n"
+    "#include <stdlib.h>\n"
+    "#include <string.h>\n"
+    "@INCLUDES@\n"
+    "enum { H = @H@, W = @W@, C = @C@, OUTPUTS = @OUTPUTS@ };\n"
+    "static void fail(const char *what) { fprintf(stderr, \"%s\\n\", what); exit(2); }\n"
+    "\n"
+    "static void read_picture(uint8_t *pixels)\n"
+    "{\n"
+    "    png_image image = {.version = PNG_IMAGE_VERSION};\n"
+    "    if (!png_image_begin_read_from_file(&image, \"picture.png\")) fail(image.message);\n"
+    "    image.format = C == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;\n"
+    "    if (image.width != W || image.height != H) fail(\"the picture has another size\");\n"
+    "    if (!png_image_finish_read(&image, NULL, pixels, 0, NULL)) fail(image.message);\n"
+    "}\n"
+    "\n"
+    "/* @CONTRACT@ */\n"
+    "static void prepare(const uint8_t *p, @TYPE@ *x)\n"
+    "{\n"
+    "@TABLES@    for (int i = 0; i < H * W; i++)\n"
+    "        for (int c = 0; c < C; c++) x[@INDEX@] = @VALUE@;\n"
+    "}\n"
+    "\n"
+    "static int compare(const @OTYPE@ *y)\n"
+    "{\n"
+    "    static @OTYPE@ want[OUTPUTS];\n"
+    "    unsigned char head[10];\n"
+    "    double worst = 0, top = 0;\n"
+    "    int best = 0;\n"
+    "    FILE *f = fopen(\"expected.npy\", \"rb\");\n"
+    "    if (!f || fread(head, 1, 10, f) != 10 || fseek(f, 10 + head[8] + 256 * head[9], SEEK_SET) != 0) fail(\"expected.npy cannot be read\");\n"
+    "    if (fread(want, sizeof *want, OUTPUTS, f) != OUTPUTS) fail(\"expected.npy is too short\");\n"
+    "    fclose(f);\n"
+    "    for (int i = 0; i < OUTPUTS; i++) {\n"
+    "        worst = fmax(worst, fabs((double)y[i] - (double)want[i]));\n"
+    "        top = fmax(top, fabs((double)want[i]));\n"
+    "        if (y[i] > y[best]) best = i;\n"
+    "    }\n"
+    "    printf(\"largest difference %.3g of %.3g; largest output is number %d\\n\", worst, top, best);\n"
+    "    return worst <= @TOLERANCE@ * top ? 0 : 1;\n"
+    "}\n";
+
+const char bundle_c_ort[] =
+    "\n"
+    "/* The functions stand at fixed places of a table: ONNX Runtime's C API only ever appends to it. */\n"
+    "typedef void *status;\n"
+    "#define API(at, ...) (*(status (**)(__VA_ARGS__))(api + at))\n"
+    "static void **api;\n"
+    "static void check(status s)\n"
+    "{\n"
+    "    if (s) fail((*(const char *(**)(status))(api + 2))(s));\n"
+    "}\n"
+    "\n"
+    "int main(int argc, char **argv)\n"
+    "{\n"
+    "    static uint8_t pixels[H * W * C];\n"
+    "    static @TYPE@ x[H * W * C];\n"
+    "    const int64_t shape[4] = {@SHAPE@};\n"
+    "    const char *in[1] = {\"@INPUT@\"}, *out[1] = {\"@OUTPUT@\"};\n"
+    "    void *env = NULL, *options = NULL, *session = NULL, *memory = NULL, *input = NULL, *output = NULL, *y = NULL;\n"
+    "    void *lib = dlopen(argc > 1 ? argv[1] : \"libonnxruntime.so.1\", RTLD_NOW);\n"
+    "    if (!lib) fail(dlerror());\n"
+    "    struct base { void **(*get)(uint32_t); } const *(*entry)(void) = NULL;\n"
+    "    *(void **)&entry = dlsym(lib, \"OrtGetApiBase\");\n"
+    "    if (!entry || !(api = entry()->get(16))) fail(\"this is no ONNX Runtime of API 16 or newer\");\n"
+    "    read_picture(pixels);\n"
+    "    prepare(pixels, x);\n"
+    "    check(API(3, int, const char *, void **)(3, \"whet\", &env));\n"
+    "    check(API(10, void **)(&options));\n"
+    "    check(API(7, void *, const char *, void *, void **)(env, \"@MODEL@\", options, &session));\n"
+    "    check(API(69, int, int, void **)(1, 0, &memory));\n"
+    "    check(API(49, void *, void *, size_t, const int64_t *, size_t, int, void **)(memory, x, sizeof x, shape, 4, @ORTTYPE@, &input));\n"
+    "    check(API(9, void *, void *, const char *const *, void *const *, size_t, const char *const *, size_t, void **)\n"
+    "          (session, NULL, in, &input, 1, out, 1, &output));\n"
+    "    check(API(51, void *, void **)(output, &y));\n"
+    "    return compare(y);\n"
+    "}\n";
+
+const char bundle_c_openvino[] =
+    "\n"
+    "static void check(ov_status_e s)\n"
+    "{\n"
+    "    if (s != OK) fail(ov_get_error_info(s));\n"
+    "}\n"
+    "\n"
+    "int main(void)\n"
+    "{\n"
+    "    static uint8_t pixels[H * W * C];\n"
+    "    static @TYPE@ x[H * W * C];\n"
+    "    const int64_t dims[4] = {@SHAPE@};\n"
+    "    ov_core_t *core = NULL;\n"
+    "    ov_compiled_model_t *model = NULL;\n"
+    "    ov_infer_request_t *request = NULL;\n"
+    "    ov_tensor_t *input = NULL, *output = NULL;\n"
+    "    ov_shape_t shape;\n"
+    "    void *y = NULL;\n"
+    "    read_picture(pixels);\n"
+    "    prepare(pixels, x);\n"
+    "    check(ov_core_create(&core));\n"
+    "    check(ov_core_compile_model_from_file(core, \"@MODEL@\", \"CPU\", 2, &model, \"INFERENCE_PRECISION_HINT\", \"f32\"));\n"
+    "    check(ov_compiled_model_create_infer_request(model, &request));\n"
+    "    check(ov_shape_create(4, dims, &shape));\n"
+    "    check(ov_tensor_create_from_host_ptr(@OVTYPE@, shape, x, &input));\n"
+    "    check(ov_infer_request_set_input_tensor(request, input));\n"
+    "    check(ov_infer_request_infer(request));\n"
+    "    check(ov_infer_request_get_output_tensor(request, &output));\n"
+    "    check(ov_tensor_data(output, &y));\n"
+    "    return compare(y);\n"
+    "}\n";
+
+const char bundle_c_tflite[] =
+    "\n"
+    "int main(void)\n"
+    "{\n"
+    "    static uint8_t pixels[H * W * C];\n"
+    "    static @TYPE@ x[H * W * C];\n"
+    "    static @OTYPE@ y[OUTPUTS];\n"
+    "    read_picture(pixels);\n"
+    "    prepare(pixels, x);\n"
+    "    TfLiteModel *model = TfLiteModelCreateFromFile(\"@MODEL@\");\n"
+    "    if (!model) fail(\"@MODEL@ cannot be read\");\n"
+    "    TfLiteInterpreter *run = TfLiteInterpreterCreate(model, NULL);\n"
+    "    if (!run || TfLiteInterpreterAllocateTensors(run) != kTfLiteOk) fail(\"the model cannot be prepared\");\n"
+    "    if (TfLiteTensorCopyFromBuffer(TfLiteInterpreterGetInputTensor(run, 0), x, sizeof x) != kTfLiteOk) fail(\"the input has another size\");\n"
+    "    if (TfLiteInterpreterInvoke(run) != kTfLiteOk) fail(\"the model does not run\");\n"
+    "    if (TfLiteTensorCopyToBuffer(TfLiteInterpreterGetOutputTensor(run, 0), y, sizeof y) != kTfLiteOk) fail(\"the output has another size\");\n"
+    "    TfLiteInterpreterDelete(run);\n"
+    "    TfLiteModelDelete(model);\n"
+    "    return compare(y);\n"
+    "}\n";
+
+const char bundle_c_whet[] =
+    "\n"
+    "static void write_input(const void *x, size_t bytes)\n"
+    "{\n"
+    "    char head[128];\n"
+    "    const int n = snprintf(head + 10, 118, \"{'descr': '@NPYTYPE@', 'fortran_order': False, 'shape': (@SHAPE@), }\");\n"
+    "    memcpy(head, \"\\x93NUMPY\\1\\0\\x76\\0\", 10);\n"
+    "    memset(head + 10 + n, ' ', (size_t)(117 - n));\n"
+    "    head[127] = '\\n';\n"
+    "    FILE *f = fopen(\"input.npy\", \"wb\");\n"
+    "    if (!f || fwrite(head, 1, 128, f) != 128 || fwrite(x, 1, bytes, f) != bytes || fclose(f) != 0) fail(\"input.npy cannot be written\");\n"
+    "}\n"
+    "\n"
+    "int main(void)\n"
+    "{\n"
+    "    static uint8_t pixels[H * W * C];\n"
+    "    static @TYPE@ x[H * W * C];\n"
+    "    static @OTYPE@ y[OUTPUTS];\n"
+    "    const char *in[1] = {\"input.npy\"}, *out[1] = {\"output.npy\"};\n"
+    "    unsigned char head[10];\n"
+    "    whet_result *r = NULL;\n"
+    "    read_picture(pixels);\n"
+    "    prepare(pixels, x);\n"
+    "    write_input(x, sizeof x);\n"
+    "    if (whet_run_npy(&r, \"@MODEL@\", 1, in, 1, out, NULL) != WHET_OK) fail(whet_error_message());\n"
+    "    whet_result_free(r);\n"
+    "    FILE *f = fopen(\"output.npy\", \"rb\");\n"
+    "    if (!f || fread(head, 1, 10, f) != 10 || fseek(f, 10 + head[8] + 256 * head[9], SEEK_SET) != 0) fail(\"output.npy cannot be read\");\n"
+    "    if (fread(y, sizeof *y, OUTPUTS, f) != OUTPUTS) fail(\"output.npy is too short\");\n"
+    "    fclose(f);\n"
+    "    return compare(y);\n"
+    "}\n";
+
+const char bundle_py_common[] =
+    "\"\"\"Reproduces expected.npy from picture.png with @TITLE@: prints the largest difference and the class, exit code 0 if it\n"
+    "agrees. Written by whet with @MODEL@; needs numpy, Pillow and @PYMODULE@.\"\"\"\n"
+    "import os\n"
+    "import sys\n"
+    "\n"
+    "import numpy as np\n"
+    "from PIL import Image\n"
+    "@PYIMPORT@\n"
+    "\n"
+    "os.chdir(os.path.dirname(os.path.abspath(__file__)))\n"
+    "pixels = np.asarray(Image.open(\"picture.png\").convert(\"@PYMODE@\")).reshape(@H@, @W@, @C@)\n"
+    "# @CONTRACT@\n"
+    "x = @PYVALUE@\n"
+    "want = np.load(\"expected.npy\")\n";
+
+const char bundle_py_ort[] =
+    "session = ort.InferenceSession(\"@MODEL@\", providers=[\"CPUExecutionProvider\"])\n"
+    "y = session.run([\"@OUTPUT@\"], {\"@INPUT@\": x})[0]\n";
+
+const char bundle_py_openvino[] =
+    "model = ov.Core().compile_model(\"@MODEL@\", \"CPU\", {\"INFERENCE_PRECISION_HINT\": \"f32\"})\n"
+    "y = model(x)[0]\n";
+
+const char bundle_py_tflite[] =
+    "run = Interpreter(model_path=\"@MODEL@\")\n"
+    "run.allocate_tensors()\n"
+    "run.set_tensor(run.get_input_details()[0][\"index\"], x)\n"
+    "run.invoke()\n"
+    "y = run.get_tensor(run.get_output_details()[0][\"index\"])\n";
+
+const char bundle_py_torch[] =
+    "model = torch.jit.load(\"@MODEL@\").eval()\n"
+    "with torch.no_grad():\n"
+    "    y = model(torch.from_numpy(x))\n"
+    "y = (y[0] if isinstance(y, (tuple, list)) else y).numpy()\n";
+
+const char bundle_py_keras[] =
+    "model = keras.models.load_model(\"@MODEL@\", compile=False)\n"
+    "y = np.asarray(model(x, training=False))\n";
+
+const char bundle_py_saved[] =
+    "run = tf.saved_model.load(\"@MODEL@\").signatures[\"serving_default\"]\n"
+    "y = next(iter(run(tf.constant(x)).values())).numpy()\n";
+
+const char bundle_py_frozen[] =
+    "graph = tf.compat.v1.GraphDef.FromString(open(\"@MODEL@\", \"rb\").read())\n"
+    "run = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=\"\"), [])\n"
+    "y = run.prune([\"@INPUT@:0\"], [\"@OUTPUT@:0\"])(tf.constant(x))[0].numpy()\n";
+
+const char bundle_py_tail[] =
+    "worst, top = np.abs(y.astype(np.float64) - want).max(), np.abs(want.astype(np.float64)).max()\n"
+    "best = int(y.reshape(-1).argmax())\n"
+    "names = open(\"labels.txt\", encoding=\"utf-8\").read().splitlines() if os.path.exists(\"labels.txt\") else []\n"
+    "print(f\"largest difference {worst:.3g} of {top:.3g}; largest output is number {best}\", names[best] if best < len(names) else \"\")\n"
+    "sys.exit(0 if worst <= @TOLERANCE@ * top else 1)\n";
