@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "formats/onnx/onnx.h"
+#include "formats/pytorch/state_dict.h"
 #include "formats/tflite/tflite.h"
 #include "formats/weights_file/weights_file.h"
 

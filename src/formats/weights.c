@@ -118,20 +118,30 @@ fail:
     return WHET_ENOMEM;
 }
 
+/* What a checkpoint holds: the variables, or in a graph without any its parameters; counters, shapes and other small
+ * constants of the graph's arithmetic are none. */
+static bool is_parameter(const whet_value *v, bool variables)
+{
+    if (variables) return v->kind == WHET_VALUE_VARIABLE;
+    return v->kind == WHET_VALUE_CONST && whet_dtype_bits(v->dtype) <= 64 && (whet_tensor_numel(&v->data) > 1 || strchr(v->name, '.')) &&
+           (v->dtype != WHET_S64 || strchr(v->name, '.'));
+}
+
 whet_status whet_weights_of_graph(whet_weights **out, const whet_graph *g)
 {
     whet_weights *w = NULL;
+    whet_status status = WHET_OK;
+    bool variables = false;
     *out = NULL;
     WHET_TRY(whet_weights_create(&w));
-    for (int i = 0; i < g->n_values; i++) {
-        const whet_value *v = &g->values[i];
-        if (v->kind != WHET_VALUE_VARIABLE && v->kind != WHET_VALUE_CONST) continue;
-        whet_status status = whet_weights_add(w, v->name, &v->data);
-        if (status != WHET_OK) {
-            whet_weights_free(w);
-            return status;
-        }
-    }
+    for (int i = 0; i < g->n_values; i++) variables = variables || g->values[i].kind == WHET_VALUE_VARIABLE;
+    for (int i = 0; i < g->n_values; i++)
+        if (is_parameter(&g->values[i], variables)) WHET_GOTO(whet_weights_add(w, g->values[i].name, &g->values[i].data));
+    for (int i = 0; i < g->n_meta; i++)
+        if (strncmp(g->meta[i].key, "onnx.", 5) != 0) WHET_GOTO(whet_weights_set_meta(w, g->meta[i].key, g->meta[i].value));
     *out = w;
-    return WHET_OK;
+    w = NULL;
+done:
+    whet_weights_free(w);
+    return status;
 }

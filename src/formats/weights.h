@@ -26,7 +26,8 @@ const char *whet_weights_meta(const whet_weights *w, const char *key); /* NULL i
 const whet_tensor *whet_weights_find(const whet_weights *w, const char *name); /* NULL if absent */
 int whet_weights_index(const whet_weights *w, const char *name);               /* -1 if absent */
 
-/* Variables and named constants of the graph, in the graph's order: what a checkpoint of it holds. */
+/* What a checkpoint of the graph holds, in its order: the variables, or, where it has none, the constants that are parameters;
+ * with its metadata. */
 whet_status whet_weights_of_graph(whet_weights **out, const whet_graph *g);
 /* Which tensor is meant for each of n names: found[i] is its number, -1 if there is none. Prefixes common to all names of one
  * side ("module.", "model.", "state_dict.") are dropped where that makes more names match, and torchvision's names of
@@ -36,7 +37,8 @@ whet_status whet_weights_match(const whet_weights *w, int n, const char *const *
 whet_status whet_weights_fit(whet_tensor *dst, const whet_tensor *src, whet_dtype dtype, const whet_shape *shape, const char *name);
 /* Puts tensors into the graph's variables and float constants, by whet_weights_match. Every variable, and every constant
  * that is a parameter of an operator (Conv, Gemm, MatMul, normalisation, PRelu), must be found, else EINVAL naming the first
- * that is not (with the nearest name) and how many; the graph is then unchanged, as on every failure. `report` (may be NULL)
+ * that is not (with the nearest name) and how many; the graph is then unchanged, as on every failure. The contract of the
+ * weights becomes the graph's if it has none. `report` (may be NULL)
  * gets a line for each tensor of the file that was not used and for each named constant that was kept. */
 whet_status whet_weights_apply(const whet_weights *w, whet_graph *g, whet_strbuf *report);
 

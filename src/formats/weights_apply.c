@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/spelling.h"
+#include "data/contract.h"
 #include "formats/weights.h"
 #include "formats/weights_schemes.h"
 
@@ -200,6 +201,8 @@ whet_status whet_weights_apply(const whet_weights *w, whet_graph *g, whet_strbuf
         if (f.found[i] >= 0) WHET_GOTO(whet_weights_fit(&f.tensors[i], &w->tensors[f.found[i]], v->data.dtype, &v->data.shape, v->name));
     }
     if (report) WHET_GOTO(tell(w, g, &f, report));
+    const char *contract = whet_weights_meta(w, WHET_CONTRACT_META);
+    if (contract && !whet_graph_get_meta(g, WHET_CONTRACT_META)) WHET_GOTO(whet_graph_set_meta(g, WHET_CONTRACT_META, contract));
     for (int i = 0; i < f.n; i++)
         if (f.found[i] >= 0) whet_tensor_ref(&g->values[f.targets[i].v].data, &f.tensors[i]);
 done:
