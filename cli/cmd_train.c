@@ -70,7 +70,7 @@ static const opt opts[] = {
     {"mean", 0, OPT_STRING, "R,G,B", "mean taken off, of values from 0 to 1", AT(mean)},
     {"std", 0, OPT_STRING, "R,G,B", "deviation divided by", AT(std)},
     {"color", 0, OPT_STRING, "rgb|bgr|gray", "colour order", AT(color)},
-    {"weights", 0, OPT_PATH, "FILE", "safetensors of initial weights", AT(weights)},
+    {"weights", 0, OPT_PATH, "FILE", "initial weights, from a file of any format", AT(weights)},
     {"seed", 0, OPT_INT, "N", "seed of weights, order, augmentation and split (default 0)", AT(seed)},
     {"resume", 0, OPT_FLAG, NULL, "go on from the last checkpoint in --out, with its settings", AT(resume)},
     {"overwrite", 0, OPT_FLAG, NULL, "start anew although --out holds a run", AT(overwrite)},

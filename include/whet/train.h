@@ -28,7 +28,7 @@ typedef struct whet_train_options {
     const char *schedule;   /* constant, step, cosine, onecycle, polynomial */
     const char *loss;       /* ce (cross-entropy), dice, ce+dice */
     const char *class_weights; /* of the cross-entropy: balanced (by the training split), none, or a number per class: "1,2,0.5" */
-    const char *weights;    /* safetensors of initial weights; tensors of unknown names are left out */
+    const char *weights;    /* file of initial weights, of any format; tensors of unknown names are left out */
     const char *contract;   /* preset (unit, pm1, imagenet, caffe, raw) or JSON file; unset: the file's own, else by data set */
     const char *const *contract_fields; /* "mean=0.5,0.5,0.5", ..., NULL-terminated, laid over it */
     int64_t epochs, batch, seed;

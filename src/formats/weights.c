@@ -118,13 +118,13 @@ fail:
     return WHET_ENOMEM;
 }
 
-/* What a checkpoint holds: the variables, or in a graph without any its parameters; counters, shapes and other small
- * constants of the graph's arithmetic are none. */
+/* What a checkpoint holds: the variables, or in a graph without any the constants that look like parameters: of several numbers,
+ * or named as a part of a layer. Exporters name the constants of their arithmetic "/layer/Constant_3". */
 static bool is_parameter(const whet_value *v, bool variables)
 {
+    const bool part = strchr(v->name, '.') && v->name[0] != '/';
     if (variables) return v->kind == WHET_VALUE_VARIABLE;
-    return v->kind == WHET_VALUE_CONST && whet_dtype_bits(v->dtype) <= 64 && (whet_tensor_numel(&v->data) > 1 || strchr(v->name, '.')) &&
-           (v->dtype != WHET_S64 || strchr(v->name, '.'));
+    return v->kind == WHET_VALUE_CONST && (part || (whet_tensor_numel(&v->data) > 1 && v->dtype != WHET_S64));
 }
 
 whet_status whet_weights_of_graph(whet_weights **out, const whet_graph *g)

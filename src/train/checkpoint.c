@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "formats/formats.h"
 #include "train/optimizer.h"
 #include "wire/json.h"
 #include "wire/safetensors.h"
@@ -185,21 +186,31 @@ whet_status whet_checkpoint_load(const whet_checkpoint *c, whet_exec *e, whet_tr
 whet_status whet_weights_load(const char *path, whet_exec *e, bool strict)
 {
     whet_status status = WHET_OK;
-    whet_safetensors *f = NULL;
-    int used = 0;
-    WHET_TRY(whet_safetensors_open(&f, path));
-    for (int i = 0; i < whet_exec_variable_count(e); i++) {
-        const char *name = whet_exec_variable_name(e, i);
-        const whet_safetensors_entry *x = whet_safetensors_find(f, name);
-        if (x == NULL && strict) WHET_GOTO(WHET_FAIL(WHET_EFORMAT, "the file lacks '%s'", name));
-        if (x == NULL) continue;
-        WHET_GOTO(copy_entry(x, whet_exec_variable_at(e, i), name));
+    whet_weights *w = NULL;
+    const int n = whet_exec_variable_count(e);
+    const char **names = whet_calloc((size_t)n + 1, sizeof *names);
+    int *found = whet_calloc((size_t)n + 1, sizeof *found), used = 0;
+    whet_tensor fitted;
+    whet_tensor_init(&fitted);
+    if (names == NULL || found == NULL) status = WHET_ENOMEM;
+    for (int i = 0; i < n && names != NULL; i++) names[i] = whet_exec_variable_name(e, i);
+    if (status == WHET_OK) WHET_GOTO(whet_format_read_weights(&w, path));
+    if (status == WHET_OK) WHET_GOTO(whet_weights_match(w, n, names, found));
+    for (int i = 0; i < n && status == WHET_OK; i++) {
+        whet_tensor *t = whet_exec_variable_at(e, i);
+        if (found[i] < 0 && strict) WHET_GOTO(WHET_FAIL(WHET_EFORMAT, "the file lacks '%s'", names[i]));
+        if (found[i] < 0) continue;
+        WHET_GOTO(whet_weights_fit(&fitted, &w->tensors[found[i]], t->dtype, &t->shape, names[i]));
+        if (whet_tensor_bytes(t) > 0) memcpy(t->data, fitted.data, whet_tensor_bytes(t));
         used++;
     }
-    if (used == 0) status = WHET_FAIL(WHET_EINVAL, "no tensor in it has the name of a parameter of this model");
+    if (status == WHET_OK && used == 0) status = WHET_FAIL(WHET_EINVAL, "no tensor in it has the name of a parameter of this model");
 done:
     if (status != WHET_OK) whet_error_at_file(path);
-    whet_safetensors_close(f);
+    whet_tensor_dispose(&fitted);
+    whet_weights_free(w);
+    whet_free(names);
+    whet_free(found);
     return status;
 }
 

@@ -41,7 +41,8 @@ whet_status whet_checkpoint_same(const whet_checkpoint *c, const json_t *identit
 /* Fills every variable and the state; EFORMAT if one is missing or of another type or shape. */
 whet_status whet_checkpoint_load(const whet_checkpoint *c, whet_exec *e, whet_train_state *state);
 
-/* Plain weights: each variable that the file has; `strict` wants all of the graph's that are parameters or statistics. */
+/* Weights of a file of any format: each variable that the file has, by whet_weights_match; `strict` wants all of the graph's
+ * that are parameters or statistics. */
 whet_status whet_weights_load(const char *path, whet_exec *e, bool strict);
 /* Copies variables of equal names, the moving average of one instead of it where there is one. */
 void whet_weights_copy(whet_exec *to, whet_exec *from);

@@ -40,7 +40,7 @@ typedef struct whet_train_settings {
     double rotate, shift;
     int64_t early_stop;    /* epochs without a better validation accuracy; 0: never */
     int64_t drop_last;     /* leave out the epoch's short last batch */
-    const char *weights;   /* safetensors of initial weights; NULL: seeded */
+    const char *weights;   /* initial weights, from a file of any format; NULL: seeded */
     const char *contract_json; /* filled by the run */
     int64_t no_test;       /* leave the test split alone; stays so on resume, but may be given anew */
     /* what it does not depend on */

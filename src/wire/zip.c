@@ -86,6 +86,7 @@ static whet_status open_directory(whet_zip *z)
 {
     zip_error_t e;
     whet_status status = WHET_OK;
+    if (z->w.size < 22) return at_file(z, WHET_FAIL(WHET_EFORMAT, "zip: %llu bytes are no archive", (unsigned long long)z->w.size));
     zip_error_init(&e);
     zip_source_t *src = zip_source_function_create(source, &z->w, &e);
     if (src) z->zip = zip_open_from_source(src, ZIP_RDONLY, &e);

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of the fuzz targets: make_corpus.py FOLDER. A few KB in all; only the standard library is used."""
+import collections
+import io
 import json
 import os
+import pickle
 import struct
 import sys
+import zipfile
 import zlib
 
 
@@ -186,6 +190,56 @@ def json_contract_seeds():
                               "color": "RGB", "scale": 1 / 255, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "layout": "NCHW",
                               "labels": ["a", "b"]}).encode()
     yield "empty", b"{}"
+
+
+# --- pickles, archives, PyTorch files
+def torch_tensor(kind, key, numel, size, stride, offset=0):
+    def ints(xs):
+        return b"(" + b"".join(b"K" + bytes([x]) for x in xs) + b"t"
+    return (b"ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\n" + kind + b"\nU\x01" + key + b"U\x03cpuK" + bytes([numel])
+            + b"tQK" + bytes([offset]) + ints(size) + ints(stride) + b"\x89ccollections\nOrderedDict\n)RtR")
+
+
+def torch_dict(tensors):
+    items = b"".join(b"X" + struct.pack("<I", len(name)) + name + t for name, t in tensors)
+    return b"\x80\x02ccollections\nOrderedDict\n)R(" + items + b"u}U\x09_metadataNsb."
+
+
+def pickle_seeds():
+    value = {"a": [1, -2, 3.5, None, True, (1, 2), b"bytes"], "\u00e9": 1 << 40, "long": 0x1950A86A20F9469CFC6C, "d": {"k": ("x",) * 3}}
+    for protocol in range(6):
+        yield f"protocol{protocol}", pickle.dumps(value, protocol)
+    yield "ordered", pickle.dumps(collections.OrderedDict(a=1, b=[2]), 0)
+    yield "tensor", torch_dict([(b"w", torch_tensor(b"FloatStorage", b"0", 6, [2, 3], [3, 1]))])
+    yield "system", b"cos\nsystem\n(S'id'\ntR."
+    yield "memo", b"\x80\x02]q\x00(h\x00h\x00er\xff\xff\xff\x7f."
+
+
+def archive(entries, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as z:
+        for name, data in entries:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            z.writestr(info, data)
+    return out.getvalue()
+
+
+def zip_seeds():
+    entries = [("top/data.pkl", b"\x80\x02}."), ("top/data/0", bytes(range(64))), ("top/version", b"3\n")]
+    yield "stored", archive(entries)
+    yield "deflated", archive(entries, zipfile.ZIP_DEFLATED)
+    yield "traversal", archive([("../x", b"y")])
+
+
+def state_dict_seeds():
+    tensors = [(b"a.w", torch_tensor(b"FloatStorage", b"0", 6, [2, 3], [3, 1])), (b"a.t", torch_tensor(b"FloatStorage", b"0", 6, [3, 2], [1, 3])),
+               (b"n", torch_tensor(b"LongStorage", b"1", 1, [], []))]
+    floats6, long1 = struct.pack("<6f", *range(6)), struct.pack("<q", 7)
+    yield "zip", archive([("n/data.pkl", torch_dict(tensors)), ("n/byteorder", b"little"), ("n/data/0", floats6), ("n/data/1", long1)])
+    head = b"\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}U\x0dlittle_endian\x88s."
+    yield "older", (head + torch_dict(tensors) + b"\x80\x02](U\x010U\x011e." + struct.pack("<q", 6) + floats6
+                    + struct.pack("<q", 1) + long1)
 
 
 def main():
