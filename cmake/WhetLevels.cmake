@@ -28,6 +28,8 @@ if(NOT WHET_MINIMAL)
   list(APPEND data_libs PkgConfig::CURL PkgConfig::ARCHIVE)
 endif()
 whet_module(wire DEPS base LIBS ${wire_libs})                                    # L1
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/wire/hdf5_worker.c PROPERTIES COMPILE_DEFINITIONS
+  "WHET_LIBEXEC=\"${CMAKE_INSTALL_FULL_LIBEXECDIR}/whet\"") # where whet-h5 is installed
 whet_module(image DEPS base LIBS ${image_libs})                                  # L1
 whet_module(stats DEPS base)                                                     # L1
 whet_module(kernels DEPS base)                                                   # L1

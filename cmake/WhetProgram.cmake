@@ -10,6 +10,7 @@ target_include_directories(whet PRIVATE ${CMAKE_SOURCE_DIR}/cli)
 target_link_libraries(whet PRIVATE whet_api ${parts} PkgConfig::JANSSON whet_flags)
 set_target_properties(whet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR} ENABLE_EXPORTS OFF)
 
+include(${CMAKE_SOURCE_DIR}/workers/h5/worker.cmake)
 set(objects "")
 foreach(m ${WHET_MODULES})
   list(APPEND objects $<TARGET_OBJECTS:whet_${m}>)

@@ -56,6 +56,10 @@ def judge_outside(root, faults):
         for number, target in includes(path):
             if "/" in target and target.split("/")[0] not in ("whet", "base"):
                 faults.append(f"{path.relative_to(root)}:{number}: the program may not include '{target}'")
+    for path in sorted((root / "workers").rglob("*.[ch]")):
+        for number, target in includes(path):
+            if "/" in target and target.split("/")[0] != "base" and target != "wire/hdf5_stream.h":
+                faults.append(f"{path.relative_to(root)}:{number}: a worker may include base and wire/hdf5_stream.h, not '{target}'")
     for path in sorted((root / "plugins").rglob("*.[ch]")):
         for number, target in includes(path):
             if "/" in target and not target.startswith("whet/sys/") and target not in PUBLIC_FOR_ALL:

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "formats/keras/keras.h"
 #include "formats/onnx/onnx.h"
 #include "formats/pytorch/state_dict.h"
 #include "formats/tflite/tflite.h"
