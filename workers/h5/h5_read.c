@@ -334,9 +334,8 @@ whet_status h5_read(uint64_t limit)
     w.sink = (whet_hdf5_sink){.write = append, .arg = &w};
     w.buffer = malloc(SLAB);
     if (w.buffer == NULL) return WHET_FAIL(WHET_ENOMEM, "no memory");
-    const hid_t file = H5Fopen("/proc/self/fd/0", H5F_ACC_RDONLY, H5P_DEFAULT);
+    const hid_t access = h5_access(), file = access >= 0 ? H5Fopen("in", H5F_ACC_RDONLY, access) : -1;
     if (file < 0) return h5_fail(WHET_EFORMAT, "this is no sound HDF5 file");
-    h5_confine();
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (root < 0) return h5_fail(WHET_EFORMAT, "the root group cannot be read");
     WHET_TRY(read_group(&w, root, "", 0));

@@ -105,9 +105,8 @@ whet_status h5_write(void)
     void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, 0, 0);
     if (data == MAP_FAILED) return WHET_FAIL(WHET_ENOMEM, "no memory for %zu bytes", size);
     const hid_t create = plain(H5P_FILE_CREATE);
-    const hid_t file = create >= 0 ? H5Fcreate("/proc/self/fd/1", H5F_ACC_TRUNC, create, H5P_DEFAULT) : -1;
+    const hid_t file = create >= 0 ? H5Fcreate("out", H5F_ACC_TRUNC, create, h5_access()) : -1;
     if (file < 0) return h5_fail(WHET_EIO, "the HDF5 file cannot be made");
-    h5_confine();
     WHET_TRY(write_all(file, data, size));
     return H5Fclose(file) >= 0 ? WHET_OK : h5_fail(WHET_EIO, "the HDF5 file cannot be finished");
 }

@@ -81,8 +81,9 @@ int main(int argc, char **argv)
     }
     for (int fd = 3; fd < 1024; fd++) close(fd);
     whet_status status = h5_limit(number(argv[2]), number(argv[3]), number(argv[4]));
-    H5PLset_loading_state(0); /* no filter is loaded from anywhere */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (status == WHET_OK && (H5open() < 0 || H5PLset_loading_state(0) < 0)) status = h5_fail(WHET_EIO, "libhdf5 cannot be started"); /* 0: no filter is loaded from anywhere */
+    h5_confine();
     if (status == WHET_OK) status = argv[1][0] == 'r' ? h5_read(number(argv[2])) : h5_write();
     if (status != WHET_OK) code = say(status);
     _exit(code); /* without libhdf5's clean-up, whose input may be damaged */

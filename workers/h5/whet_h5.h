@@ -13,6 +13,9 @@ whet_status h5_limit(uint64_t data, uint64_t memory, uint64_t seconds);
  * the machine has no such filter. */
 void h5_confine(void);
 
+/* File access properties with a driver that reads descriptor 0 and writes descriptor 1, whatever the name; negative on failure. */
+hid_t h5_access(void);
+
 /* The file at descriptor 0 to the stream at descriptor 1, of at most `limit` bytes of data; and back. */
 whet_status h5_read(uint64_t limit);
 whet_status h5_write(void);
