@@ -107,7 +107,10 @@ static whet_status emit(tfl_reader *r, const tfl_node *n, const char *name, cons
                         const whet_attr *attrs, whet_vid *out)
 {
     if (r->g->n_nodes >= r->max_nodes) return tfl_fail(r, n, WHET_EFORMAT, "more than %d nodes for a file of this size", r->max_nodes);
-    return whet_graph_node(r->g, op, n->label, n_in, in, n_attr, attrs, 1, &name, out);
+    whet_vid y = WHET_NO_VALUE; /* out may be one of in */
+    whet_status status = whet_graph_node(r->g, op, n->label, n_in, in, n_attr, attrs, 1, &name, &y);
+    *out = y;
+    return status;
 }
 
 whet_status tfl_emit(tfl_reader *r, const tfl_node *n, const char *op, int n_in, const whet_vid *in, int n_attr, const whet_attr *attrs,

@@ -228,13 +228,19 @@ TFL_READ(reverse)
     return emit_slice(r, n, true, x, form, count, starts, ends, axes, steps, NULL);
 }
 
-/* Inputs: indices, depth, value at the index, value elsewhere. */
+/* Inputs: indices, depth, value at the index, value elsewhere. A negative index hits nothing, as one that is too large; ONNX
+ * counts it from the end. */
 TFL_READ(one_hot)
 {
-    whet_vid i = WHET_NO_VALUE, depth = WHET_NO_VALUE, on = WHET_NO_VALUE, off = WHET_NO_VALUE, values = WHET_NO_VALUE;
+    whet_vid i = WHET_NO_VALUE, depth = WHET_NO_VALUE, on = WHET_NO_VALUE, off = WHET_NO_VALUE;
+    whet_vid values = WHET_NO_VALUE, zero = WHET_NO_VALUE;
     WHET_TRY(tfl_arity(r, n, 4, 4, 1));
     WHET_TRY(tfl_get_raw(r, n, 0, WHET_NHWC, &i));
     WHET_TRY(tfl_s64(r, n, 1, &depth));
+    WHET_TRY(tfl_emit(r, n, "Cast", WHET_IN(i), WHET_ATTRS(whet_attr_int("to", whet_dtype_to_onnx(WHET_S64))), &i));
+    WHET_TRY(whet_graph_const_like(r->g, WHET_S64, 0, &zero));
+    WHET_TRY(tfl_emit(r, n, "Less", WHET_IN(i, zero), WHET_NO_ATTRS, &zero));
+    WHET_TRY(tfl_emit(r, n, "Where", WHET_IN(zero, depth, i), WHET_NO_ATTRS, &i));
     WHET_TRY(tfl_get(r, n, 2, WHET_NHWC, &on));
     WHET_TRY(tfl_get(r, n, 3, WHET_NHWC, &off));
     WHET_TRY(tfl_reshape(r, n, on, 1, (const int64_t[]){1}, &on));
