@@ -4,7 +4,8 @@
  *
  *   kcheck [--seed N] [--cases N] [--only FAMILY[:ROW]]
  *   kcheck --bench SHAPES.txt...      percent of measured peak over a list of problems
- *   kcheck --bench vec                the vector rows that are no products, against memcpy */
+ *   kcheck --bench vec                the vector rows that are no products, against memcpy
+ *   kcheck --bench layers             batch normalisation, pools, Resize and attention against their floors */
 #include "kcheck.h"
 
 #include <math.h>

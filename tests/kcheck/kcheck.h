@@ -50,6 +50,8 @@ void kc_dw_bench(uint32_t level, const whet_conv2d_geom *g, float *src, float *d
 extern const kc_family kc_unary, kc_binary, kc_softmax, kc_layer, kc_transpose, kc_reduce, kc_optim, kc_planes; /* vector rows of all but products */
 
 int kc_vec_bench(void); /* exit status */
+int kc_layer_bench(void);
+double kc_peak(uint32_t isa); /* GF/s of the product tile of this level in L1 */
 int kc_bench(int n_files, char **files); /* exit status */
 
 #endif

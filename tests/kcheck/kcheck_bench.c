@@ -43,6 +43,8 @@ static double peak(const whet_gemm_kernel *k)
     return best;
 }
 
+double kc_peak(uint32_t isa) { return peak(whet_gemm_kernel_for(isa)); }
+
 typedef struct times { double fwd, dgrad, wgrad, wino; } times;
 
 static double best_of(void (*fn)(void *), void *arg)
@@ -303,6 +305,7 @@ int kc_bench(int n_files, char **files)
 {
     int status = n_files ? 0 : 2;
     if (n_files == 1 && strcmp(files[0], "vec") == 0) return kc_vec_bench();
+    if (n_files == 1 && strcmp(files[0], "layers") == 0) return kc_layer_bench();
     for (int r = 0; r < whet_gemm_kernel_count(); r++) {
         const whet_gemm_kernel *k = whet_gemm_kernel_at(r);
         if (k->tier == 0 || (k->isa & ~whet_isa()) != 0) continue;

@@ -87,9 +87,9 @@ INLINE void B(apply)(int64_t rows, int64_t step, const T *x, const T *mean, cons
         B(vec) z = (VEC(x + r * step) - vm) * va + vb;
         if (res != 0) z += VEC(res + r * step);
         z = B(act)(z, kind, lo, hi);
-#if defined(STREAM_16) && W == 16
+#if defined(STREAM) && W == LANES
         if (stream) {
-            STREAM_16(y + r * step, z);
+            STREAM(y + r * step, z);
             continue;
         }
 #endif

@@ -9,7 +9,7 @@
 
 #define T float
 #define MASK_OF_T int32_t
-#define STREAM_16(p, v) _mm512_stream_ps(p, (__m512)(v))
+#define STREAM(p, v) _mm512_stream_ps(p, (__m512)(v))
 #define STREAM_END _mm_sfence();
 #define FN(x) whet_bn_##x##_f32_avx512
 #include "kernels/norm/batch_norm_tmpl.h"

@@ -7,17 +7,22 @@
 #include <math.h>
 #include <stdbool.h>
 #pragma GCC diagnostic ignored "-Wpsabi" /* wide vectors pass between inlined functions only */
-#define LANES 16
+#ifndef LANES
+#define LANES 16 /* of the widest vector; 8 where the compiler would take a vector of 16 apart, element by element */
+#endif
+#define WIDE(name) WIDE_(name, LANES)
+#define WIDE_(name, lanes) WIDE__(name, lanes)
+#define WIDE__(name, lanes) FN(name##_##lanes)
 #define BLOCK 128
 #define STRIP 4
 #define SPAN 1024
 #define WHET_BN_NONE (-1)
 #define INLINE static inline __attribute__((always_inline))
-/* `call` with the width that fits: 16 channels, 8, or one. */
+/* `call` with the width that fits: LANES channels, 8, or one. */
 #define BY_WIDTH(left, at, name, ...)                                                                               \
-    if ((left) >= 16) {                                                                                             \
-        FN(name##_16)(__VA_ARGS__);                                                                                 \
-        at += 16;                                                                                                   \
+    if ((left) >= LANES) {                                                                                          \
+        WIDE(name)(__VA_ARGS__);                                                                                    \
+        at += LANES;                                                                                                \
     } else if ((left) >= 8) {                                                                                       \
         FN(name##_8)(__VA_ARGS__);                                                                                  \
         at += 8;                                                                                                    \
@@ -52,7 +57,7 @@
     for (int64_t o = 0; o + LANES <= n;) {                                                                          \
         const int64_t left = (n - o) / LANES, nr = left < BLOCK ? left : BLOCK, j = 0;                              \
         before                                                                                                      \
-        FN(name##_16)(nr, LANES, __VA_ARGS__);                                                                      \
+        WIDE(name)(nr, LANES, __VA_ARGS__);                                                                         \
         after                                                                                                       \
         o += nr * LANES + j;                                                                                        \
     }                                                                                                               \
@@ -87,8 +92,10 @@
 #define STREAM_END
 #endif
 
+#if LANES == 16
 #define W 16
 #include "kernels/norm/batch_norm_block_tmpl.h"
+#endif
 #define W 8
 #include "kernels/norm/batch_norm_block_tmpl.h"
 #define W 1
@@ -178,7 +185,7 @@ void FN(grad_apply_plane)(int64_t n, const T *dy, const T *x, const T *mean, con
 }
 
 #undef MASK_OF_T
-#undef STREAM_16
+#undef STREAM
 #undef STREAM_END
 #undef T
 #undef FN

@@ -8,5 +8,6 @@
 #define T float
 #define MASK_OF_T int32_t
 #define ACC float
+#define LANES 8
 #define FN(x) whet_pool_##x##_f32_avx2
 #include "kernels/pool/pool_tmpl.h"

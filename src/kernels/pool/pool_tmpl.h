@@ -4,7 +4,9 @@
 
 #ifndef WHET_POOL_TMPL_ONCE
 #define WHET_POOL_TMPL_ONCE
-#define LANES 16
+#ifndef LANES
+#define LANES 16 /* 8 where the compiler would take a vector of 16 apart, element by element */
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 /* Taps lo <= k < hi of axis i that lie inside the input for output position o. */
