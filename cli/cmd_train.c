@@ -12,7 +12,7 @@ enum { MOST_FIELDS = 12 };
 typedef struct train_args {
     const char *model, *data, *out, *val, *optimizer, *schedule, *weights, *contract, *dump, *isa, *loss, *class_weights;
     const char *size, *filter, *mean, *std, *color, *crop;
-    int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, bench_steps, accumulate;
+    int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, max_memory, bench_steps, accumulate;
     double lr, momentum, weight_decay, smoothing, warmup, lr_min, gamma, step_every, div, final_div, beta1, beta2, epsilon;
     double rotate, shift, save_seconds, power, alpha, dice_weight, dice_smooth, clip_norm, clip_value, ema_decay;
     int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile, recompute, tune;
@@ -85,6 +85,7 @@ static const opt opts[] = {
     {"max-steps", 0, OPT_INT, "N", "end after so many steps, without model and test", AT(max_steps)},
     {"dump-batches", 0, OPT_PATH, "DIR", "initial weights and every batch as .npy, for comparison with a peer", AT(dump)},
     {"recompute", 0, OPT_FLAG, NULL, "compute most activations again in backward: less memory", AT(recompute)},
+    {"max-memory", 0, OPT_INT, "MB", "keep a step within this: recompute as much as needed", AT(max_memory)},
     {"tune", 0, OPT_FLAG, NULL, "measure which kernels are the fastest here, once, and use them", AT(tune)},
     {"bench-steps", 0, OPT_INT, "N", "only time N steps on random pictures", AT(bench_steps)},
     {"profile", 0, OPT_FLAG, NULL, "with --bench-steps: time per operator", AT(profile)},
@@ -101,7 +102,7 @@ static bool settle_numbers(train_args *a, char *text, size_t size)
         {"epochs", &a->epochs, 1, INT32_MAX}, {"batch", &a->batch, 1, INT32_MAX}, {"seed", &a->seed, 0, INT64_MAX},
         {"pad-crop", &a->pad_crop, 0, INT32_MAX}, {"early-stop", &a->early_stop, 0, INT32_MAX},
         {"threads", &a->threads, 0, MOST_THREADS}, {"load-threads", &a->workers, 0, MOST_THREADS},
-        {"save-steps", &a->save_steps, 0, INT64_MAX}, {"max-steps", &a->max_steps, 0, INT64_MAX},
+        {"save-steps", &a->save_steps, 0, INT64_MAX}, {"max-steps", &a->max_steps, 0, INT64_MAX}, {"max-memory", &a->max_memory, 0, INT64_MAX / 1000000},
         {"bench-steps", &a->bench_steps, 0, INT32_MAX}, {"accumulate", &a->accumulate, 1, INT32_MAX}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].at == NOT_GIVEN) *all[i].at = -1;
@@ -204,6 +205,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.resume = a->resume, o.overwrite = a->overwrite, o.threads = (int)a->threads, o.workers = (int)a->workers;
     o.save_seconds = a->save_seconds, o.save_steps = a->save_steps, o.max_steps = a->max_steps;
     o.log_steps = a->log_steps, o.strict = a->strict, o.recompute = a->recompute, o.tune = a->tune;
+    o.max_memory = a->max_memory * 1000000;
     if (a->test >= 0) o.no_test = !a->test;
     o.loss = a->loss, o.class_weights = a->class_weights, o.dice_weight = a->dice_weight, o.dice_smooth = a->dice_smooth;
     o.power = a->power, o.alpha = a->alpha, o.centered = a->centered, o.epsilon_inside = a->epsilon_inside;
@@ -232,7 +234,7 @@ const cmd cmd_train = {
     .examples = "  $ whet train --model lenet --data mnist\n"
                 "  $ whet train --model resnet20 --data cifar10 --val none --epochs 14 --out r20\n"
                 "  $ whet train --resume --out r20\n"
-                "  $ whet train --model resnet20 --data photos/ --optimizer adamw --lr 1e-3 --early-stop 5",
+                "  $ whet train --model resnet20 --data photos/ --optimizer adamw --lr 1e-3",
     .opts = opts,
     .args_size = sizeof(train_args),
     .defaults = defaults,

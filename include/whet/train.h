@@ -74,6 +74,8 @@ typedef struct whet_train_options {
                                checkpoint goes on only with the same choice */
     whet_progress_fn progress; /* NULL: none */
     void *progress_arg;
+    int64_t max_memory;     /* bytes that parameters, moments and one step's activations may take: as many activations as
+                               needed are computed again, the bits stay; 0: no bound. Not read on resume */
 } whet_train_options;
 void whet_train_options_init(whet_train_options *opt);
 

@@ -49,6 +49,7 @@ static whet_train_settings settings_of(const whet_train_options *o)
     s.dump_batches = o->dump_batches, s.log_steps = o->log_steps != 0;
     s.no_test = given(o->no_test), s.strict = o->strict != 0;
     s.recompute = o->recompute ? 1 : WHET_TRAIN_UNSET;
+    s.max_memory = o->max_memory;
     s.progress = o->progress, s.progress_arg = o->progress_arg;
     return s;
 }

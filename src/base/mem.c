@@ -64,6 +64,17 @@ void *whet_alloc_aligned(size_t size, size_t align)
     return p;
 }
 
+void *whet_reserve_addresses(size_t size)
+{
+    void *p = must_fail() ? MAP_FAILED : mmap(NULL, size != 0 ? size : 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p != MAP_FAILED ? p : no_memory(size);
+}
+
+void whet_release_addresses(void *p, size_t size)
+{
+    if (p != NULL) munmap(p, size != 0 ? size : 1);
+}
+
 void whet_free_aligned(void *p)
 {
     free(p);

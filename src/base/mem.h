@@ -18,6 +18,10 @@ void *whet_alloc(size_t size);
 void *whet_calloc(size_t count, size_t size);
 void *whet_realloc(void *p, size_t count, size_t size);
 void *whet_alloc_aligned(size_t size, size_t align); /* free with whet_free_aligned */
+/* Addresses without memory behind them, for plans that are only looked at: touching them is an error. Freed with
+ * whet_release_addresses; NULL with ENOMEM. */
+void *whet_reserve_addresses(size_t size);
+void whet_release_addresses(void *p, size_t size); /* accepts NULL */
 void whet_free_aligned(void *p);
 void whet_free(void *p);
 char *whet_strdup(const char *s);

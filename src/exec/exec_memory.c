@@ -348,7 +348,7 @@ whet_status whet_plan_layout_(whet_plan *p)
     WHET_TRY(align_views(p));
     WHET_TRY(place(p));
     if (p->e->opt.poison) WHET_TRY(list_dead(p));
-    p->arena = whet_alloc_aligned(p->arena_bytes, ARENA_ALIGN);
+    p->arena = p->e->opt.dry ? whet_reserve_addresses(p->arena_bytes) : whet_alloc_aligned(p->arena_bytes, ARENA_ALIGN);
     if (p->arena == NULL) return WHET_ENOMEM;
     if (!p->e->opt.dry) memset(p->arena, p->e->opt.poison ? 0xff : 0, p->arena_bytes);
     for (size_t i = 0; i < p->n_storages; i++) {

@@ -180,7 +180,8 @@ void whet_plan_free_(whet_plan *p)
     whet_free(p->outputs);
     for (size_t i = 0; i < p->n_copies; i++) whet_free_aligned(p->copies[i]);
     whet_free(p->copies);
-    whet_free_aligned(p->arena);
+    if (p->e->opt.dry) whet_release_addresses(p->arena, p->arena_bytes);
+    else whet_free_aligned(p->arena);
     whet_free(p->shapes);
     whet_arena_free(p->text);
     whet_graph_free(p->g);

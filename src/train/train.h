@@ -56,7 +56,9 @@ typedef struct whet_train_settings {
     int64_t max_steps;     /* end early, as if interrupted, without a model file; 0: no */
     const char *dump_batches; /* folder: each step's pictures and labels as .npy, initial weights, rates */
     bool strict;
-    int64_t recompute;     /* 1: most activations are computed again in backward instead of kept: less memory; stays so on resume */
+    int64_t recompute;     /* 1: most activations are computed again in backward instead of kept, in about sqrt(n) segments (2: twice as
+                              many, ...): less memory; stays so on resume */
+    int64_t max_memory;    /* bytes: `recompute` is set so that a new run's step stays within; 0: no bound */
     bool log_steps;        /* a line per step in the curves */
     bool tune;             /* kernels of step and validation by a table measured on this machine (exec/exec_tune.h) */
     uint32_t isa;          /* laid over whet_isa(); default all bits */

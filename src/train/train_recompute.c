@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which parts of a network are computed again in backward: the forward nodes are cut where a single activation goes on, into
- * about sqrt(n) segments of like size for n such places, and all but the last are recomputed (Chen et al. 2016). */
+ * about finer * sqrt(n) segments of like size for n such places, and all but the last are recomputed (Chen et al. 2016). */
 #include <math.h>
 
 #include "base/mem.h"
@@ -46,7 +46,7 @@ static int find_cuts(const whet_graph *g, int64_t batch, const int *last, double
     return n;
 }
 
-whet_status whet_train_segments(const whet_graph *g, int64_t batch, int **out)
+whet_status whet_train_segments(const whet_graph *g, int64_t batch, int64_t finer, int **out)
 {
     int *last = whet_calloc((size_t)g->n_values, sizeof *last), *segment = whet_calloc((size_t)g->n_nodes, sizeof *segment), current = 0;
     double *made = whet_calloc((size_t)g->n_nodes, sizeof *made), total = 0, part = 0;
@@ -55,7 +55,7 @@ whet_status whet_train_segments(const whet_graph *g, int64_t batch, int **out)
     *out = NULL;
     if (last == NULL || segment == NULL || made == NULL || open == NULL) goto done;
     find_uses(g, last);
-    const int parts = (int)ceil(sqrt((double)find_cuts(g, batch, last, made, open)));
+    const int parts = (int)ceil(sqrt((double)find_cuts(g, batch, last, made, open)) * (double)finer);
     for (whet_nid id = 0; id < g->n_nodes; id++) total += made[id];
     for (whet_nid id = 0; id < g->n_nodes; id++) {
         segment[id] = current;

@@ -158,6 +158,7 @@ static whet_status make_execs(trainer *t)
     opt.lower = whet_passes_lower;
     opt.isa &= t->s.isa;
     if (t->s.providers != 0) opt.providers = t->s.providers;
+    if (t->s.max_memory > 0 && t->from == NULL) WHET_GOTO(whet_train_fit(t, &opt));
     WHET_GOTO(whet_train_graph_create(&step, t->model, &t->s));
     WHET_GOTO(whet_train_eval_graph_create(&score, t->model, &t->s));
     if (t->s.tune) WHET_GOTO(tune_graphs(t, step, score, &opt));

@@ -40,7 +40,7 @@ static const field fields[] = {
     FIELD(power, REAL, 0, 100),
     FIELD(beta1, REAL, 0, 0.999999),
     FIELD(beta2, REAL, 0, 0.999999),
-    FIELD(epsilon, REAL, 0, 1),
+    FIELD(epsilon, REAL, 1e-30, 1), /* 0 divides by it where a gradient is 0 */
     FIELD(alpha, REAL, 0, 0.999999),
     FIELD(centered, INT, 0, 1),
     FIELD(epsilon_inside, INT, 0, 1),
@@ -61,7 +61,7 @@ static const field fields[] = {
     FIELD(drop_last, INT, 0, 1),
     FIELD(weights, STRING, 0, 0),
     FIELD(contract_json, STRING, 0, 0),
-    FIELD(recompute, INT, 0, 1),
+    FIELD(recompute, INT, 0, 16),
     {"no_test", FIELD_INT, offsetof(whet_train_settings, no_test), 0, 1, true},
 };
 

@@ -51,6 +51,8 @@ whet_status trainer_save(trainer *t);
 /* Mean loss and accuracy of a split by the present weights. */
 whet_status trainer_score(trainer *t, whet_loader *loader, const char *stage, double *loss, double *accuracy, int64_t *n);
 whet_status trainer_plan(whet_exec *e, int64_t n, const trainer *t, whet_plan **out);
+/* Sets t->s.recompute to the least that keeps a step within t->s.max_memory; EINVAL with the least there is. train_fit.c */
+whet_status whet_train_fit(trainer *t, const whet_exec_options *like);
 /* train_test.c: "test" of the document */
 whet_status trainer_test(trainer *t, json_t *doc);
 /* train_dump.c */
