@@ -103,7 +103,7 @@ const cmd cmd_bench = {
     .details = "Outputs are compared with a reference before anything is timed. Every runtime gets the same inputs and\n"
                "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.",
     .examples = "  $ whet bench model.onnx --quick\n"
-                "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=result.json\n"
+                "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=r.json\n"
                 "  $ whet bench model.onnx --baseline result.json\n",
     .opts = opts,
     .args_size = sizeof(struct args),

@@ -69,7 +69,7 @@ const cmd cmd_eval = {
                "without a preprocessing contract gets the one that fits best on validation\n"
                "pictures, and the choice is printed.",
     .examples = "  $ whet eval model.onnx --data mnist\n"
-                "  $ whet eval model.onnx --data photos --contract imagenet --size 224 --crop 0.875\n"
+                "  $ whet eval model.onnx --data photos --contract imagenet --size 224\n"
                 "  $ whet eval model.onnx --data cifar10 --runtime ort --json=result.json\n",
     .opts = opts,
     .args_size = sizeof(struct args),

@@ -55,8 +55,13 @@ static int terminal_width(void)
 
 static void print_help(const cmd *m)
 {
-    printf("usage: whet %s %s\n\n%s\n", m->name, m->usage, m->summary);
-    if (m->details != NULL) printf("\n%s\n", m->details);
+    const int column = printf("usage: whet %s ", m->name);
+    opt_wrap(m->usage, column, 80);
+    printf("\n%s\n", m->summary);
+    if (m->details != NULL) {
+        putchar('\n');
+        opt_wrap(m->details, 0, 80);
+    }
     if (m->opts != NULL) {
         printf("\noptions:\n");
         opt_print(m->opts, 80);

@@ -127,11 +127,11 @@ void opt_dispose(const opt *own, void *own_args)
         if (own->kind == OPT_LIST) whet_free(((opt_list *)(void *)((char *)own_args + own->offset))->items);
 }
 
-static void wrap(const char *text, int column, int width)
+void opt_wrap(const char *text, int column, int width)
 {
     int at = column;
     while (*text != '\0') {
-        int n = (int)strcspn(text, " ");
+        int n = (int)strcspn(text, " \n");
         if (at > column && at + 1 + n > width) {
             printf("\n%*s", column, "");
             at = column;
@@ -142,7 +142,11 @@ static void wrap(const char *text, int column, int width)
         printf("%.*s", n, text);
         at += n;
         text += n;
-        while (*text == ' ') text++;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            printf("\n\n%*s", column, "");
+            at = column;
+        }
+        text += strspn(text, " \n");
     }
     putchar('\n');
 }
@@ -164,6 +168,6 @@ void opt_print(const opt *t, int width)
         int n = printf("%s", left);
         if (n > column - 2) printf("\n%*s", column, "");
         else printf("%*s", column - n, "");
-        wrap(t->help, column, width);
+        opt_wrap(t->help, column, width);
     }
 }

@@ -36,5 +36,7 @@ whet_status opt_parse(const opt *common, void *common_args, const opt *own, void
 void opt_dispose(const opt *own, void *own_args);
 /* Formatted help of a table, wrapped to width, on stdout. */
 void opt_print(const opt *table, int width);
+/* Words of `text` in lines up to `width`, all but the first indented by `column`, where the first begins; "\n\n" ends a paragraph. */
+void opt_wrap(const char *text, int column, int width);
 
 #endif

@@ -26,6 +26,10 @@ def main():
         block = "```text\n" + help_of(whet, name, "--help") + "```"
         text = page.read_text() if page.exists() else f"# whet {name}\n\n{block}\n"
         match = BLOCK.search(text)
+        wide = [line for line in block.splitlines() if len(line) > 80]
+        if wide:
+            print(f"whet {name} --help: a line of {len(wide[0])} columns: {wide[0]}")
+            failed += 1
         new = text.replace(match.group(0), block) if match else text + "\n" + block + "\n"
         if not check:
             page.write_text(new)
