@@ -4,7 +4,7 @@
 set -u
 build=${1:-build}
 [ $# -gt 0 ] && shift
-tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz"}
+tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz mutants runtimes"}
 passed=0
 failed=0
 skipped=0
@@ -20,6 +20,8 @@ tier_aarch64() {
 }
 tier_resume() { tests/e2e/resume.sh "$build/whet" 10; }
 tier_fuzz() { tests/fuzz/run.sh 60; }
+tier_mutants() { WHET_MUTANTS=${WHET_MUTANTS:-100000} ctest --test-dir "$build" -R '_mutants$' --output-on-failure; }
+tier_runtimes() { tests/formats/check_all.sh "$build/whet"; }
 tier_parity() {
     if ! python3 -c 'import torch' 2>/dev/null; then
         echo "SKIP: torch: PyTorch is not installed for python3 (pip install torch==2.13.0)"

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Extended: the same network in every format that can hold it, run by the program that each format was written for.
+
+Sources: the float files of ../shared/interop, and the zoo's networks with seeded weights. Each is run by whet itself, written in
+each format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output.
+A cell is the largest difference over the largest value, or the reason why there is none. Bound: 1e-4.
+
+usage: check_matrix.py WHET [--only TEXT] [--zoo NAME ...]
+WHET_PYTHON: a Python with onnxruntime, openvino, ai-edge-litert, torch; WHET_PYTHON_TF: one with tensorflow and keras (else the same).
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+BOUND = 1e-4
+HERE = pathlib.Path(__file__).resolve().parent
+FORMATS = [("onnx", ".onnx", "ort"), ("openvino", ".xml", "openvino"), ("tflite", ".tflite", "litert"), ("torchscript", ".pt", "torch"),
+           ("tensorflow", ".pb", "tensorflow"), ("saved_model", "_saved", "tensorflow"), ("keras", ".keras", "keras"), ("keras_h5", ".h5", "keras")]
+ZOO = ["lenet", "cifar-convnet", "resnet20", "mobilenetv2", "resnet50", "efficientnet-b0", "vit-tiny-16"]
+
+
+class Runtime:
+    """One process a runtime, started with the first file."""
+
+    def __init__(self, name):
+        tf = name in ("tensorflow", "keras")
+        python = (tf and os.environ.get("WHET_PYTHON_TF")) or os.environ.get("WHET_PYTHON") or sys.executable
+        self.name = name
+        self.p = subprocess.Popen([python, str(HERE / "run_file.py"), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+
+    def run(self, model, inputs, prefix):
+        try:
+            self.p.stdin.write(json.dumps({"model": str(model), "inputs": [str(i) for i in inputs], "outputs": str(prefix)}) + "\n")
+            self.p.stdin.flush()
+            line = self.p.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        return json.loads(line) if line else {"error": f"{self.name} is not there or crashed"}
+
+
+def load(path):
+    """(shape, dtype text, values as floats) of a .npy by the standard library alone."""
+    import ast
+    import array
+    with open(path, "rb") as f:
+        data = f.read()
+    n = int.from_bytes(data[8:10], "little") if data[6] == 1 else int.from_bytes(data[8:12], "little")
+    at = 10 if data[6] == 1 else 12
+    head = ast.literal_eval(data[at:at + n].decode())
+    code = {"f4": "f", "f8": "d", "i1": "b", "u1": "B", "i4": "i", "i8": "q", "i2": "h"}[head["descr"][1:]]
+    values = array.array(code)
+    values.frombytes(data[at + n:])
+    return head["shape"], head["descr"][1:], values, head["fortran_order"]
+
+
+def save(path, shape, descr, values):
+    head = "{'descr': '<%s', 'fortran_order': False, 'shape': (%s), }" % (descr, "".join(f"{d}, " for d in shape))
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + values.tobytes())
+
+
+def moved(path, out, perm):
+    """The file with its axes permuted (rank 4), as another layout wants it."""
+    import array
+    shape, descr, v, _ = load(path)
+    to = [shape[p] for p in perm]
+    strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1]
+    s = [strides[p] for p in perm]
+    y = array.array(v.typecode, (v[a * s[0] + b * s[1] + c * s[2] + d * s[3]] for a in range(to[0]) for b in range(to[1])
+                                 for c in range(to[2]) for d in range(to[3])))
+    save(out, to, descr, y)
+    return out
+
+
+def difference(a, b):
+    """Of two files, the second perhaps in the other layout; None if the shapes do not fit."""
+    sa, _, va, _ = load(a)
+    sb, _, vb, fortran = load(b)
+    if fortran:
+        return None
+    if tuple(sa) != tuple(sb):
+        if len(sa) != 4 or len(sb) != 4:
+            return None
+        for perm in ((0, 2, 3, 1), (0, 3, 1, 2)):
+            if tuple(sa[p] for p in perm) == tuple(sb):
+                return difference(moved(a, str(b) + ".moved.npy", perm), b)
+        return None
+    top = max((abs(x) for x in va), default=0.0) or 1.0
+    return max((abs(x - y) if x == x and y == y else float("inf") for x, y in zip(va, vb)), default=0.0) / top
+
+
+def whet(program, *words):
+    p = subprocess.run([program, *[str(w) for w in words]], capture_output=True, text=True)
+    if p.returncode:
+        lines = [line for line in (p.stderr or p.stdout).strip().splitlines() if line.strip()]
+        return (lines[0] if lines else f"exit {p.returncode}").removeprefix("whet: ").removeprefix("error: ")
+    return None
+
+
+def input_shape(program, model):
+    p = subprocess.run([program, "inspect", str(model), "--json"], capture_output=True, text=True)
+    return json.loads(p.stdout)["inputs"] if p.returncode == 0 else []
+
+
+def sources(a, shared, folder):
+    for net in sorted(p.name for p in (shared / "interop" / "pytorch").iterdir()):
+        yield f"pytorch/{net}", shared / "interop" / "pytorch" / net / "legacy.onnx", shared / "interop" / "pytorch" / net / "input.npy"
+    for net in sorted(p.name for p in (shared / "interop" / "keras").iterdir()):
+        d = shared / "interop" / "keras" / net
+        for kind in ("float32.tflite", "model.keras"):
+            yield f"keras/{net}/{kind}", d / kind, d / "input.npy"
+    for net in sorted(p.name for p in (shared / "interop" / "openvino").iterdir()):
+        yield f"openvino/{net}", shared / "interop" / "openvino" / net / "fp32.xml", shared / "interop" / "openvino" / net / "input.npy"
+    for net in a.zoo:
+        path = folder / f"{net}.onnx"
+        error = whet(a.whet, "convert", "--model", net, "-o", path)
+        yield f"zoo/{net}", path if error is None else None, None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("whet")
+    p.add_argument("--only", default="")
+    p.add_argument("--zoo", nargs="*", default=ZOO)
+    a = p.parse_args()
+    shared = pathlib.Path(os.environ.get("WHET_SHARED", HERE.parent.parent.parent / "shared")).resolve()
+    runtimes, rows, reasons, failed = {}, [], [], 0
+    with tempfile.TemporaryDirectory(prefix="whet-matrix-") as folder:
+        folder = pathlib.Path(folder)
+        for title, source, given in sources(a, shared, folder):
+            if a.only not in title:
+                continue
+            row = [title]
+            rows.append(row)
+            if source is None:
+                reasons.append(f"{title}: cannot be made")
+                failed += 1
+                continue
+            if given is None:
+                import array
+                import random
+                shape = [1 if not str(d).isdigit() else int(d) for d in input_shape(a.whet, source)[0]["shape"].split("x")]
+                n = 1
+                for d in shape:
+                    n *= d
+                gauss = random.Random(3)
+                given = folder / "zoo_input.npy"
+                save(given, shape, "f4", array.array("f", (gauss.gauss(0, 1) for _ in range(n))))
+            want = folder / "want.npy"
+            error = whet(a.whet, "run", source, given, "-o", want)
+            if error:
+                reasons.append(f"{title}: {error}")
+                row += ["refused"]
+                failed += 1
+                continue
+            shape = load(given)[0]
+            for name, ext, runtime in FORMATS:
+                out = folder / ("x" + ext)
+                error = whet(a.whet, "convert", source, "-o", out, "--to", name)
+                if error:
+                    row.append("refused")
+                    reasons.append(f"{title} -> {name}: {error}")
+                    continue
+                inside = [i["shape"] for i in input_shape(a.whet, out)][:1]
+                x = given
+                if len(shape) == 4 and inside:
+                    dims = inside[0].split("x")
+                    for perm in ((0, 2, 3, 1), (0, 3, 1, 2)):
+                        fits = lambda order: all(not d.isdigit() or int(d) == shape[o] for d, o in zip(dims, order))
+                        if not fits((0, 1, 2, 3)) and fits(perm):
+                            x = moved(given, folder / "moved.npy", perm)
+                            break
+                worst = []
+                again = folder / "again.npy"
+                error = whet(a.whet, "run", out, x, "-o", again)
+                worst.append(("whet", difference(want, again) if error is None else None, error))
+                answer = runtimes.setdefault(runtime, Runtime(runtime)).run(out, [x], folder / "peer")
+                worst.append((runtime, difference(want, answer["outputs"][0]) if "error" not in answer else None, answer.get("error")))
+                cell = []
+                for who, d, e in worst:
+                    if d is None or not d <= BOUND:
+                        failed += 1
+                        reasons.append(f"{title} -> {name} on {who}: " + (e or ("shapes differ" if d is None else f"differs by {d:.1e}")))
+                    cell.append("-" if d is None else f"{d:.0e}")
+                row.append("/".join(cell))
+    width = max((len(r[0]) for r in rows), default=8)
+    print(f"{'':{width}}  " + " ".join(f"{n:>13}" for n, _, _ in FORMATS) + "\n(whet / the format's own runtime)")
+    for r in rows:
+        print(f"{r[0]:{width}}  " + " ".join(f"{c:>13}" for c in r[1:]))
+    for line in reasons:
+        print(line)
+    print(f"{len(rows)} networks, {failed} failed")
+    return 1 if failed or not rows else 0
+
+
+sys.exit(main())
