@@ -261,8 +261,8 @@ class Bench:
         counts = {}
         for generation in range(generations):
             spent = time.monotonic() - begin
-            if generation >= 2 and spent * (generation + 1) / generation > seconds:
-                break  # two generations always, more as the time allows
+            if generation >= 3 and spent * (generation + 1) / generation > seconds:
+                break  # three generations always, more as the time allows
             workers = self.start_all(row, NATIVE + PEERS, lambda name: self.inference_command(name, path, data))
             try:
                 if generation == 0:
