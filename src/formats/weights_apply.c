@@ -174,17 +174,34 @@ static whet_status missing(const whet_weights *w, const fitting *f)
     return WHET_EINVAL;
 }
 
+/* PyTorch's BatchNorm counts its batches; nothing here needs the number. */
+static bool is_counter(const char *name)
+{
+    static const char tail[] = "num_batches_tracked";
+    const size_t n = strlen(name), k = sizeof(tail) - 1;
+    return n >= k && strcmp(name + n - k, tail) == 0;
+}
+
 static whet_status tell(const whet_weights *w, const whet_graph *g, const fitting *f, whet_strbuf *report)
 {
     bool *used = whet_calloc(w->n + 1, sizeof(*used));
+    int counters = 0;
+    size_t counter = 0;
     if (!used) return WHET_ENOMEM;
     for (int i = 0; i < f->n; i++) {
         if (f->found[i] >= 0) used[f->found[i]] = true;
         else if (whet_tensor_numel(&g->values[f->targets[i].v].data) > 1)
             whet_strbuf_printf(report, "%s: not in the weights, kept as the model has it\n", f->names[i]);
     }
-    for (size_t i = 0; i < w->n; i++)
-        if (!used[i]) whet_strbuf_printf(report, "%s: in the weights, not in the model: left out\n", w->names[i]);
+    for (size_t i = 0; i < w->n; i++) {
+        if (used[i]) continue;
+        if (is_counter(w->names[i])) {
+            if (counters++ == 0) counter = i;
+            continue;
+        }
+        whet_strbuf_printf(report, "%s: in the weights, not in the model: left out\n", w->names[i]);
+    }
+    if (counters) whet_strbuf_printf(report, "%d counters of batches (the first is '%s') in the weights: left out\n", counters, w->names[counter]);
     whet_free(used);
     return WHET_OK;
 }

@@ -197,6 +197,8 @@ void whet_pickle_free(whet_pickle *p)
 
 const whet_pickle_value *whet_pickle_root(const whet_pickle *p) { return p->root; }
 
+size_t whet_pickle_memory(const whet_pickle *p) { return p->spent; }
+
 size_t whet_pickle_persistent_count(const whet_pickle *p) { return p->n_persistent; }
 
 const whet_pickle_value *whet_pickle_persistent_at(const whet_pickle *p, size_t i) { return p->persistent[i]; }

@@ -4,7 +4,7 @@
  * other is EUNSUPPORTED naming it, with the byte offset. Sets, extension codes and out-of-band buffers are refused by name.
  *
  * Limits: nesting 200, integers of 16 bytes, memo indices below the size of the pickle, memory of 4 times the pickle and
- * 32 MiB. A list may contain itself (through the memo): whoever walks the tree counts levels and values. Source: the notes in
+ * 32 MiB, or what the caller allows. A list may contain itself (through the memo): whoever walks the tree counts levels and values. Source: the notes in
  * CPython's pickletools. */
 #ifndef WHET_WIRE_PICKLE_H
 #define WHET_WIRE_PICKLE_H
@@ -73,6 +73,7 @@ typedef struct whet_pickle_options {
     size_t n_globals;
     const char *allows; /* for the refusal: "tensors and containers" */
     int64_t base;       /* added to the offsets in errors */
+    size_t memory;      /* a limit below the usual one; 0: the usual one */
 } whet_pickle_options;
 
 typedef struct whet_pickle whet_pickle;
@@ -82,6 +83,7 @@ whet_status whet_pickle_read(whet_pickle **out, const void *data, size_t size, c
                              size_t *used);
 void whet_pickle_free(whet_pickle *p); /* accepts NULL */
 const whet_pickle_value *whet_pickle_root(const whet_pickle *p);
+size_t whet_pickle_memory(const whet_pickle *p); /* bytes that it took */
 /* Persistent ids in the order of the pickle; each a value of kind PERSISTENT. */
 size_t whet_pickle_persistent_count(const whet_pickle *p);
 const whet_pickle_value *whet_pickle_persistent_at(const whet_pickle *p, size_t i);

@@ -561,6 +561,7 @@ whet_status whet_pickle_read(whet_pickle **out, const void *data, size_t size, c
     if (m.p) m.p->arena = whet_arena_create();
     if (!m.p || !m.p->arena) goto done;
     m.p->limit = size > (SIZE_MAX - MEMORY_SLACK) / 4 ? SIZE_MAX : 4 * size + MEMORY_SLACK;
+    if (opt->memory) m.p->limit = WHET_MIN(m.p->limit, opt->memory);
     m.p->no.kind = m.p->yes.kind = WHET_PICKLE_BOOL;
     m.p->yes.i = 1;
     for (status = WHET_OK; status == WHET_OK && !m.stopped;) {

@@ -41,7 +41,7 @@ static void walk(const whet_pickle_value *v, int level)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const whet_pickle_options options = {globals, WHET_COUNT(globals), "tensors", 0};
+    const whet_pickle_options options = {globals, WHET_COUNT(globals), "tensors", 0, 0};
     whet_pickle *p = NULL;
     size_t used = 0;
     const whet_status status = whet_pickle_read(&p, data, size, "f.pkl", &options, &used);

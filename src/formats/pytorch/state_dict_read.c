@@ -13,7 +13,7 @@
 #include "wire/zip.h"
 
 enum { LEGACY_VERSION = 1001, MOST_METADATA = 4 << 20 };
-#define COPY_SLACK ((size_t)24 << 20)
+#define SLACK ((size_t)60 << 20)
 
 static const uint8_t magic[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19}; /* 0x1950a86a20f9469cfc6c */
 
@@ -32,6 +32,7 @@ typedef struct reader {
     size_t n_buffers;
     struct legacy { torch_storage s; const uint8_t *data; size_t bytes; } *legacy; /* sorted by key */
     size_t n_legacy;
+    size_t left; /* memory that may still be taken, 4 times the file in all */
 } reader;
 
 static void close_zip(void *zip) { whet_zip_close(zip); }
@@ -66,23 +67,31 @@ static whet_status wrap_view(reader *r, const uint8_t *data, size_t bytes, whet_
     return WHET_OK;
 }
 
-static whet_status read_pickle(const reader *r, whet_pickle **out, const uint8_t *data, size_t size, int64_t base, size_t *used)
+static whet_status read_pickle(reader *r, whet_pickle **out, const uint8_t *data, size_t size, int64_t base, size_t *used)
 {
-    const whet_pickle_options opt = {torch_globals, torch_globals_count, STATE_DICT_ALLOWS, base};
-    return whet_pickle_read(out, data, size, r->name, &opt, used);
-}
-
-static torch_source source_of(const reader *r, whet_status (*find)(void *, const torch_storage *, whet_buffer **, const uint8_t **, size_t *))
-{
-    return (torch_source){find, (void *)(uintptr_t)r, 2 * r->size + COPY_SLACK};
+    const whet_pickle_options opt = {torch_globals, torch_globals_count, STATE_DICT_ALLOWS, base, r->left};
+    WHET_TRY(whet_pickle_read(out, data, size, r->name, &opt, used));
+    r->left -= whet_pickle_memory(*out);
+    return WHET_OK;
 }
 
 /* --- zip form */
 
+/* What must be unpacked takes memory. */
+static whet_status read_entry(reader *r, int i, whet_zip_bytes *out)
+{
+    const whet_zip_entry *e = whet_zip_at(r->zip, i);
+    if (!e->stored && e->size > r->left)
+        return WHET_FAIL(WHET_EFORMAT, "'%.100s' would unpack to %llu bytes, more than a file of this size may take: a bomb", e->name,
+                         (unsigned long long)e->size);
+    if (!e->stored) r->left -= (size_t)e->size;
+    return whet_zip_read(r->zip, i, out);
+}
+
 static whet_status zip_load(reader *r, int i)
 {
     whet_zip_bytes b;
-    WHET_TRY(whet_zip_read(r->zip, i, &b));
+    WHET_TRY(read_entry(r, i, &b));
     if (b.view) {
         WHET_TRY(wrap_view(r, b.data, b.size, &r->buffers[i]));
         r->bytes[i] = b;
@@ -117,7 +126,7 @@ static whet_status check_byte_order(reader *r)
     const int i = whet_zip_find_in(r->zip, r->top, "byteorder");
     whet_zip_bytes b;
     if (i < 0) return WHET_OK;
-    WHET_TRY(whet_zip_read(r->zip, i, &b));
+    WHET_TRY(read_entry(r, i, &b));
     const bool little = b.size >= 6 && memcmp(b.data, "little", 6) == 0;
     whet_zip_bytes_free(&b);
     return little ? WHET_OK : WHET_FAIL(WHET_EUNSUPPORTED, "the file has big-endian numbers; save it again on a little-endian machine");
@@ -130,7 +139,7 @@ static whet_status read_metadata(reader *r, whet_weights *w)
     json_t *o = NULL, *v = NULL;
     const char *key = NULL;
     if (i < 0) return WHET_OK;
-    WHET_TRY(whet_zip_read(r->zip, i, &b));
+    WHET_TRY(read_entry(r, i, &b));
     whet_status status = b.size > MOST_METADATA ? WHET_FAIL(WHET_EFORMAT, "the metadata has %zu bytes, the limit is %d", b.size, MOST_METADATA)
                                                 : whet_json_parse(&o, (const char *)b.data, b.size, r->name);
     json_object_foreach(o, key, v)
@@ -155,9 +164,9 @@ static whet_status read_zip(reader *r, whet_weights *w)
     if (!r->buffers || !r->bytes || !r->loaded) return WHET_ENOMEM;
     for (r->n_buffers = 0; r->n_buffers < n; r->n_buffers++) r->bytes[r->n_buffers].view = true;
     WHET_TRY(check_byte_order(r));
-    WHET_GOTO(whet_zip_read(r->zip, pkl, &b));
+    WHET_GOTO(read_entry(r, pkl, &b));
     WHET_GOTO(read_pickle(r, &p, b.data, b.size, b.view ? b.offset : 0, NULL));
-    torch_source src = source_of(r, zip_find);
+    torch_source src = {zip_find, r, &r->left};
     WHET_GOTO(state_dict_walk(w, &src, whet_pickle_root(p)));
     status = read_metadata(r, w);
 done:
@@ -280,7 +289,7 @@ static whet_status read_legacy(reader *r, whet_weights *w)
     WHET_GOTO(next_pickle(r, &keys, &at));
     WHET_GOTO(list_storages(r, object));
     WHET_GOTO(place_storages(r, whet_pickle_root(keys), at));
-    torch_source src = source_of(r, legacy_find);
+    torch_source src = {legacy_find, r, &r->left};
     status = state_dict_walk(w, &src, whet_pickle_root(object));
 done:
     whet_pickle_free(object);
@@ -298,6 +307,7 @@ static whet_status open_forms(reader *r, const char *path)
         r->size = whet_map_size(r->map);
     }
     const bool zip = whet_zip_detect(r->data, r->size);
+    r->left = r->size > SIZE_MAX / 8 ? SIZE_MAX : 4 * r->size + SLACK;
     if (!path) return zip ? whet_zip_open_mem(&r->zip, r->data, r->size, r->name) : WHET_OK;
     if (!zip) {
         whet_map *map = r->map;

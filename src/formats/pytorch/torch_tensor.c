@@ -110,6 +110,8 @@ whet_status torch_storage_parse(torch_storage *out, const whet_pickle_value *per
 
 /* --- tensors */
 
+enum { PER_TENSOR = 400 }; /* bytes for its name, shape and buffer */
+
 typedef struct layout {
     const whet_pickle_value *storage;
     whet_dtype dtype; /* NONE: the storage's */
@@ -248,9 +250,9 @@ static whet_status find_storage(torch_source *src, layout *l, whet_buffer **buff
 
 static whet_status charge(torch_source *src, size_t bytes)
 {
-    if (bytes > src->left)
-        return WHET_FAIL(WHET_EFORMAT, "it would be copied to %zu bytes, more than a file of this size may take: a bomb", bytes);
-    src->left -= bytes;
+    if (bytes > *src->left)
+        return WHET_FAIL(WHET_EFORMAT, "it would take %zu bytes more of memory than a file of this size may: a bomb", bytes - *src->left);
+    *src->left -= bytes;
     return WHET_OK;
 }
 
@@ -268,6 +270,7 @@ static whet_status build(torch_source *src, const whet_pickle_value *v, whet_ten
     if (!reach(&l, &need) || need > numel)
         return WHET_FAIL(WHET_EFORMAT, "offset, size and strides reach beyond the %lld elements of its storage", (long long)numel);
     WHET_TRY(whet_shape_bytes(&l.shape, l.dtype, &bytes));
+    WHET_TRY(charge(src, PER_TENSOR));
     const uint8_t *first = bytes ? data + (size_t)l.offset * whet_dtype_size(l.dtype) : data;
     if (is_dense(&l) && buffer && whet_mapped_fits(l.dtype, first, bytes)) {
         *out = (whet_tensor){l.dtype, l.shape, whet_buffer_ref(buffer), (void *)(uintptr_t)first};

@@ -29,7 +29,7 @@ typedef struct torch_source {
     /* The bytes of a storage: inside `buffer` (borrowed), or anywhere that outlives the call (buffer NULL: they are copied). */
     whet_status (*find)(void *arg, const torch_storage *s, whet_buffer **buffer, const uint8_t **data, size_t *bytes);
     void *arg;
-    size_t left; /* bytes that may still be copied */
+    size_t *left; /* bytes of memory that may still be taken */
 } torch_source;
 
 bool torch_is_tensor(const whet_pickle_value *v);

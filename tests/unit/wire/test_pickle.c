@@ -8,7 +8,7 @@
 static const whet_pickle_global globals[] = {
     {"collections", "OrderedDict", WHET_PICKLE_MAPPING}, {"torch", "FloatStorage", WHET_PICKLE_NAMED},
     {"torch._utils", "_rebuild_tensor_v2", WHET_PICKLE_CALLED}, {"__torch__*", "*", WHET_PICKLE_CALLED | WHET_PICKLE_BUILT}};
-static const whet_pickle_options options = {globals, WHET_COUNT(globals), "tensors and containers", 0};
+static const whet_pickle_options options = {globals, WHET_COUNT(globals), "tensors and containers", 0, 0};
 
 #define BYTES(text) (text), sizeof(text) - 1
 
