@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "formats/keras/keras.h"
 #include "formats/onnx/onnx.h"
+#include "formats/tensorflow/tensorflow.h"
 #include "formats/pytorch/state_dict.h"
 #include "formats/tflite/tflite.h"
 #include "formats/weights_file/weights_file.h"
