@@ -150,6 +150,7 @@ static whet_status turned_const(plan *p, whet_vid v, const whet_dims *dims, whet
         *out = v;
     } else {
         whet_tensor t;
+        whet_tensor_init(&t);
         whet_tensor_ref(&t, &g->values[v].data);
         t.shape.rank = 4;
         for (int i = 0; i < 4; i++) t.shape.dims[i] = dims->dims[i];
