@@ -231,8 +231,230 @@ static void coral(void **state)
     }
 }
 
+/* --- refusals */
+static maker mk;
+
+static whet_status read_maker(whet_graph **g) { return whet_tflite_read_mem(g, mk.p, mk.n, "m.tflite", NULL); }
+
+static void refuse(whet_status want, const char *text)
+{
+    whet_graph *g = NULL;
+    assert_status(read_maker(&g), want);
+    assert_null(g);
+    assert_contains(whet_error_message(), text);
+    assert_string_equal(whet_error_last()->file, "m.tflite");
+}
+
+static const float ones[12] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+static const int32_t in0[] = {0}, out1[] = {1};
+
+/* x[1,4,4,3] -> one operator -> y, a third tensor that it may read. */
+static void one_op(const mk_op *o, const mk_tensor *x, const mk_tensor *y, const mk_tensor *extra)
+{
+    const mk_tensor t[3] = {*x, *y, *extra};
+    mk_model(&mk, 3, t, 1, o, 1, in0, 1, out1);
+}
+
+static const mk_tensor X = {.name = "x", .rank = 4, .shape = {1, 4, 4, 3}}, Y = {.name = "y", .rank = 4, .shape = {1, 4, 4, 3}};
+static const mk_tensor W = {.name = "w", .rank = 4, .shape = {3, 1, 1, 3}, .data = ones, .bytes = 36};
+
+static void refusals(void **state)
+{
+    (void)state;
+    one_op(&(mk_op){.code = TFL_CUSTOM, .version = 1, .n_in = 1, .in = {0}, .n_out = 1, .out = {1}, .custom = "TFLite_Detection_PostProcess"}, &X, &Y, &W);
+    refuse(WHET_EUNSUPPORTED, "custom operator 'TFLite_Detection_PostProcess' (operator 0) is not handled; cut the network in front of it");
+    one_op(&(mk_op){.code = 16, .version = 1, .n_in = 1, .in = {0}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EUNSUPPORTED, "operator LSTM (operator 0) is not handled; convert the network without it or cut it off");
+    one_op(&(mk_op){.code = 900, .version = 1, .n_in = 1, .in = {0}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EUNSUPPORTED, "operator 0 has the number 900, which is not known");
+    one_op(&(mk_op){.code = TFL_RELU, .version = 99, .n_in = 1, .in = {0}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EUNSUPPORTED, "RELU: version 99 is not handled, 1 to 3 are");
+    one_op(&(mk_op){.code = TFL_ADD, .version = 1, .options = TFL_OPT_POOL2D, .n_in = 2, .in = {0, 0}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EFORMAT, "ADD: the options (table 5) are another operator's");
+    one_op(&(mk_op){.code = TFL_RELU, .version = 1, .n_in = 1, .in = {7}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EFORMAT, "tensor 7 of 3");
+    one_op(&(mk_op){.code = TFL_RELU, .version = 1, .n_in = 1, .in = {1}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EFORMAT, "RELU: tensor 'y' is read, but nothing gives it");
+    one_op(&(mk_op){.code = TFL_RELU, .version = 1, .n_in = 1, .in = {0}, .n_out = 1, .out = {0}}, &X, &Y, &W);
+    refuse(WHET_EFORMAT, "RELU: tensor 'x' is given twice");
+    one_op(&(mk_op){.code = TFL_CONV_2D, .version = 1, .options = TFL_OPT_CONV2D, .n_in = 2, .in = {0, 2}, .n_out = 1, .out = {1}}, &X, &Y, &W);
+    refuse(WHET_EFORMAT, "CONV_2D: window 1x1 with strides 0x0 and dilations 1x1");
+    const mk_tensor short_w = {.name = "w", .rank = 4, .shape = {3, 1, 1, 3}, .data = ones, .bytes = 32};
+    const mk_op conv = {.code = TFL_CONV_2D, .version = 1, .options = TFL_OPT_CONV2D, .n_in = 2, .in = {0, 2}, .n_out = 1, .out = {1},
+                        .n_opt = 2, .opt = {{TFL_CONV2D_STRIDE_W, 1}, {TFL_CONV2D_STRIDE_H, 1}}};
+    one_op(&conv, &X, &Y, &short_w);
+    refuse(WHET_EFORMAT, "constant 'w' has 32 bytes, its shape needs 36");
+    const mk_tensor wide_y = {.name = "y", .rank = 4, .shape = {1, 4, 4, 5}};
+    one_op(&conv, &X, &wide_y, &W);
+    refuse(WHET_ESHAPE, "output 'y' is declared as 1x4x4x5, but is computed as 1x4x4x3");
+    const mk_tensor text = {.name = "x", .type = TFL_STRING, .rank = 1, .shape = {2}};
+    one_op(&conv, &text, &Y, &W);
+    refuse(WHET_EUNSUPPORTED, "type STRING of input 'x' is not handled");
+    const mk_tensor nan_scale = {.name = "x", .type = TFL_INT8, .rank = 4, .shape = {1, 4, 4, 3}, .scale = (float)NAN};
+    one_op(&conv, &nan_scale, &Y, &W);
+    refuse(WHET_EFORMAT, "scale 0 is nan");
+    const mk_tensor far_zero = {.name = "x", .type = TFL_INT8, .rank = 4, .shape = {1, 4, 4, 3}, .scale = 1, .zero = 300};
+    one_op(&conv, &far_zero, &Y, &W);
+    refuse(WHET_EFORMAT, "zero point 0 of tensor 'x' is 300, which its type cannot hold");
+    one_op(&conv, &X, &Y, &W);
+    uint32_t model = 0;
+    memcpy(&model, mk.p, 4);
+    mk_int(&mk, model, TFL_MODEL_VERSION, 4);
+    refuse(WHET_EUNSUPPORTED, "schema version 4 is not handled, 3 is");
+    one_op(&conv, &X, &Y, &W);
+    memcpy(mk.p + 4, "TFL9", 4);
+    refuse(WHET_EFORMAT, "the identifier 'TFL3' is missing");
+}
+
+/* --- what only small files show */
+static void run_maker(const whet_tensor *x, whet_tensor *y)
+{
+    whet_graph *g = NULL;
+    assert_ok(read_maker(&g));
+    run(g, x, y);
+    whet_graph_free(g);
+}
+
+/* Weights of four bits, two a byte, in a product of integers. */
+static void four_bits(void **state)
+{
+    static const uint8_t packed[2] = {0x2f, 0x81}; /* -1 2 1 -8 */
+    const mk_tensor x = {.name = "x", .rank = 2, .shape = {1, 2}}, y = {.name = "y", .rank = 2, .shape = {1, 2}};
+    const mk_tensor w = {.name = "w", .type = TFL_INT4, .rank = 2, .shape = {2, 2}, .data = packed, .bytes = 2, .scale = 0.5f};
+    whet_tensor in, out;
+    (void)state;
+    one_op(&(mk_op){.code = TFL_FULLY_CONNECTED, .version = 1, .options = TFL_OPT_FULLY_CONNECTED, .n_in = 3, .in = {0, 2, -1}, .n_out = 1, .out = {1}}, &x, &y, &w);
+    whet_tensor_init(&in);
+    const whet_shape row = WHET_SHAPE(1, 2);
+    assert_ok(whet_tensor_alloc(&in, WHET_F32, &row));
+    whet_tensor_set_f64(&in, 0, 3);
+    whet_tensor_set_f64(&in, 1, 4);
+    run_maker(&in, &out);
+    assert_true(whet_tensor_get_f64(&out, 0) == 0.5 * (-3 + 8));
+    assert_true(whet_tensor_get_f64(&out, 1) == 0.5 * (3 - 32));
+    whet_tensor_dispose(&in);
+    whet_tensor_dispose(&out);
+}
+
+/* An output that is an input, and one tensor as two outputs. */
+static void outputs(void **state)
+{
+    const mk_tensor t[3] = {X, Y, W};
+    const mk_op o = {.code = TFL_RELU, .version = 1, .n_in = 1, .in = {0}, .n_out = 1, .out = {1}};
+    const int32_t outs[3] = {0, 1, 1};
+    whet_graph *g = NULL;
+    (void)state;
+    mk_model(&mk, 3, t, 1, &o, 1, in0, 3, outs);
+    assert_ok(read_maker(&g));
+    assert_int_equal(g->n_outputs, 3);
+    assert_string_equal(g->values[g->inputs[0]].name, "x");
+    assert_string_equal(g->values[g->outputs[1]].name, "y");
+    assert_ok(whet_graph_verify(g));
+    whet_graph_free(g);
+}
+
+/* --- damage: every length that is too short, every byte changed */
+static void damage(void **state)
+{
+    static const uint8_t patterns[] = {0xff, 0x80, 0x01};
+    uint8_t *bytes = NULL, *copy = NULL;
+    size_t n = 0;
+    long failed = 0;
+    (void)state;
+    support_shared(path, "interop/keras/convnet/int8.tflite");
+    assert_ok(whet_file_read(&bytes, &n, path, 1 << 20));
+    for (size_t cut = 0; cut < n; cut += cut < 2048 || cut > n - 512 ? 1 : 13) {
+        whet_graph *g = NULL;
+        copy = malloc(cut + 1); /* of that size, for the sanitizer */
+        assert_non_null(copy);
+        memcpy(copy, bytes, cut);
+        if (whet_tflite_read_mem(&g, copy, cut, "cut.tflite", NULL) != WHET_OK) {
+            failed++;
+            assert_null(g);
+            assert_string_equal(whet_error_last()->file, "cut.tflite");
+        }
+        whet_graph_free(g);
+        free(copy);
+    }
+    assert_true(failed > 0);
+    for (size_t i = 0; i < n; i += 3)
+        for (size_t k = 0; k < WHET_COUNT(patterns); k++) {
+            whet_graph *g = NULL;
+            const uint8_t old = bytes[i];
+            bytes[i] ^= patterns[k];
+            if (whet_tflite_read_mem(&g, bytes, n, "flip.tflite", NULL) != WHET_OK) assert_null(g);
+            whet_graph_free(g);
+            bytes[i] = old;
+        }
+    whet_free(bytes);
+}
+
+static whet_status read_for_allocations(void *arg)
+{
+    whet_graph *g = NULL;
+    (void)arg;
+    whet_status status = read_maker(&g);
+    whet_graph_free(g);
+    return status;
+}
+
+static void allocations(void **state)
+{
+    (void)state;
+    const mk_tensor q = {.name = "x", .type = TFL_INT8, .rank = 4, .shape = {1, 4, 4, 3}, .scale = 0.5f, .zero = 3};
+    one_op(&(mk_op){.code = TFL_CONV_2D, .version = 1, .options = TFL_OPT_CONV2D, .n_in = 2, .in = {0, 2}, .n_out = 1, .out = {1},
+                    .n_opt = 3, .opt = {{TFL_CONV2D_STRIDE_W, 1}, {TFL_CONV2D_STRIDE_H, 1}, {TFL_CONV2D_ACTIVATION, TFL_ACT_RELU6}}}, &q, &Y, &W);
+    printf("%ld allocations\n", support_fail_each_allocation(read_for_allocations, NULL));
+}
+
+/* --- memory: a file of 100 MB is mapped, its weights stay in it */
+static long private_bytes(void)
+{
+    char line[256];
+    long sum = 0, kb = 0;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    if (!f) support_skip("smaps", "no /proc/self/smaps_rollup");
+    while (fgets(line, sizeof(line), f))
+        if (sscanf(line, "Private_Clean: %ld", &kb) == 0 && sscanf(line, "Private_Dirty: %ld", &kb) == 1) sum += kb * 1024;
+    fclose(f);
+    return sum;
+}
+
+static void mapped(void **state)
+{
+    enum { PARTS = 4, ROWS = 2560 };
+    const size_t bytes = (size_t)ROWS * ROWS * 4;
+    char *dir = support_tmpdir(), *path = whet_path_join(dir, "big.tflite");
+    whet_writer *w = NULL;
+    whet_graph *g = NULL;
+    uint8_t *zeros = calloc(1, bytes);
+    const mk_op o = {.code = TFL_ADD_N, .version = 1, .options = TFL_OPT_ADD_N, .n_in = 5, .in = {0, 2, 3, 4, 5}, .n_out = 1, .out = {1}};
+    mk_tensor t[2 + PARTS] = {{.name = "x", .rank = 2, .shape = {1, ROWS}}, {.name = "y", .rank = 2, .shape = {ROWS, ROWS}}};
+    (void)state;
+    /* behind the flatbuffer, as in files of 2 GiB and more */
+    for (size_t i = 0; i < PARTS; i++)
+        t[2 + i] = (mk_tensor){.name = "w", .rank = 2, .shape = {ROWS, ROWS}, .bytes = bytes, .outside = sizeof(mk.p) + i * bytes};
+    mk_model(&mk, 2 + PARTS, t, 1, &o, 1, in0, 1, out1);
+    assert_non_null(zeros);
+    assert_ok(whet_writer_open(&w, path));
+    assert_ok(whet_writer_write(w, mk.p, sizeof(mk.p)));
+    for (int i = 0; i < PARTS; i++) assert_ok(whet_writer_write(w, zeros, bytes));
+    free(zeros);
+    assert_ok(whet_writer_commit(w));
+    const long before = private_bytes();
+    assert_ok(whet_tflite_read(&g, path, NULL));
+    const long added = private_bytes() - before;
+    printf("a file of %zu MB: %ld KB of private memory\n", PARTS * bytes >> 20, added >> 10);
+    assert_true(added < 10 << 20);
+    whet_graph_free(g);
+    whet_free(path);
+    support_rmtree(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keras_networks), cmocka_unit_test(mnist), cmocka_unit_test(coral)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keras_networks), cmocka_unit_test(mnist), cmocka_unit_test(coral), cmocka_unit_test(refusals),
+                                       cmocka_unit_test(four_bits), cmocka_unit_test(outputs), cmocka_unit_test(damage),
+                                       cmocka_unit_test(allocations), cmocka_unit_test(mapped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,14 +17,15 @@ typedef struct mk_tensor {
     size_t bytes;
     float scale;      /* 0: not quantised */
     int64_t zero;
+    uint64_t outside; /* where the bytes stand, if behind the flatbuffer */
 } mk_tensor;
 
 typedef struct mk_field { int field; int64_t value; } mk_field;
 typedef struct mk_op {
     int code, version, options; /* options: TFL_OPT_... */
     int n_in, in[6], n_out, out[3];
-    mk_field opt[8];            /* up to the first {-1} or {0, 0} behind the first */
     int n_opt;
+    mk_field opt[8];
     const char *custom;
 } mk_op;
 
@@ -136,9 +137,13 @@ static inline void mk_model(maker *m, int n_tensors, const mk_tensor *tensors, i
     }
     v = mk_tables(m, model, TFL_MODEL_BUFFERS, n_tensors + 1);
     for (int i = 0; i <= n_tensors; i++) {
-        const size_t b = mk_table(m, i > 0 && tensors[i - 1].data ? 1 : 0);
+        const bool outside = i > 0 && tensors[i - 1].outside > 0;
+        const size_t b = mk_table(m, outside ? 6 : i > 0 && tensors[i - 1].data ? 1 : 0);
         mk_link(m, v + 4 * (size_t)i, b);
-        if (i > 0 && tensors[i - 1].data) mk_link(m, mk_at(b, 0), mk_list(m, tensors[i - 1].bytes, 1, tensors[i - 1].data));
+        if (outside) {
+            mk_int(m, b, TFL_BUFFER_OFFSET, (int64_t)tensors[i - 1].outside);
+            mk_int(m, b, TFL_BUFFER_SIZE, (int64_t)tensors[i - 1].bytes);
+        } else if (i > 0 && tensors[i - 1].data) mk_link(m, mk_at(b, 0), mk_list(m, tensors[i - 1].bytes, 1, tensors[i - 1].data));
     }
     v = mk_tables(m, model, TFL_MODEL_SUBGRAPHS, 1);
     const size_t graph = mk_table(m, 0xf);
