@@ -176,7 +176,8 @@ static whet_status read_layer(ov_reader *r, ov_layer *l)
     if (strcmp(l->type, "Const") == 0) return ov_read_const(r, l);
     w.row = l->has_body || l->opset > OV_MAX_OPSET ? NULL : ov_row_for_reading(l->type, l->opset);
     if (!w.row) return refuse(l);
-    w.row->read(&w);
+    if (!ov_fold(&w)) w.row->read(&w);
+    ov_keep_known(&w);
     for (int i = 0; i < l->n_data && w.status == WHET_OK; i++)
         if (!(w.used >> i & 1)) ov_fail(&w, WHET_EUNSUPPORTED, "attribute '%.60s' is not handled", l->data[i].key);
     for (int i = 0; i < l->n_out && w.status == WHET_OK; i++)

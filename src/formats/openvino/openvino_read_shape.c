@@ -151,6 +151,26 @@ static void split_to(ov_work *w, int n_in, const whet_vid *in, int n_attr, const
     for (int i = 0; i < n && w->status == WHET_OK; i++) ov_out(w, i, out[i]);
 }
 
+/* Parts of a list of sizes are constants. */
+static bool split_sizes(ov_work *w, const int64_t *lengths, int64_t each)
+{
+    int64_t x[64], at = 0;
+    int n = 0;
+    if (w->status != WHET_OK || ov_rank(w, 0) != 1 || !ov_ints(w, 0, &n, x, 64)) return false;
+    for (int i = 0; i < w->l->n_out; i++) {
+        const int64_t len = lengths ? lengths[i] : each;
+        const whet_shape s = WHET_SHAPE(len);
+        whet_tensor t;
+        whet_tensor_init(&t);
+        if (len < 0 || len > n - at) return false;
+        w->status = whet_tensor_alloc(&t, ov_dtype(w, 0), &s);
+        if (w->status != WHET_OK) return true;
+        for (int64_t k = 0; k < len; k++) whet_tensor_set_s64(&t, k, x[at++]);
+        ov_out_const(w, i, &t, NULL);
+    }
+    return true;
+}
+
 void ov_read_split(ov_work *w)
 {
     const int64_t parts = ov_int(w, "num_splits", 0);
@@ -159,6 +179,7 @@ void ov_read_split(ov_work *w)
     const whet_dim size = ov_dim(w, 0, axis);
     if (parts != w->l->n_out) ov_fail(w, WHET_EFORMAT, "num_splits is %lld, but there are %d output ports", (long long)parts, w->l->n_out);
     else if (size >= 0 && parts > 0 && size % parts) ov_fail(w, WHET_EFORMAT, "size %lld is no multiple of num_splits %lld", (long long)size, (long long)parts);
+    if (size >= 0 && parts > 0 && split_sizes(w, NULL, size / parts)) return;
     const whet_vid x = ov_in(w, 0);
     split_to(w, 1, &x, 2, a);
 }
@@ -180,6 +201,7 @@ void ov_read_variadic_split(ov_work *w)
     if (hole >= 0 && ov_dim(w, 0, axis) < sum) ov_fail(w, WHET_EUNSUPPORTED, "a part's length follows from a size that is not known");
     if (hole >= 0) x[hole] = ov_dim(w, 0, axis) - sum;
     if (n != w->l->n_out) ov_fail(w, WHET_EFORMAT, "%d lengths for %d output ports", n, w->l->n_out);
+    if (split_sizes(w, x, 0)) return;
     const whet_vid in[2] = {ov_in(w, 0), ov_make_ints(w, n, x)};
     split_to(w, 2, in, 1, &a);
 }

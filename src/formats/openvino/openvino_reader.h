@@ -131,6 +131,10 @@ void ov_fail(ov_work *w, whet_status status, const char *fmt, ...) WHET_PRINTF(3
 whet_status ov_budget(ov_reader *r, size_t bytes);
 whet_status ov_read_const(ov_reader *r, ov_layer *l);
 const char *ov_first_name(whet_arena *a, const char *names); /* of an escaped, comma-separated list; NULL if none */
+/* The layer computes with small integer constants: done, its output is constant. */
+bool ov_fold(ov_work *w);
+/* Outputs whose contents inference knows count as constants for what reads them. */
+void ov_keep_known(ov_work *w);
 /* What was written apart comes together again: additions into convolutions, scale and bias into normalisations. */
 /* A new constant under `name`; `old` (or WHET_NO_VALUE) steps aside if it has that name. */
 whet_vid ov_const_instead(whet_graph *g, whet_vid old, const char *name, const whet_tensor *t, whet_status *status);
