@@ -11,9 +11,20 @@
 static whet_status unknown(const whet_graph *g, const char *option, const char *name)
 {
     whet_spelling s = {.word = name};
-    for (int v = 0; v < g->n_values; v++) whet_spelling_offer(&s, g->values[v].name);
-    return WHET_FAIL(WHET_EINVAL, "%s: there is no value '%s'%s%s%s; `whet inspect MODEL --nodes` lists them", option, name,
+    for (int n = 0; n < g->n_nodes; n++)
+        if (g->nodes[n].op) whet_spelling_offer(&s, g->nodes[n].name);
+    for (int v = 0; v < g->n_values; v++)
+        if (g->values[v].kind == WHET_VALUE_RESULT || g->values[v].kind == WHET_VALUE_INPUT) whet_spelling_offer(&s, g->values[v].name);
+    return WHET_FAIL(WHET_EINVAL, "%s: there is no value or node '%s'%s%s%s; `whet inspect MODEL --nodes` lists them", option, name,
                      s.nearest ? ", did you mean '" : "", s.nearest ? s.nearest : "", s.nearest ? "'?" : "");
+}
+
+/* A value, or the first output of a node. */
+static whet_vid resolve(const whet_graph *g, const char *name)
+{
+    const whet_vid v = whet_graph_find(g, name);
+    const whet_nid n = v < 0 ? whet_graph_find_node(g, name) : WHET_NO_NODE;
+    return n >= 0 && g->nodes[n].op && g->nodes[n].n_out > 0 ? g->nodes[n].out[0] : v;
 }
 
 /* "1x3x224x224"; N or ? is free. */
@@ -43,14 +54,14 @@ static whet_status parse(whet_graph *g, const char *text, whet_vid *v, whet_dims
     const char *colon = strrchr(text, ':');
     char name[512];
     *shaped = false;
-    *v = whet_graph_find(g, text);
+    *v = resolve(g, text);
     if (*v >= 0) return WHET_OK;
     *shaped = colon && parse_dims(g, colon + 1, dims);
     snprintf(name, sizeof(name), "%.*s", *shaped ? (int)(colon - text) : (int)strlen(text), text);
-    *v = whet_graph_find(g, name);
+    *v = resolve(g, name);
     if (*v < 0 && colon && !*shaped && (colon[1] == '\0' || strchr("0123456789N?x", colon[1]))) {
         snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
-        if (whet_graph_find(g, name) >= 0)
+        if (resolve(g, name) >= 0)
             return WHET_FAIL(WHET_EINVAL, "--cut-input %s: '%s' is no shape; write it as 1x3x224x224, N for a free size", name, colon + 1);
     }
     return *v >= 0 ? WHET_OK : unknown(g, "--cut-input", name);
@@ -133,7 +144,7 @@ whet_status whet_convert_cut(whet_graph *g, int n_inputs, const char *const *inp
     whet_status status = list ? WHET_OK : WHET_ENOMEM;
     if (!list) return status;
     for (int i = 0; i < n_outputs; i++) {
-        list[i] = whet_graph_find(g, outputs[i]);
+        list[i] = resolve(g, outputs[i]);
         if (list[i] < 0) WHET_GOTO(unknown(g, "--cut-output", outputs[i]));
         if (g->values[list[i]].kind != WHET_VALUE_RESULT)
             WHET_GOTO(WHET_FAIL(WHET_EINVAL, "--cut-output %s: that is no result of a node", outputs[i]));

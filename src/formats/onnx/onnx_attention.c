@@ -174,7 +174,7 @@ static void score_and_mix(attention *a)
 
 whet_status onnx_upgrade_attention(onnx_reader *r, onnx_work *w)
 {
-    attention a = {.b = {r->g, w, WHET_OK}, .past = WHET_NO_VALUE, .bias = WHET_NO_VALUE};
+    attention a = {.b = {r->g, w, WHET_OK, r}, .past = WHET_NO_VALUE, .bias = WHET_NO_VALUE};
     onnx_builder *b = &a.b;
     onnx_b_attrs(b, "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap softmax_precision left_window_size "
                     "right_window_size");
@@ -236,7 +236,7 @@ static whet_vid turn(onnx_builder *b, whet_vid x, int64_t n, bool pairs)
 whet_status onnx_upgrade_rotary(onnx_reader *r, onnx_work *w)
 {
     static const int64_t perm[4] = {0, 2, 1, 3};
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     const whet_vid given = onnx_b_in(&b, 0);
     const int rank = onnx_b_rank(&b, given);
     const int64_t heads = onnx_work_int(w, "num_heads", 0);

@@ -180,7 +180,7 @@ static whet_vid multiply(einsum *e, whet_vid x, whet_vid y)
 
 whet_status onnx_upgrade_einsum(onnx_reader *r, onnx_work *w)
 {
-    einsum e = {.b = {r->g, w, WHET_OK}, .n = w->n_in};
+    einsum e = {.b = {r->g, w, WHET_OK, r}, .n = w->n_in};
     const whet_attr *a = onnx_work_attr(w, "equation");
     onnx_b_attrs(&e.b, "equation");
     if (a == NULL || a->type != WHET_ATTR_STRING) onnx_b_fail(&e.b, WHET_EFORMAT, "attribute 'equation' is missing");

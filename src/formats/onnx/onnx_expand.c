@@ -100,6 +100,9 @@ void onnx_b_out(onnx_builder *b, int o, whet_vid v)
 {
     if (b->status != WHET_OK || o >= b->w->n_out || (b->w->out_names[o] && b->w->out_names[o][0] == '\0')) return;
     b->status = whet_graph_node(b->g, "Identity", o == 0 ? b->w->proto->name : NULL, 1, &v, 0, NULL, 1, &b->w->out_names[o], &b->w->out[o]);
+    if (b->status != WHET_OK || v < b->w->first_made || b->g->values[v].kind != WHET_VALUE_RESULT) return;
+    if (!WHET_GROW(&b->r->named, b->r->n_named, &b->r->cap_named)) b->status = WHET_ENOMEM;
+    else b->r->named[b->r->n_named++] = b->g->n_nodes - 1;
 }
 
 void onnx_b_attrs(onnx_builder *b, const char *names)
@@ -119,6 +122,22 @@ whet_status onnx_b_done(onnx_builder *b)
     return b->status;
 }
 
+whet_vid onnx_b_scales(onnx_builder *b, whet_vid x, whet_vid y)
+{
+    const whet_tensor *s = x >= 0 ? whet_graph_const_data(b->g, x) : NULL, *t = y >= 0 ? whet_graph_const_data(b->g, y) : NULL;
+    whet_tensor made;
+    whet_vid out = WHET_NO_VALUE;
+    if (s == NULL || t == NULL || s->dtype != WHET_F32 || t->dtype != WHET_F32 || (whet_tensor_numel(s) != 1 && whet_tensor_numel(t) != 1))
+        return onnx_b_op2(b, "Mul", x, y);
+    const whet_tensor *many = whet_tensor_numel(s) > 1 || s->shape.rank > t->shape.rank ? s : t, *single = many == s ? t : s;
+    whet_tensor_init(&made);
+    if (b->status == WHET_OK) b->status = whet_tensor_copy(&made, many);
+    for (int64_t i = 0; b->status == WHET_OK && i < whet_tensor_numel(&made); i++) ((float *)made.data)[i] *= *(const float *)single->data;
+    if (b->status == WHET_OK) b->status = whet_graph_const(b->g, NULL, &made, &out);
+    whet_tensor_dispose(&made);
+    return out;
+}
+
 const whet_attr *onnx_b_list(onnx_builder *b, const char *name)
 {
     const whet_attr *a = onnx_work_attr(b->w, name);
@@ -128,7 +147,7 @@ const whet_attr *onnx_b_list(onnx_builder *b, const char *name)
 
 static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in, const char *attrs)
 {
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     for (int i = 0; i < n_in; i++)
         if (onnx_b_in(&b, i) < 0) onnx_b_fail(&b, WHET_EFORMAT, "required input %d is missing", i);
     onnx_b_attrs(&b, attrs);

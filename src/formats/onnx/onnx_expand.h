@@ -9,6 +9,7 @@ typedef struct onnx_builder {
     whet_graph *g;
     onnx_work *w;
     whet_status status;
+    onnx_reader *r;
 } onnx_builder;
 
 /* Input i of the node, or WHET_NO_VALUE. */
@@ -34,6 +35,8 @@ whet_dtype onnx_b_dtype(const onnx_builder *b, whet_vid x);
 void onnx_b_fail(onnx_builder *b, whet_status status, const char *fmt, ...) WHET_PRINTF(3, 4);
 /* v becomes output o under its name. */
 void onnx_b_out(onnx_builder *b, int o, whet_vid v);
+/* x * y of scales: a constant where both are. */
+whet_vid onnx_b_scales(onnx_builder *b, whet_vid x, whet_vid y);
 /* Only these attributes (names separated by spaces) may be there. */
 void onnx_b_attrs(onnx_builder *b, const char *names);
 /* An attribute that must be a list of integers; NULL if absent. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators on integers as graphs of others, after their definitions: QLinearMatMul and QLinearConv as dequantise, compute,
- * quantise; MatMulInteger and ConvInteger in double, which holds their sums exactly; DynamicQuantizeLinear. */
+ * quantise; MatMulInteger and ConvInteger in f32 where that holds their sums exactly, else in f64; DynamicQuantizeLinear. */
 #include "formats/onnx/onnx_expand.h"
 #include "formats/onnx/onnx_upgrade.h"
 
 static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in)
 {
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     for (int i = 0; i < n_in; i++)
         if (onnx_b_in(&b, i) < 0) onnx_b_fail(&b, WHET_EFORMAT, "required input %d is missing", i);
     return b;
@@ -38,40 +38,66 @@ whet_status onnx_upgrade_qlinear_conv(onnx_reader *r, onnx_work *w)
     const whet_vid x = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 0), xs, onnx_b_in(&b, 2), 1);
     const whet_vid v = scaled(&b, "DequantizeLinear", onnx_b_in(&b, 3), ws, onnx_b_in(&b, 5), 0);
     whet_vid in[3] = {x, v, onnx_b_in(&b, 8)};
-    if (in[2] >= 0) in[2] = scaled(&b, "DequantizeLinear", in[2], onnx_b_op2(&b, "Mul", xs, ws), WHET_NO_VALUE, 0);
+    if (in[2] >= 0) in[2] = scaled(&b, "DequantizeLinear", in[2], onnx_b_scales(&b, xs, ws), WHET_NO_VALUE, 0);
     const whet_vid y = onnx_b_node(&b, "Conv", in[2] >= 0 ? 3 : 2, in, w->n_attr, w->attr);
     onnx_b_out(&b, 0, scaled(&b, "QuantizeLinear", y, scale_of(&b, 6), onnx_b_in(&b, 7), 1));
     return onnx_b_done(&b);
 }
 
-/* Input i as f64 less its zero point; `shape` of one that is not a single number. */
-static whet_vid shifted(onnx_builder *b, int i, int zero, int n_shape, const int64_t *shape)
+/* Sums of integers are exact in f32 below 2^24: what the largest column or filter of constant weights can come to. */
+static bool fits_f32(const onnx_builder *b, whet_vid weights, whet_vid zero, bool filters)
 {
-    const whet_vid x = onnx_b_cast(b, onnx_b_in(b, i), WHET_F64), z = onnx_b_in(b, zero);
-    if (z < 0) return x;
-    whet_vid point = onnx_b_cast(b, z, WHET_F64);
-    if (onnx_b_rank(b, z) == 1 && onnx_b_dim(b, z, 0) != 1 && n_shape > 0) point = onnx_b_reshape(b, point, n_shape, shape);
-    return onnx_b_op2(b, "Sub", x, point);
+    const whet_tensor *w = whet_graph_const_data(b->g, weights), *z = zero >= 0 ? whet_graph_const_data(b->g, zero) : NULL;
+    if (w == NULL || (zero >= 0 && z == NULL) || w->shape.rank < 2) return false;
+    const int64_t n = whet_tensor_numel(w), columns = filters ? w->shape.dims[0] : w->shape.dims[w->shape.rank - 1];
+    const int64_t inner = columns > 0 ? n / columns : 0, points = z != NULL ? whet_tensor_numel(z) : 0;
+    for (int64_t c = 0; c < columns; c++) {
+        const int64_t point = points == 0 ? 0 : whet_tensor_get_s64(z, points == columns ? c : 0);
+        int64_t sum = 0;
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t x = whet_tensor_get_s64(w, filters ? c * inner + k : k * columns + c) - point;
+            sum += x < 0 ? -x : x;
+        }
+        if (sum >= (1 << 24) / 255) return false;
+    }
+    return true;
+}
+
+/* Input i less its zero point, as a dequantisation by 1. A zero point that is not a single number belongs to `axis`. */
+static whet_vid shifted(onnx_builder *b, int i, int zero, int64_t axis, whet_dtype t)
+{
+    const whet_vid x = onnx_b_in(b, i), z = onnx_b_in(b, zero);
+    const whet_dim n = z >= 0 && onnx_b_rank(b, z) == 1 ? onnx_b_dim(b, z, 0) : 1;
+    whet_tensor ones;
+    whet_vid scale = WHET_NO_VALUE;
+    const whet_shape shape = n == 1 ? whet_shape_of(0, NULL) : WHET_SHAPE(n);
+    if (n < 1) onnx_b_fail(b, WHET_EUNSUPPORTED, "a zero point of unknown size is not handled");
+    if (z >= 0 && onnx_b_rank(b, z) > 1) onnx_b_fail(b, WHET_EUNSUPPORTED, "a zero point of rank %d is not handled", onnx_b_rank(b, z));
+    if (b->status != WHET_OK) return WHET_NO_VALUE;
+    whet_tensor_init(&ones);
+    b->status = whet_tensor_alloc(&ones, t, &shape);
+    for (int64_t k = 0; b->status == WHET_OK && k < n; k++) whet_tensor_set_f64(&ones, k, 1);
+    if (b->status == WHET_OK) b->status = whet_graph_const(b->g, NULL, &ones, &scale);
+    whet_tensor_dispose(&ones);
+    return scaled(b, "DequantizeLinear", x, scale, z, axis);
 }
 
 whet_status onnx_upgrade_matmul_integer(onnx_reader *r, onnx_work *w)
 {
-    static const int64_t column[2] = {-1, 1};
     onnx_builder b = begin(r, w, 2);
     onnx_b_attrs(&b, "");
-    const whet_vid y = onnx_b_op2(&b, "MatMul", shifted(&b, 0, 2, 2, column), shifted(&b, 1, 3, 0, NULL));
+    const whet_dtype t = fits_f32(&b, onnx_b_in(&b, 1), onnx_b_in(&b, 3), false) ? WHET_F32 : WHET_F64;
+    const whet_vid y = onnx_b_op2(&b, "MatMul", shifted(&b, 0, 2, -2, t), shifted(&b, 1, 3, -1, t));
     onnx_b_out(&b, 0, onnx_b_cast(&b, y, WHET_S32));
     return onnx_b_done(&b);
 }
 
 whet_status onnx_upgrade_conv_integer(onnx_reader *r, onnx_work *w)
 {
-    static const int64_t filters[4] = {-1, 1, 1, 1};
     onnx_builder b = begin(r, w, 2);
     onnx_b_attrs(&b, "auto_pad dilations group kernel_shape pads strides");
-    const int rank = onnx_b_rank(&b, onnx_b_in(&b, 1));
-    if (rank != 3 && rank != 4) onnx_b_fail(&b, WHET_EUNSUPPORTED, "weights of rank %d", rank);
-    const whet_vid in[2] = {shifted(&b, 0, 2, 0, NULL), shifted(&b, 1, 3, rank, filters)};
+    const whet_dtype t = fits_f32(&b, onnx_b_in(&b, 1), onnx_b_in(&b, 3), true) ? WHET_F32 : WHET_F64;
+    const whet_vid in[2] = {shifted(&b, 0, 2, 1, t), shifted(&b, 1, 3, 0, t)};
     onnx_b_out(&b, 0, onnx_b_cast(&b, onnx_b_node(&b, "Conv", 2, in, w->n_attr, w->attr), WHET_S32));
     return onnx_b_done(&b);
 }
@@ -96,7 +122,7 @@ whet_status onnx_upgrade_dynamic_quantize(onnx_reader *r, onnx_work *w)
 /* Integers are resized as numbers and cut to whole ones towards zero, as ONNX Runtime does it; cubic filters overshoot. */
 whet_status onnx_resize_integers(onnx_reader *r, onnx_work *w)
 {
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     const whet_vid x = onnx_b_in(&b, 0);
     const whet_dtype t = onnx_b_dtype(&b, x);
     const whet_attr *mode = onnx_work_attr(w, "mode");

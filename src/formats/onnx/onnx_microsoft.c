@@ -6,7 +6,7 @@
 
 static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in)
 {
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     for (int i = 0; i < n_in; i++)
         if (onnx_b_in(&b, i) < 0 && i != 2) onnx_b_fail(&b, WHET_EFORMAT, "required input %d is missing", i);
     return b;
@@ -98,7 +98,7 @@ static whet_status softmax(onnx_reader *r, onnx_work *w)
 /* (y's scale, y's zero point, then x, scale, zero point of each) */
 static whet_status concat(onnx_reader *r, onnx_work *w)
 {
-    onnx_builder b = {r->g, w, WHET_OK};
+    onnx_builder b = {r->g, w, WHET_OK, r};
     const int n = (w->n_in - 2) / 3;
     whet_vid *x = whet_arena_alloc(r->arena, ((size_t)WHET_MAX(n, 0) + 1) * sizeof(*x));
     onnx_b_attrs(&b, "axis");
@@ -124,7 +124,7 @@ static whet_status gemm(onnx_reader *r, onnx_work *w)
     if (onnx_b_in(&b, 3) < 0 || onnx_b_in(&b, 4) < 0) onnx_b_fail(&b, WHET_EFORMAT, "the second matrix or its scale is missing");
     whet_vid in[3] = {dequantised(&b, 0, 1, 2, 1), dequantised(&b, 3, 4, 5, turned ? 0 : 1), onnx_b_in(&b, 6)};
     if (in[2] >= 0) {
-        whet_vid step = onnx_b_op2(&b, "Mul", onnx_b_in(&b, 1), onnx_b_in(&b, 4));
+        whet_vid step = onnx_b_scales(&b, onnx_b_in(&b, 1), onnx_b_in(&b, 4));
         const whet_attr last = whet_attr_int("axis", -1);
         if (alpha != 1) step = onnx_b_op2(&b, "Mul", step, onnx_b_number(&b, step, (double)alpha));
         in[2] = onnx_b_node(&b, "DequantizeLinear", 2, (const whet_vid[]){in[2], step}, 1, &last);

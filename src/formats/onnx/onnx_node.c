@@ -355,7 +355,8 @@ static whet_status convert_body(onnx_reader *r, onnx_scope *s, onnx_work *w)
 
 static whet_status convert(onnx_reader *r, onnx_scope *s, const onnx_node *p)
 {
-    onnx_work w = {.proto = p, .op = p->op_type ? p->op_type : "?", .name = onnx_node_label(r, p), .opset = s->opset};
+    onnx_work w = {.proto = p, .op = p->op_type ? p->op_type : "?", .name = onnx_node_label(r, p), .opset = s->opset,
+                   .first_made = r->g->n_values};
     whet_status status = convert_body(r, s, &w);
     if (status != WHET_OK) {
         whet_error_at_node(w.name);

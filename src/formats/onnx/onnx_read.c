@@ -218,6 +218,44 @@ static whet_status read_meta(onnx_reader *r, int opset)
     return set_meta(r->g, ONNX_META_DOC, m->graph->doc_string && *m->graph->doc_string ? m->graph->doc_string : m->doc_string);
 }
 
+/* What an operator was expanded to takes over the operator's name and its result's, in the place of an Identity. Names are
+ * exchanged, so that they stay unique; pruning indexes them again. */
+static whet_status take_names(onnx_reader *r)
+{
+    whet_graph *g = r->g;
+    whet_vid *moved = whet_calloc((size_t)g->n_values + 1, sizeof(*moved));
+    bool *renamed = whet_calloc((size_t)g->n_values + 1, sizeof(*renamed));
+    if (!moved || !renamed) {
+        whet_free(moved);
+        whet_free(renamed);
+        return WHET_ENOMEM;
+    }
+    for (int v = 0; v < g->n_values; v++) moved[v] = v;
+    for (size_t i = 0; i < r->n_named; i++) {
+        whet_node *id = &g->nodes[r->named[i]], *made = NULL;
+        const whet_vid from = id->out[0], to = id->in[0];
+        if (g->values[to].producer < 0 || renamed[to]) continue; /* one name each */
+        made = &g->nodes[g->values[to].producer];
+        const char *value = g->values[to].name, *node = made->name;
+        renamed[to] = true;
+        g->values[to].name = g->values[from].name;
+        g->values[from].name = value;
+        if (g->values[to].producer_output == 0) {
+            made->name = id->name;
+            id->name = node;
+        }
+        moved[from] = to;
+    }
+    for (int n = 0; n < g->n_nodes; n++)
+        for (int k = 0; g->nodes[n].op && k < g->nodes[n].n_in; k++)
+            if (g->nodes[n].in[k] >= 0) g->nodes[n].in[k] = moved[g->nodes[n].in[k]];
+    for (int i = 0; i < g->n_outputs; i++) g->outputs[i] = moved[g->outputs[i]];
+    for (int i = 0; i < g->n_commits; i++) g->commits[i].src = moved[g->commits[i].src];
+    whet_free(moved);
+    whet_free(renamed);
+    return whet_graph_prune(g);
+}
+
 static whet_status build(onnx_reader *r, onnx_scope *s)
 {
     WHET_TRY(check_versions(r->model, &s->opset));
@@ -231,7 +269,8 @@ static whet_status build(onnx_reader *r, onnx_scope *s)
     WHET_TRY(onnx_nodes_convert(r, s, &og->node));
     WHET_TRY(read_outputs(r, s));
     WHET_TRY(read_meta(r, s->opset));
-    if (r->n_wide > 0) WHET_TRY(whet_graph_prune(r->g)); /* 16-bit values that nothing reads */
+    if (r->n_named > 0) WHET_TRY(take_names(r));
+    else if (r->n_wide > 0) WHET_TRY(whet_graph_prune(r->g)); /* 16-bit values that nothing reads */
     return whet_graph_verify(r->g);
 }
 
@@ -255,6 +294,7 @@ done:
     if (status != WHET_OK && *r.file) whet_error_at_file(r.file);
     onnx_files_close(&r);
     whet_free(r.wide);
+    whet_free(r.named);
     onnx_names_dispose(&r.parameters);
     onnx_names_dispose(&s.values);
     whet_arena_free(r.arena);

@@ -42,6 +42,8 @@ typedef struct onnx_reader {
     struct onnx_pin *pin;       /* of the model's own file; NULL: its bytes are somebody else's */
     whet_vid *wide;             /* per value: the same in f32, where it has 16 bits; heap */
     size_t n_wide, cap_wide;
+    whet_nid *named;            /* Identity nodes that only give an expanded node's result its name; heap */
+    size_t n_named, cap_named;
 } onnx_reader;
 
 /* The node under conversion. Arrays have room for a few more than the file gives. */
@@ -54,6 +56,7 @@ typedef struct onnx_work {
     const char **out_names;     /* "" = not wanted */
     whet_attr *attr;
     bool done;                  /* an upgrade has emitted the node itself and filled out[] */
+    whet_vid first_made;        /* values from here on are the node's own */
     whet_dtype half;            /* computed in f32 in the place of this type; NONE: as it is */
     const char **half_names;    /* then the outputs' names */
 } onnx_work;
