@@ -26,11 +26,11 @@ static const struct runtime {
      bundle_py_torch, "torch", "import torch"},
     {"keras", "Keras", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet, bundle_py_keras,
      "keras", "import keras"},
-    {"h5", "Keras", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet, bundle_py_keras,
+    {"keras_h5", "Keras", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet, bundle_py_keras,
      "keras", "import keras"},
     {"saved_model", "TensorFlow", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
      bundle_py_saved, "tensorflow", "import tensorflow as tf"},
-    {"frozen_graph", "TensorFlow", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
+    {"tensorflow", "TensorFlow", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
      bundle_py_frozen, "tensorflow", "import tensorflow as tf"}};
 
 static const struct element { whet_dtype t; const char *c, *npy, *ov; int onnx; } elements[] = {
