@@ -47,6 +47,8 @@ static const struct { const char *op; whet_cl_kind kind; uint32_t in; } table[] 
     {"DequantizeLinear", WHET_CL_FREE, 1},
     {"Dropout", WHET_CL_FREE, 1},
     {"Transpose", WHET_CL_MOVE, 1},
+    {"Shape", WHET_CL_MOVE, 1}, /* of the axes as the graph says, whatever the layout */
+    {"Size", WHET_CL_MOVE, 1},
     {"whet.Reorder", WHET_CL_MOVE, 1},
     {"Reshape", WHET_CL_VIEW, 1},
     {"Flatten", WHET_CL_VIEW, 1},
@@ -293,7 +295,7 @@ static whet_status change_weights(const flat *f, whet_nid product, int axis)
     whet_nid chain[4];
     int depth = 0;
     whet_vid v = g->nodes[product].in[1], now = WHET_NO_VALUE;
-    whet_tensor t;
+    whet_tensor t = {0};
     while (!whet_graph_const_data(g, v)) {
         chain[depth++] = g->values[v].producer;
         v = g->nodes[g->values[v].producer].in[0];

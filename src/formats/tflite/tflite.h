@@ -19,4 +19,10 @@ whet_status whet_tflite_read(whet_graph **out, const char *path, const whet_form
 /* Tensor bytes are copied; `name` stands in errors. */
 whet_status whet_tflite_read_mem(whet_graph **out, const void *data, size_t size, const char *name, const whet_format_options *o);
 
+/* A graph after whet_pass_channels_last (or one of no images), variables frozen, sizes known but for the batch, which may be open.
+ * Quantisation by QuantizeLinear and DequantizeLinear becomes integer tensors and operators where TFLite has them; o->weights:
+ * F16 (weights of halves, widened when read) or S8 (bytes with a scale for each channel, float activations). EUNSUPPORTED naming
+ * the node that has no counterpart. Atomic; equal graphs give equal bytes. */
+whet_status whet_tflite_write(const whet_graph *g, const char *path, const whet_format_options *o);
+
 #endif

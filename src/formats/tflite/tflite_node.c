@@ -116,7 +116,10 @@ static whet_status emit(tfl_reader *r, const tfl_node *n, const char *name, cons
 whet_status tfl_emit(tfl_reader *r, const tfl_node *n, const char *op, int n_in, const whet_vid *in, int n_attr, const whet_attr *attrs,
                      whet_vid *out)
 {
-    return emit(r, n, NULL, op, n_in, in, n_attr, attrs, out);
+    whet_vid y = WHET_NO_VALUE; /* `in` may be `out` */
+    WHET_TRY(emit(r, n, NULL, op, n_in, in, n_attr, attrs, &y));
+    *out = y;
+    return WHET_OK;
 }
 
 typedef struct activation { const char *op, *name; float min, max; } activation;
