@@ -117,6 +117,102 @@ def onnx_seeds():
     yield "external", model(node("Relu", ["x"], ["y"]) + external + value(11, "x", [3]) + value(12, "y", [3]))
 
 
+# --- flatbuffers: a table is {field: scalar bytes, or an object}; parents come before their children
+def flat(root, identifier):
+    out = bytearray(8)
+    out[4:8] = identifier
+    todo = [(0, root)]
+    while todo:
+        at, thing = todo.pop(0)
+        out.extend(bytes(-len(out) % 8))
+        if isinstance(thing, dict):
+            n = max(thing, default=-1) + 1
+            vtable = struct.pack("<HH", 4 + 2 * n, 8 + 8 * n) + b"".join(struct.pack("<H", 8 + 8 * i if i in thing else 0) for i in range(n))
+            vtable += bytes(-len(vtable) % 8)
+            start = len(out) + len(vtable)
+            out += vtable + struct.pack("<i", len(vtable)) + bytes(4 + 8 * n)
+            for i, x in thing.items():
+                where = start + 8 + 8 * i
+                if isinstance(x, bytes):
+                    out[where:where + len(x)] = x
+                else:
+                    todo.append((where, x))
+        elif isinstance(thing, tuple):  # (count, bytes): a vector of scalars, or text
+            start = len(out)
+            out += struct.pack("<I", thing[0]) + thing[1] + b"\0"
+        else:  # a vector of tables
+            start = len(out)
+            out += struct.pack("<I", len(thing)) + bytes(4 * len(thing))
+            todo += [(start + 4 + 4 * i, x) for i, x in enumerate(thing)]
+        out[at:at + 4] = struct.pack("<I", start - at)
+    return bytes(out)
+
+
+def text(s):
+    return (len(s), s.encode())
+
+
+def s32s(*xs):
+    return (len(xs), struct.pack(f"<{len(xs)}i", *xs))
+
+
+def s32(x):
+    return struct.pack("<i", x)
+
+
+def lite_tensor(name, shape, kind=0, buffer=0, scale=(), zero=0):
+    scales = {2: (len(scale), struct.pack(f"<{len(scale)}f", *scale)), 3: (len(scale), struct.pack(f"<{len(scale)}q", *[zero] * len(scale)))}
+    return {0: s32s(*shape), 1: bytes([kind]), 2: s32(buffer), 3: text(name), 4: scales}
+
+
+def lite_op(code, ins, outs, options=0, **fields):
+    table = {int(k[1:]): s32(v) for k, v in fields.items()}
+    return {0: s32(code), 1: s32s(*ins), 2: s32s(*outs), 3: bytes([options]), 4: table}
+
+
+def lite_model(codes, buffers, tensors, ops, ins, outs, extra=None):
+    graph = {0: tensors, 1: s32s(*ins), 2: s32s(*outs), 3: ops, 4: text("main")}
+    model = {0: s32(3), 1: [{0: bytes([c]), 2: s32(1), 3: s32(c)} for c in codes], 2: [graph], 3: text("seed"),
+             4: [{0: (len(b), b)} if b else {} for b in buffers]}
+    return flat({**model, **(extra or {})}, b"TFL3")
+
+
+def tflite_seeds():
+    weights, bias = bytes(range(2 * 9 * 3)), struct.pack("<2i", 5, -7)
+    meta = flat({3: [{2: [{4: [{0: b"\1", 1: {0: (1, struct.pack("<f", 127.5)), 1: (1, struct.pack("<f", 127.5))}}]}],
+                      3: [{6: [{0: text("labels.txt"), 2: b"\2"}]}]}]}, b"M001")
+    int8 = lite_model(
+        [3, 17, 22, 9, 25], [b"", weights, bias, struct.pack("<2i", -1, 8), bytes(16), meta],
+        [lite_tensor("x", [1, 4, 4, 3], 9, 0, [0.5], 3), lite_tensor("w", [2, 3, 3, 3], 9, 1, [0.1, 0.2]),
+         lite_tensor("b", [2], 2, 2, [0.05, 0.1]), lite_tensor("c", [1, 4, 4, 2], 9, 0, [0.3]), lite_tensor("p", [1, 2, 2, 2], 9, 0, [0.3]),
+         lite_tensor("s", [2], 2, 3), lite_tensor("f", [1, 8], 9, 0, [0.3]), lite_tensor("v", [2, 8], 9, 4, [0.1]),
+         lite_tensor("g", [1, 2], 9, 0, [0.4]), lite_tensor("y", [1, 2], 9, 0, [1 / 256], -128)],
+        [lite_op(0, [0, 1, 2], [3], 1, f1=1, f2=1, f3=3), lite_op(1, [3], [4], 5, f1=2, f2=2, f3=2, f4=2), lite_op(2, [4, 5], [6], 17),
+         lite_op(3, [6, 7, -1], [8], 8), lite_op(4, [8], [9], 9)], [0], [9],
+        {6: [{0: text("TFLITE_METADATA"), 1: s32(5)}],
+         7: [{0: [{0: text("in"), 1: s32(0)}], 1: [{0: text("out"), 1: s32(9)}], 2: text("serving_default")}]})
+    yield "int8", int8
+    entry = b"labels.txt"
+    body = b"cat\ndog\n"
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 0x21, zlib.crc32(body), len(body), len(body), len(entry), 0) + entry + body
+    central = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 0, 0, 0x21, zlib.crc32(body), len(body), len(body), len(entry), 0, 0, 0,
+                          0, 0, len(int8)) + entry
+    yield "labels", int8 + local + central + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(central), len(int8) + len(local), 0)
+    one = bytes.fromhex("003c") * 12
+    yield "float", lite_model(
+        [6, 4, 0, 40, 67, 34, 45, 49, 2], [b"", one, struct.pack("<2i", 1, 2), struct.pack("<4i", 1, 8, 8, 3), bytes(36),
+                                          struct.pack("<8i", 0, 0, 1, 1, 2, 0, 0, 0), struct.pack("<4i", 0, 1, 1, 0),
+                                          struct.pack("<4i", 1, 4, 4, 3), struct.pack("<4i", 1, 1, 2, 1), struct.pack("<i", 2)],
+        [lite_tensor("x", [1, 4, 4, 3]), lite_tensor("h", [1, 2, 2, 3], 1, 1), lite_tensor("w", [1, 2, 2, 3]), lite_tensor("d", [1, 4, 4, 3]),
+         lite_tensor("a", [1, 4, 4, 3]), lite_tensor("ax", [2], 2, 2), lite_tensor("m", [1, 1, 1, 3]), lite_tensor("os", [4], 2, 3),
+         lite_tensor("tw", [3, 1, 1, 3], 0, 4), lite_tensor("t", [1, 8, 8, 3]), lite_tensor("pp", [4, 2], 2, 5), lite_tensor("q", [1, 6, 6, 3]),
+         lite_tensor("b", [4], 2, 6), lite_tensor("e", [4], 2, 7), lite_tensor("st", [4], 2, 8), lite_tensor("sl", [1, 3, 2, 3]),
+         lite_tensor("i", [], 2, 9), lite_tensor("s0", [1, 4, 2, 3]), lite_tensor("s1", [1, 4, 2, 3]), lite_tensor("cc", [1, 4, 4, 6])],
+        [lite_op(0, [1], [2], 38), lite_op(1, [0, 2], [3], 2, f1=1, f2=1, f3=1), lite_op(2, [3, 0], [4], 11, f0=1),
+         lite_op(3, [4, 5], [6], 27, f0=1), lite_op(4, [7, 8, 4], [9], 49, f1=2, f2=2), lite_op(5, [4, 10], [11], 22),
+         lite_op(6, [4, 12, 13, 14], [15], 32, f0=1, f1=1), lite_op(7, [16, 4], [17, 18], 35), lite_op(8, [4, 3], [19], 10, f0=3)], [0], [6, 9, 11, 15, 17, 19])
+
+
 def safetensors(header, data):
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
