@@ -144,6 +144,7 @@ static const char *legal_name(tf_writer *w, const char *text, const char *more)
     char *name = take(w, size, 1);
     bool added = false;
     if (!name) return NULL;
+    while (*text && strchr("/_-", *text) && text[1]) text++; /* a name begins with a letter, a digit or a dot */
     snprintf(name, size, "%s%s", text, more);
     for (char *p = name; *p; p++) {
         const bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '.';

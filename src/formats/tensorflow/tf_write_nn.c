@@ -45,6 +45,20 @@ static int window_attrs(tf_writer *w, const whet_nhwc_window *win, const int64_t
 
 /* --- convolutions */
 
+/* The picture with zeros around it, for operators that cannot pad by numbers. */
+static const char *zero_padded(tf_writer *w, const whet_nhwc_window *win, const int64_t after[2])
+{
+    const int64_t p[8] = {0, 0, win->before[0], after[0], win->before[1], after[1], 0, 0}, dims[2] = {4, 2};
+    whet_tensor t;
+    const whet_shape s = whet_shape_of(2, dims);
+    whet_tensor_init(&t);
+    if (w->status == WHET_OK) w->status = whet_tensor_alloc(&t, WHET_S32, &s);
+    for (int i = 0; i < 8 && w->status == WHET_OK; i++) whet_tensor_set_s64(&t, i, p[i]);
+    if (w->status != WHET_OK) return NULL;
+    const char *pads = tf_const_tensor(w, NULL, &t);
+    return tf_put(w, "Pad", TF_IN(tf_in_ref(w, 0), pads), TF_ATTRS(tf_a_type(w, "T", tf_type_of(w, 0)), tf_a_type(w, "Tpaddings", WHET_S32)));
+}
+
 /* Weights that are computed (dequantised, say): transposed in the file. */
 static const char *moved_weights(tf_writer *w, bool depthwise, bool transposed, const whet_dims *k)
 {
@@ -94,10 +108,15 @@ void tf_write_conv(tf_writer *w, const whet_node *n)
     if (!is_image(w, 0) || !window(w, &win)) return;
     const int64_t group = whet_node_int(n, "group", 1), channels = w->g->values[n->in[0]].dims.dims[1];
     const bool depthwise = group > 1 && group == channels;
+    const char *x = tf_in_ref(w, 0);
+    if (depthwise && !win.valid && !win.same) { /* TensorFlow's inference of shapes ends the program at such a node */
+        x = zero_padded(w, &win, win.given_after);
+        win.valid = true;
+    }
     int k = window_attrs(w, &win, win.given_after, a);
     four(dilation, win.dilation);
     if (win.dilation[0] != 1 || win.dilation[1] != 1) a[k++] = tf_a_ints(w, "dilations", 4, dilation);
-    const char *x = tf_in_ref(w, 0), *f = weights(w, depthwise ? WHET_WEIGHTS_HWCM : WHET_WEIGHTS_HWIO, group);
+    const char *f = weights(w, depthwise ? WHET_WEIGHTS_HWCM : WHET_WEIGHTS_HWIO, group);
     with_bias(w, depthwise ? "DepthwiseConv2dNative" : "Conv2D", TF_IN(x, f), k, a);
 }
 
@@ -135,19 +154,6 @@ void tf_write_conv_transpose(tf_writer *w, const whet_node *n)
 
 /* --- pools */
 
-static const char *zero_padded(tf_writer *w, const whet_nhwc_window *win)
-{
-    const int64_t p[8] = {0, 0, win->before[0], win->after[0], win->before[1], win->after[1], 0, 0}, dims[2] = {4, 2};
-    whet_tensor t;
-    const whet_shape s = whet_shape_of(2, dims);
-    whet_tensor_init(&t);
-    if (w->status == WHET_OK) w->status = whet_tensor_alloc(&t, WHET_S32, &s);
-    for (int i = 0; i < 8 && w->status == WHET_OK; i++) whet_tensor_set_s64(&t, i, p[i]);
-    if (w->status != WHET_OK) return NULL;
-    const char *pads = tf_const_tensor(w, NULL, &t);
-    return tf_put(w, "Pad", TF_IN(tf_in_ref(w, 0), pads), TF_ATTRS(tf_a_type(w, "T", tf_type_of(w, 0)), tf_a_type(w, "Tpaddings", WHET_S32)));
-}
-
 /* How many of a window's elements lie in the picture: kernel size over that, by place. */
 static const char *share_of_padding(tf_writer *w, const whet_nhwc_window *win)
 {
@@ -180,7 +186,7 @@ static void average_pool(tf_writer *w, const whet_node *n, whet_nhwc_window *win
         tf_refuse(w, WHET_EUNSUPPORTED, "the size of the picture is not known; fix it first");
     const char *x = tf_in_ref(w, 0), *share = NULL;
     if (!win->valid && (counts || !win->same)) {
-        x = zero_padded(w, win);
+        x = zero_padded(w, win, win->after);
         if (!counts) share = share_of_padding(w, win);
         win->valid = true;
     }
