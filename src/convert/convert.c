@@ -3,6 +3,7 @@
  * writer. Constants that are dequantised are kept from folding: an int8 model stays one. */
 #include "convert/convert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "convert/convert_private.h"
@@ -16,6 +17,8 @@ static const struct step { const char *pass, *what; bool always; } steps[] = {
     {"freeze", "changed", true}, {"fold-constants", "folded", true}, {"fold-batchnorm", "folded", false}, {"canonical", "fused", false},
     {"activations", "fused", false}, {"layer-norm", "fused", false}, {"cse", "dropped", false}, {"fold-scale", "folded", false},
     {"move-transposes", "changed", false}, {"dead-code", "dropped", true}};
+
+enum { USUAL_OPSET = 17, LAST_OPSET = 21 };
 
 void whet_convert_graph_options_init(whet_convert_graph_options *o) { *o = (whet_convert_graph_options){.size = sizeof(*o)}; }
 
@@ -142,6 +145,23 @@ whet_status whet_convert_prepare(whet_graph **out, const whet_graph *g, const wh
     return status;
 }
 
+/* What the usual opset has not, where none was asked for: the next one that has it. */
+static whet_status younger_opset(const whet_graph *g, const whet_model_format *target, const char *path, whet_format_options *f,
+                                 whet_convert_report *report)
+{
+    char why[300];
+    whet_status status = WHET_EUNSUPPORTED;
+    snprintf(why, sizeof(why), "%s", whet_error_last()->text);
+    for (f->opset = USUAL_OPSET + 1; f->opset <= LAST_OPSET; f->opset++) {
+        if (f->report) f->report->len = 0;
+        status = target->write(g, path, f);
+        if (status != WHET_EUNSUPPORTED) break;
+    }
+    if (status == WHET_OK) convert_remark(report, "written as opset %d, because: %s", f->opset, why);
+    else if (status == WHET_EUNSUPPORTED) f->opset = LAST_OPSET;
+    return status;
+}
+
 whet_status whet_convert_write(const whet_graph *g, const whet_model_format *target, const char *path,
                                const whet_convert_graph_options *opt, whet_convert_report *report)
 {
@@ -163,6 +183,7 @@ whet_status whet_convert_write(const whet_graph *g, const whet_model_format *tar
     f.opset = o.opset;
     f.report = &lines;
     status = target->write(g, path, &f);
+    if (status == WHET_EUNSUPPORTED && o.opset == 0 && strcmp(target->name, "onnx") == 0) status = younger_opset(g, target, path, &f, report);
     if (status == WHET_EUNSUPPORTED) convert_find_refused(g, target, path, &f, report);
     else if (lines.len > 0) convert_note_lines(report, g, lines.data);
     whet_strbuf_dispose(&lines);

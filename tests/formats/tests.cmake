@@ -19,3 +19,10 @@ add_test(NAME formats.formats_onnx_python COMMAND python3 ${CMAKE_SOURCE_DIR}/te
          $<TARGET_FILE:formats_test_onnx_write> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(formats.formats_onnx_python PROPERTIES LABELS formats TIMEOUT 300)
 endif()
+if(TARGET whet AND NOT CMAKE_CROSSCOMPILING)
+add_test(NAME formats.formats_convert_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_convert.py
+         $<TARGET_FILE:whet> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(formats.formats_convert_python PROPERTIES LABELS formats TIMEOUT 300)
+endif()
+add_test(NAME formats.formats_operator_tables COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/format_ops_doc.py --check)
+set_tests_properties(formats.formats_operator_tables PROPERTIES LABELS formats TIMEOUT 30)

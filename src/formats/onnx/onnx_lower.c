@@ -192,6 +192,29 @@ static whet_status mish(onnx_writer *w, onnx_out *o)
     return FINISH("Mul", o->in[0], MAKE("Tanh", MAKE("Softplus", o->in[0])));
 }
 
+/* Mean and variance over the last axes, written out; the statistics as outputs need the operator. */
+static whet_status layer_norm(onnx_writer *w, onnx_out *o)
+{
+    const int rank = w->g->values[o->node->in[0]].dims.rank;
+    int64_t axis = whet_node_int(o->node, "axis", -1), *axes = whet_arena_alloc(w->arena, WHET_MAX_RANK * sizeof(*axes));
+    const char *x = o->in[0], *bias = o->n_in > 2 && o->in[2][0] ? o->in[2] : NULL;
+    const double epsilon = (double)whet_node_float(o->node, "epsilon", 1e-5f);
+    if (w->opset >= 17) return onnx_writer_emit(w, o);
+    if (!axes) return WHET_ENOMEM;
+    if (o->n_out > 1) return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "LayerNormalization with its statistics needs opset 17; choose --opset 17");
+    if (axis >= 0 && rank > 0) axis -= rank;
+    if (axis >= 0 || axis < -WHET_MAX_RANK)
+        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "LayerNormalization of unknown rank needs opset 17; choose --opset 17");
+    for (int i = 0; i < -axis; i++) axes[i] = axis + i;
+    const whet_attr over = whet_attr_ints("axes", (int)-axis, axes);
+    const char *centred = MAKE("Sub", x, onnx_low_make(w, o, "ReduceMean", ONNX_IN(x), &over));
+    const char *square = MAKE("Mul", centred, centred);
+    const char *variance = onnx_low_make(w, o, "ReduceMean", ONNX_IN(square), &over);
+    const char *deviation = MAKE("Sqrt", MAKE("Add", variance, onnx_low_scalar(w, o, epsilon)));
+    const char *y = MAKE("Div", centred, deviation);
+    return bias ? FINISH("Add", MAKE("Mul", y, o->in[1]), bias) : FINISH("Mul", y, o->in[1]);
+}
+
 static whet_status need_wide(onnx_writer *w, onnx_out *o, whet_dtype t)
 {
     if (w->opset >= 21 || (t != WHET_S16 && t != WHET_U16)) return WHET_OK;
@@ -237,7 +260,7 @@ static const struct lowering { const char *op; onnx_lower_fn fn; } lowerings[] =
     {"ReduceMax", axes_to_attr}, {"ReduceMean", axes_to_attr}, {"ReduceMin", axes_to_attr}, {"ReduceProd", axes_to_attr},
     {"ReduceSumSquare", axes_to_attr}, {"Split", split}, {"Reshape", reshape}, {"Pad", pad}, {"BatchNormalization", batch_norm},
     {"GroupNormalization", group_norm}, {"Resize", resize}, {"GridSample", grid_sample},
-    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}, {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}};
+    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}, {"LayerNormalization", layer_norm}, {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}};
 
 onnx_lower_fn onnx_lower_find(const char *domain, const char *op)
 {
