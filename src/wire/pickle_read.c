@@ -78,7 +78,7 @@ static whet_status take_decimal(machine *m, char *buf, size_t size, int64_t *out
 static whet_status push(machine *m, whet_pickle_value *v)
 {
     if (m->n == m->cap) {
-        WHET_TRY(whet_pickle_spend(m->p, WHET_MAX(m->cap, 64) * sizeof(*m->stack)));
+        WHET_TRY(whet_pickle_spend(m->p, m->cap * sizeof(*m->stack)));
         if (!WHET_GROW(&m->stack, m->n, &m->cap)) return WHET_ENOMEM;
     }
     m->stack[m->n++] = v;
@@ -559,7 +559,9 @@ whet_status whet_pickle_read(whet_pickle **out, const void *data, size_t size, c
     *out = NULL;
     m.p = whet_calloc(1, sizeof(*m.p));
     if (m.p) m.p->arena = whet_arena_create();
-    if (!m.p || !m.p->arena) goto done;
+    m.cap = 64;
+    m.stack = whet_calloc(m.cap, sizeof(*m.stack));
+    if (!m.p || !m.p->arena || !m.stack) goto done;
     m.p->limit = size > (SIZE_MAX - MEMORY_SLACK) / 4 ? SIZE_MAX : 4 * size + MEMORY_SLACK;
     if (opt->memory) m.p->limit = WHET_MIN(m.p->limit, opt->memory);
     m.p->no.kind = m.p->yes.kind = WHET_PICKLE_BOOL;
