@@ -19,6 +19,7 @@ typedef struct plan {
     int *var;                /* per value: its variable, 0 if it has none */
     int *wants_yes, *wants_no; /* per value: what its readers of one kind are tied to, 0 if there is none yet */
     int *node_var;           /* per node that is free */
+    bool *flattens;          /* per node: takes either layout, the products behind it are changed */
     whet_vid *other;         /* per value: itself in the other layout, or WHET_NO_VALUE */
 } plan;
 
@@ -128,6 +129,8 @@ static void ask_node(plan *p, whet_nid id)
     case WHET_CL_FREE: ask_free(p, id, &ask); break;
     case WHET_CL_MOVE: ask_move(p, n); break;
     case WHET_CL_VIEW:
+        p->flattens[id] = whet_cl_can_turn_flatten(p->g, id);
+        if (p->flattens[id]) break;
         for (int i = 0; i < n->n_in; i++)
             if (is_rank4(g, n->in[i]) && !whet_cl_same_bytes(&g->values[n->in[i]].dims)) wants(p, n->in[i], WHET_CUT_NO);
         if (is_rank4(g, n->out[0]) && !whet_cl_same_bytes(&g->values[n->out[0]].dims)) gives(p, n->out[0], WHET_CUT_NO);
@@ -206,6 +209,7 @@ static whet_status apply_node(plan *p, whet_nid id)
     const whet_cl_ask ask = whet_cl_ask_of(g, &g->nodes[id]);
     const bool yes = ask.kind == WHET_CL_IMAGE || (ask.kind == WHET_CL_FREE && whet_cut_yes(p->cut, p->node_var[id]));
     if (ask.kind == WHET_CL_MOVE) return WHET_OK;
+    if (p->flattens[id]) return g->values[g->nodes[id].in[0]].layout == WHET_NHWC ? whet_cl_turn_flatten(p->g, id) : WHET_OK;
     for (int i = 0; i < g->nodes[id].n_in; i++) {
         const whet_vid v = g->nodes[id].in[i];
         if (ask.kind == WHET_CL_VIEW && (v < 0 || (is_rank4(g, v) && whet_cl_same_bytes(&g->values[v].dims)))) continue;
@@ -265,7 +269,6 @@ whet_status whet_pass_channels_last(whet_pass_context *c)
     whet_status status = WHET_ENOMEM;
     plan p = {.g = g};
     WHET_TRY(whet_cl_turn_tokens(g));
-    WHET_TRY(whet_cl_turn_flatten(g));
     WHET_TRY(whet_graph_sort(g));
     const size_t n = (size_t)g->n_values + 1;
     p.n_values = g->n_values;
@@ -275,7 +278,8 @@ whet_status whet_pass_channels_last(whet_pass_context *c)
     p.wants_no = whet_calloc(n, sizeof(int));
     p.other = whet_calloc(n, sizeof(whet_vid));
     p.node_var = whet_calloc((size_t)g->n_nodes + 1, sizeof(int));
-    if (!p.var || !p.wants_yes || !p.wants_no || !p.other || !p.node_var) goto done;
+    p.flattens = whet_calloc((size_t)g->n_nodes + 1, sizeof(bool));
+    if (!p.var || !p.wants_yes || !p.wants_no || !p.other || !p.node_var || !p.flattens) goto done;
     for (size_t i = 0; i < n; i++) p.other[i] = WHET_NO_VALUE;
     WHET_GOTO(whet_cut_create(&p.cut));
     WHET_GOTO(decide(&p));
@@ -288,6 +292,7 @@ done:
     whet_free(p.wants_no);
     whet_free(p.other);
     whet_free(p.node_var);
+    whet_free(p.flattens);
     return status;
 }
 

@@ -318,21 +318,38 @@ static whet_status change_weights(const flat *f, whet_nid product, int axis)
     return status;
 }
 
-static whet_status turn_flatten(whet_graph *g, whet_nid id, bool *changed)
+/* What node id flattens and the products behind; false if it is no such node. */
+static bool look_at_flatten(whet_graph *g, whet_nid id, flat *f)
 {
-    const whet_vid x = g->nodes[id].in[0], out = g->nodes[id].out[0];
-    const whet_dims from = g->values[x].dims, to = g->values[out].dims;
-    whet_vid y = WHET_NO_VALUE;
-    if (from.rank != 4 || to.rank != 2 || !batched(&from, &to) || whet_cl_same_bytes(&from)) return WHET_OK;
-    flat f = {.g = g, .c = from.dims[1], .h = from.dims[2], .w = from.dims[3]};
-    if (to.dims[1] != f.c * f.h * f.w || !find_products(&f, out, 0)) return WHET_OK;
-    for (int i = 0; i < f.n; i++) {
-        const whet_node *n = &g->nodes[f.products[i]];
+    const whet_node *flatten = &g->nodes[id];
+    if (!is_reshape(flatten) || flatten->in[0] < 0) return false;
+    const whet_dims from = g->values[flatten->in[0]].dims, to = g->values[flatten->out[0]].dims;
+    if (from.rank != 4 || to.rank != 2 || !batched(&from, &to) || whet_cl_same_bytes(&from)) return false;
+    *f = (flat){.g = g, .c = from.dims[1], .h = from.dims[2], .w = from.dims[3]};
+    if (to.dims[1] != f->c * f->h * f->w || !find_products(f, flatten->out[0], 0)) return false;
+    for (int i = 0; i < f->n; i++) {
+        const whet_node *n = &g->nodes[f->products[i]];
         const int axis = product_axis(g, n, n->in[0]);
         for (int k = 0; k < i; k++)
-            if (f.products[k] == f.products[i]) return WHET_OK; /* both operands come from here */
-        if (axis < 0 || g->values[n->in[1]].dims.dims[axis] != to.dims[1]) return WHET_OK;
+            if (f->products[k] == f->products[i]) return false; /* both operands come from here */
+        if (axis < 0 || g->values[n->in[1]].dims.dims[axis] != to.dims[1]) return false;
     }
+    return true;
+}
+
+bool whet_cl_can_turn_flatten(whet_graph *g, whet_nid id)
+{
+    flat f;
+    return look_at_flatten(g, id, &f);
+}
+
+whet_status whet_cl_turn_flatten(whet_graph *g, whet_nid id)
+{
+    flat f;
+    const whet_vid x = g->nodes[id].in[0], out = g->nodes[id].out[0];
+    const whet_dims to = g->values[out].dims;
+    whet_vid y = WHET_NO_VALUE;
+    if (!look_at_flatten(g, id, &f)) return WHET_OK;
     for (int i = 0; i < f.n; i++) {
         const whet_node *n = &g->nodes[f.products[i]];
         WHET_TRY(change_weights(&f, f.products[i], product_axis(g, n, n->in[0])));
@@ -340,17 +357,5 @@ static whet_status turn_flatten(whet_graph *g, whet_nid id, bool *changed)
     WHET_TRY(whet_graph_op1(g, "Transpose", WHET_IN(x), WHET_ATTRS(whet_attr_ints("perm", 4, to_nhwc)), &y));
     WHET_TRY(reshape_to(g, y, 2, to.dims, &y));
     whet_graph_replace_uses(g, out, y);
-    *changed = true;
     return WHET_OK;
-}
-
-whet_status whet_cl_turn_flatten(whet_graph *g)
-{
-    const int n_nodes = g->n_nodes;
-    bool changed = false;
-    for (whet_nid id = 0; id < n_nodes; id++)
-        if (g->nodes[id].op != NULL && is_reshape(&g->nodes[id]) && g->nodes[id].in[0] >= 0) WHET_TRY(turn_flatten(g, id, &changed));
-    if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
-    return whet_graph_prune(g);
 }

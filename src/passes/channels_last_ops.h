@@ -25,7 +25,9 @@ bool whet_cl_same_bytes(const whet_dims *d);
 
 /* Image to tokens and back as plain reshapes behind a Transpose of the image. */
 whet_status whet_cl_turn_tokens(whet_graph *g);
-/* [N,C,H,W] -> [N,C*H*W] -> product with constant weights: the pixels in the order H, W, C, the weights permuted. */
-whet_status whet_cl_turn_flatten(whet_graph *g);
+/* [N,C,H,W] -> [N,C*H*W] -> products with constant weights alone. */
+bool whet_cl_can_turn_flatten(whet_graph *g, whet_nid id);
+/* Such a node by way of [N,H,W,C], the weights permuted; nothing reads the node any more. */
+whet_status whet_cl_turn_flatten(whet_graph *g, whet_nid id);
 
 #endif

@@ -198,6 +198,7 @@ whet_status whet_tflite_write(const whet_graph *g, const char *path, const whet_
     for (whet_vid v = 0; v < g->n_values; v++)
         if (g->values[v].kind == WHET_VALUE_VARIABLE) return WHET_FAIL(WHET_EINVAL, "'%s' is a variable; freeze the graph before it is written as TFLite", g->values[v].name);
     whet_status status = whet_graph_clone(&w.g, g);
+    if (status == WHET_OK) status = tflw_spread_quantization(w.g);
     if (status == WHET_OK) status = build(&w);
     if (status == WHET_OK) status = tflw_write_file(&w, path);
     dispose(&w);

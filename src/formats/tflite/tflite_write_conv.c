@@ -67,7 +67,7 @@ int tflw_product_weights(tfl_writer *w, whet_vid v, const whet_tensor *file, int
 static int kernel(tfl_writer *w, const whet_node *n, whet_nhwc_weights order, int64_t groups, int axis)
 {
     const whet_vid v = n->in[1];
-    const char *name = w->g->values[v].name;
+    const char *name = tflw_const_name(w, v);
     whet_tensor t = {0}, file = {0};
     tfl_quant q;
     int made = -1;
@@ -95,7 +95,7 @@ static int bias_of(tfl_writer *w, const whet_node *n, int64_t channels, int x, i
     whet_tensor t = {0};
     const whet_shape shape = WHET_SHAPE(channels);
     const bool given = n->n_in > 2 && n->in[2] >= 0;
-    const char *name = given ? w->g->values[n->in[2]].name : NULL;
+    const char *name = given ? tflw_const_name(w, n->in[2]) : NULL;
     whet_tensor_init(&t);
     if (given && !tflw_float_const(w, n->in[2], &t)) return tflw_lost(w, tflw_fail(w, "a bias that is no constant"));
     if (!given) {
@@ -169,7 +169,7 @@ static int transposed_kernel(tfl_writer *w, const whet_node *n, int64_t groups, 
     whet_tensor_init(&file);
     whet_status status = plain_kernel(&t, groups, win, &plain);
     if (status == WHET_OK) status = whet_nhwc_conv_weights(&plain, WHET_WEIGHTS_IO_OHWI, 1, &file);
-    if (status == WHET_OK) made = tflw_product_weights(w, n->in[1], &file, 0, w->g->values[n->in[1]].name);
+    if (status == WHET_OK) made = tflw_product_weights(w, n->in[1], &file, 0, tflw_const_name(w, n->in[1]));
     whet_tensor_dispose(&t);
     whet_tensor_dispose(&plain);
     whet_tensor_dispose(&file);
@@ -307,17 +307,20 @@ whet_status tflite_write_pool(tfl_writer *w, const whet_node *n, int code)
     return fix ? tflw_binary_to(w, TFL_MUL, to, corrections(w, n, &win), TFL_ACT_NONE, y) : WHET_OK;
 }
 
-/* A Flatten, Squeeze or Reshape to [n, c] joins the mean. */
-static whet_vid flattened(tfl_writer *w, const whet_node *n)
+bool tflw_joins_pool(whet_graph *g, const whet_node *n)
 {
-    const whet_uses uses = whet_graph_uses(w->g, n->out[0]);
-    if (uses.n != 1 || whet_graph_is_output(w->g, n->out[0]) || w->integer) return n->out[0];
-    const whet_node *u = &w->g->nodes[uses.nodes[0]];
-    if (!whet_node_is(u, "Flatten") && !whet_node_is(u, "Squeeze") && !whet_node_is(u, "Reshape")) return n->out[0];
-    const whet_dims *x = &w->g->values[n->out[0]].dims, *y = &w->g->values[u->out[0]].dims;
-    if (u->in[0] != n->out[0] || y->rank != 2 || y->dims[0] != x->dims[0] || y->dims[1] != x->dims[1]) return n->out[0];
-    w->done[uses.nodes[0]] = 1;
-    return u->out[0];
+    if (!whet_node_is(n, "Flatten") && !whet_node_is(n, "Squeeze") && !whet_node_is(n, "Reshape")) return false;
+    const whet_nid p = n->in[0] >= 0 ? g->values[n->in[0]].producer : WHET_NO_NODE;
+    if (p == WHET_NO_NODE || !whet_node_is(&g->nodes[p], "GlobalAveragePool") || g->values[n->in[0]].dims.rank != 4) return false;
+    const whet_dims *x = &g->values[n->in[0]].dims, *y = &g->values[n->out[0]].dims;
+    if (y->rank != 2 || y->dims[0] != x->dims[0] || y->dims[1] != x->dims[1]) return false;
+    return whet_graph_uses(g, n->in[0]).n == 1 && !whet_graph_is_output(g, n->in[0]);
+}
+
+whet_vid tflw_pooled(tfl_writer *w, const whet_node *pool)
+{
+    const whet_uses uses = whet_graph_uses(w->g, pool->out[0]);
+    return uses.n == 1 && tflw_joins_pool(w->g, &w->g->nodes[uses.nodes[0]]) ? w->g->nodes[uses.nodes[0]].out[0] : pool->out[0];
 }
 
 whet_status tflite_write_global_pool(tfl_writer *w, const whet_node *n, int code)
@@ -327,8 +330,9 @@ whet_status tflite_write_global_pool(tfl_writer *w, const whet_node *n, int code
     const int channel = whet_nhwc_axis(w->g, n->in[0], 1), x = tflw_in(w, n, 0);
     for (int i = 1; i < tflw_at(w, x)->rank; i++)
         if (i != channel) axes[n_axes++] = i;
-    const whet_vid last = flattened(w, n);
-    const int at = tflw_const_s32(w, n_axes, axes), y = last == n->out[0] ? tflw_out(w, n, 0) : tflw_result(w, last);
+    const whet_vid last = tflw_pooled(w, n);
+    if (last != n->out[0]) w->done[w->g->values[last].producer] = 1;
+    const int at = tflw_const_s32(w, n_axes, axes), y = w->integer ? tflw_integer_result(w, last) : tflw_result(w, last);
     return tflw_op(w, code, TFL_IO(x, at), TFL_IO(y), TFL_OPTIONS(TFL_BOOL(TFL_REDUCER_KEEP_DIMS, last == n->out[0])));
 }
 

@@ -69,7 +69,7 @@ static int matrix(tfl_writer *w, const whet_node *n, float alpha)
 {
     static const int swap[2] = {1, 0}, keep[2] = {0, 1};
     const bool turned = whet_node_is(n, "Gemm") && whet_node_int(n, "transB", 0) != 0;
-    const char *name = w->g->values[n->in[1]].name;
+    const char *name = tflw_const_name(w, n->in[1]);
     const int *perm = turned ? keep : swap;
     whet_tensor t = {0}, file = {0};
     tfl_quant q = {.n = 0};
@@ -110,7 +110,7 @@ static int bias_vector(tfl_writer *w, whet_vid v, float beta, int64_t n, int x, 
     if (status != WHET_OK) return tflw_lost(w, status);
     const bool one = whet_tensor_numel(&t) == 1;
     for (int64_t i = 0; i < n; i++) ((float *)b.data)[i] = beta * ((const float *)t.data)[one ? 0 : i];
-    const char *name = w->g->values[v].name;
+    const char *name = tflw_const_name(w, v);
     const int made = w->integer ? tflw_integer_bias(w, b.data, n, x, weights, name) : tflw_weights(w, &b, name);
     whet_tensor_dispose(&t);
     whet_tensor_dispose(&b);

@@ -187,6 +187,7 @@ static bool is_integer(tfl_writer *w, const whet_node *n)
     else if (whet_node_is(n, "Conv") || whet_node_is(n, "Add") || whet_node_is(n, "Sub") || whet_node_is(n, "Mul") || how == SAME_SCALE)
         (void)tflw_fused(w, n->out[0], &tail.last);
     if (how == SAME_SCALE && !whet_node_is(n, "MaxPool") && !whet_node_is(n, "AveragePool")) tail.last = n->out[0];
+    if (whet_node_is(n, "GlobalAveragePool")) tail.last = tflw_pooled(w, n);
     for (int o = 0; o < n->n_out; o++) {
         const whet_vid q = n->out[o] < 0 ? WHET_NO_VALUE : integer_target(w, o == 0 ? tail.last : n->out[o]);
         if (q == WHET_NO_VALUE || inner_dtype(w, q) != t) return false;

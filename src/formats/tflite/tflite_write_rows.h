@@ -60,4 +60,8 @@ int tflw_product_weights(tfl_writer *w, whet_vid v, const whet_tensor *file, int
 /* The window can be an AVERAGE_POOL_2D alone, behind padding with zeros at most. */
 bool tflw_counts_all(const whet_node *n, const whet_nhwc_window *win);
 
+/* A Flatten, Squeeze or Reshape to [n, c] behind a global pool, which gives that at once; the value that the pool then makes. */
+bool tflw_joins_pool(whet_graph *g, const whet_node *n);
+whet_vid tflw_pooled(tfl_writer *w, const whet_node *pool);
+
 #endif

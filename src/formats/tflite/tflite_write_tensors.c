@@ -207,6 +207,13 @@ static const whet_node *widens(const tfl_writer *w, whet_vid v)
     return whet_node_is(n, "DequantizeLinear") || whet_node_is(n, "Cast") || whet_node_is(n, "Identity") ? n : NULL;
 }
 
+const char *tflw_const_name(const tfl_writer *w, whet_vid v)
+{
+    const whet_vid given = v;
+    for (const whet_node *n = widens(w, v); n && w->g->values[v].kind != WHET_VALUE_CONST; n = widens(w, v)) v = n->in[0];
+    return w->g->values[v >= 0 && w->g->values[v].kind == WHET_VALUE_CONST ? v : given].name;
+}
+
 static whet_status scaled(const tfl_writer *w, const whet_node *n, const whet_tensor *q, whet_tensor *out)
 {
     const whet_graph *g = w->g;

@@ -92,6 +92,8 @@ const tfl_tensor *tflw_at(const tfl_writer *w, int tensor);
 void tflw_shape_of(const tfl_writer *w, whet_vid v, int *rank, int32_t *shape); /* as in the file */
 /* Constant behind a value (through DequantizeLinear, Cast, Identity of constants) as f32 in the graph's order; dispose. false: no
  * such. */
+/* Name of the constant that a value is made of, else its own. */
+const char *tflw_const_name(const tfl_writer *w, whet_vid v);
 bool tflw_float_const(const tfl_writer *w, whet_vid v, whet_tensor *out);
 int tflw_weights(tfl_writer *w, const whet_tensor *t, const char *name); /* a float constant, as opt->weights asks for it */
 
@@ -125,6 +127,7 @@ int tflw_out_fused(tfl_writer *w, const whet_node *n, int *act);
 void tflw_alias(tfl_writer *w, whet_vid v, int tensor);
 
 /* --- integers: tflite_write_quant.c */
+whet_status tflw_spread_quantization(whet_graph *g); /* tflite_write_prepare.c */
 whet_status tflw_find_integer_nodes(tfl_writer *w);
 int tflw_integer_value(tfl_writer *w, whet_vid q);    /* the signed tensor of an integer value */
 int tflw_integer_operand(tfl_writer *w, const whet_node *n, whet_vid v); /* of a dequantised operand */
