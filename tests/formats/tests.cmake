@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every test_*.c here is one program, linked with everything up to the passes and the models.
 set(formats_libs "")
-foreach(m passes exec models formats ir data tensor wire base)
+foreach(m convert passes exec models formats ir data tensor wire base)
   if(TARGET whet_${m})
     list(APPEND formats_libs whet_${m})
   endif()

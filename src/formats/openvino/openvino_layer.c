@@ -324,19 +324,24 @@ static bool halved(ov_writer *w, const whet_tensor *t, whet_tensor *half)
     return true;
 }
 
-ov_ref ov_put_const(ov_writer *w, const char *name, const char *tensor_name, const whet_tensor *t)
+ov_ref ov_put_widened(ov_writer *w, const char *name, const char *tensor_name, const whet_tensor *half)
 {
-    whet_tensor half;
     char text[300];
-    if (w->status != WHET_OK || !halved(w, t, &half)) return plain_const(w, name, tensor_name, t);
+    const whet_dims d = whet_dims_of(&half->shape);
     snprintf(text, sizeof(text), "%.280s_compressed", name);
-    const ov_ref r = plain_const(w, text, NULL, &half);
-    const whet_dims d = whet_dims_of(&t->shape);
+    const ov_ref r = plain_const(w, text, NULL, half);
     ov_begin(w, "Convert", 1, name);
     ov_attr(w, "destination_type", "f32");
     w->decompression = true;
     ov_input(w, r);
     return ov_end1(w, WHET_F32, &d, tensor_name);
+}
+
+ov_ref ov_put_const(ov_writer *w, const char *name, const char *tensor_name, const whet_tensor *t)
+{
+    whet_tensor half;
+    if (w->status != WHET_OK || !halved(w, t, &half)) return plain_const(w, name, tensor_name, t);
+    return ov_put_widened(w, name, tensor_name, &half);
 }
 
 ov_ref ov_put_scalar(ov_writer *w, whet_dtype t, double x)

@@ -185,6 +185,7 @@ void ov_read_prelu(ov_work *w)
         whet_shape shape = {.rank = rank - 1};
         whet_tensor t;
         const char *name = NULL;
+        ov_settle(w, 1);
         for (int i = 0; i < shape.rank; i++) shape.dims[i] = 1;
         shape.dims[0] = ov_dim(w, 1, 0);
         if (ov_reshaped_const(w, 1, &shape, &t, &name)) {
@@ -215,20 +216,23 @@ void ov_read_cum_sum(ov_work *w)
     ov_out(w, 0, ov_node(w, "CumSum", 2, in, 2, a));
 }
 
-/* Weights kept in half precision: the constant becomes what it is computed with, under the name it had. */
+/* Weights kept in half precision stay so, with a Cast behind them that has their name; a few numbers are widened at once. */
 static bool widened(ov_work *w, whet_dtype to)
 {
-    const whet_tensor *t = ov_const(w, 0);
-    ov_layer *from = NULL;
-    const ov_port *p = ov_source(w, 0, &from);
-    whet_tensor wide = {0};
-    size_t bytes = 0;
-    if (!t || !p->is_const || !whet_dtype_is_float(t->dtype) || !whet_dtype_is_float(to)) return false;
+    enum { FEW = 16 };
+    const ov_port *p = ov_source(w, 0, NULL);
+    whet_tensor t;
+    if (!p || !p->is_const || p->wide || !whet_dtype_is_float(p->t.dtype) || (to != WHET_F32 && to != WHET_F64)) return false;
     const char *name = ov_first_name(w->r->f.arena, p->names);
-    w->status = whet_shape_bytes(&t->shape, to, &bytes);
-    if (w->status == WHET_OK) w->status = ov_budget(w->r, bytes);
-    if (w->status == WHET_OK) w->status = whet_tensor_cast(&wide, t, to);
-    if (w->status == WHET_OK) ov_out_const(w, 0, &wide, name ? name : w->l->name);
+    const bool half = p->t.dtype == WHET_F16 || p->t.dtype == WHET_BF16;
+    whet_tensor_ref(&t, &p->t);
+    if (!half || whet_tensor_numel(&t) < FEW) {
+        w->status = ov_budget(w->r, (size_t)whet_tensor_numel(&t) * 8);
+        if (w->status == WHET_OK) w->status = whet_tensor_cast(&t, &t, to);
+        to = WHET_DTYPE_NONE;
+    }
+    if (w->status == WHET_OK) ov_out_wide(w, 0, &t, to, name ? name : w->l->name);
+    else whet_tensor_dispose(&t);
     return true;
 }
 

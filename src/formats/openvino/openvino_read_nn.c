@@ -58,7 +58,7 @@ static whet_vid merged_weights(ov_work *w, int64_t *group)
     *group = ov_dim(w, 1, 0);
     if (!whet_mul_i64(s.dims[0], *group, &s.dims[0])) ov_fail(w, WHET_EFORMAT, "the weights are too large");
     if (w->status == WHET_OK && ov_reshaped_const(w, 1, &s, &t, &name)) {
-        const whet_vid v = ov_make_const(w, name, &t);
+        const whet_vid v = ov_make_wide(w, name, &t, ov_wide(w, 1));
         whet_tensor_dispose(&t);
         return v;
     }

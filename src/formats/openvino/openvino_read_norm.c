@@ -128,10 +128,17 @@ void ov_read_normalize_l2(ov_work *w)
 
 /* --- bringing together */
 
+/* The constant in half precision behind a Cast, else v itself. */
+static whet_vid narrow_of(const whet_graph *g, whet_vid v)
+{
+    const whet_nid n = g->values[v].producer;
+    return n >= 0 && g->nodes[n].op && whet_node_is(&g->nodes[n], "Cast") ? g->nodes[n].in[0] : v;
+}
+
 /* Constant i of the node as n values along one axis: [1, n, 1, 1] for axis_from_end 2, [n] or [1, n] for 0. */
 static bool vector_at(const whet_graph *g, whet_vid v, int64_t n, int axis_from_end, whet_tensor *out)
 {
-    const whet_tensor *t = v >= 0 ? whet_graph_const_data(g, v) : NULL;
+    const whet_tensor *t = v >= 0 ? whet_graph_const_data(g, narrow_of(g, v)) : NULL;
     if (!t || whet_tensor_numel(t) != n || t->shape.rank <= axis_from_end || t->shape.dims[t->shape.rank - 1 - axis_from_end] != n) return false;
     whet_tensor_ref(out, t);
     out->shape = WHET_SHAPE(n);
@@ -156,14 +163,28 @@ static whet_status replace(whet_graph *g, whet_nid core, whet_nid behind, int n_
     return WHET_OK;
 }
 
+/* The constant of dimensions [1, n, 1, 1] as [n], under its name. */
+static whet_status as_vector(whet_graph *g, whet_vid v, const whet_tensor *t, whet_vid *out)
+{
+    whet_status status = WHET_OK;
+    const whet_vid narrow = narrow_of(g, v);
+    const whet_attr to = whet_attr_int("to", whet_dtype_to_onnx(g->values[v].dtype));
+    char name[256], aside[288];
+    *out = ov_const_instead(g, narrow, g->values[narrow].name, t, &status);
+    if (status != WHET_OK || narrow == v) return status;
+    snprintf(name, sizeof(name), "%s", g->values[v].name);
+    snprintf(aside, sizeof(aside), "%s/plain", name);
+    if (whet_graph_find(g, aside) < 0) WHET_TRY(whet_graph_rename(g, v, aside));
+    const char *names[1] = {name};
+    return whet_graph_node(g, "Cast", NULL, 1, out, 1, &to, 1, names, out);
+}
+
 static whet_status with_vector(whet_graph *g, whet_nid core, whet_nid behind, int at, whet_vid vector, const whet_tensor *t)
 {
     whet_vid in[3] = {WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
-    whet_status status = WHET_OK;
     for (int i = 0; i < g->nodes[core].n_in && i < 3; i++) in[i] = g->nodes[core].in[i];
     in[at] = vector;
-    if (g->values[vector].dims.rank != 1) in[at] = ov_const_instead(g, vector, g->values[vector].name, t, &status);
-    WHET_TRY(status);
+    if (g->values[vector].dims.rank != 1) WHET_TRY(as_vector(g, vector, t, &in[at]));
     return replace(g, core, behind, at == 2 ? 3 : 2, in);
 }
 

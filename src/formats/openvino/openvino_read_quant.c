@@ -103,6 +103,7 @@ bool ov_weights_read(ov_work *w)
     weights k = {.old = WHET_NO_VALUE};
     bool done = false;
     for (int side = 0; side < 2 && !done; side++) {
+        if (whet_dtype_bits(ov_dtype(w, side)) == 32) ov_settle(w, 1 - side);
         const whet_tensor *scale = ov_const(w, 1 - side), *zero = NULL;
         ov_layer *from = NULL;
         const ov_port *q = NULL;
@@ -331,6 +332,7 @@ static bool constant_integers(ov_work *w, const fake *f, const whet_tensor *x)
 void ov_read_fake_quantize(ov_work *w)
 {
     fake f = {.levels = (int)WHET_MIN(ov_int(w, "levels", 0), 1 << 24), .axis = -1, .n = 1};
+    for (int i = 0; i < 5; i++) ov_settle(w, i);
     const whet_tensor *x = ov_const(w, 0);
     ov_must_be(w, "auto_broadcast", "numpy none NUMPY NONE");
     if (f.levels < 2) ov_fail(w, WHET_EFORMAT, "levels must be 2 or more");

@@ -38,7 +38,7 @@ static bool reshaped(ov_work *w, const whet_shape *s)
     whet_tensor t;
     const char *name = NULL;
     if (w->status != WHET_OK || !ov_reshaped_const(w, 0, s, &t, &name)) return false;
-    ov_out_const(w, 0, &t, name);
+    ov_out_wide(w, 0, &t, ov_wide(w, 0), name);
     return true;
 }
 

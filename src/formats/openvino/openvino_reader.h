@@ -23,6 +23,7 @@ typedef struct ov_port {
     whet_vid v;
     bool is_const;
     whet_tensor t;                 /* is_const */
+    whet_dtype wide;               /* is_const: kept in half precision, computed with as this; NONE: as it is */
     const char *const_name;
 } ov_port;
 
@@ -111,6 +112,8 @@ whet_vid ov_op(ov_work *w, const char *op, int n_in, const whet_vid *in); /* no 
 whet_vid ov_make_ints(ov_work *w, int n, const int64_t *x);
 whet_vid ov_make_scalar(ov_work *w, whet_dtype t, double x);
 whet_vid ov_make_const(ov_work *w, const char *name, const whet_tensor *t);
+/* With a Cast behind it that has the name, where wide is not NONE. */
+whet_vid ov_make_wide(ov_work *w, const char *name, const whet_tensor *t, whet_dtype wide);
 whet_vid ov_reshape(ov_work *w, whet_vid x, int n, const int64_t *shape);
 whet_vid ov_transpose(ov_work *w, whet_vid x, int n, const int64_t *perm);
 whet_vid ov_cast(ov_work *w, whet_vid x, whet_dtype t);
@@ -122,8 +125,12 @@ int ov_axis(ov_work *w, int64_t axis, int rank);
 /* --- outputs */
 void ov_out(ov_work *w, int o, whet_vid v);
 void ov_out_const(ov_work *w, int o, const whet_tensor *t, const char *name); /* takes the tensor's reference */
+void ov_out_wide(ov_work *w, int o, const whet_tensor *t, whet_dtype wide, const char *name);
 /* The constant behind input i under other dimensions (same elements), which keeps its name; false if it is not constant. */
 bool ov_reshaped_const(const ov_work *w, int i, const whet_shape *shape, whet_tensor *out, const char **name);
+whet_dtype ov_wide(const ov_work *w, int i); /* of the constant behind input i */
+/* A constant input in half precision becomes one in f32. */
+void ov_settle(ov_work *w, int i);
 
 void ov_fail(ov_work *w, whet_status status, const char *fmt, ...) WHET_PRINTF(3, 4);
 

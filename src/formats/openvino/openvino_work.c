@@ -117,7 +117,7 @@ whet_vid ov_in(ov_work *w, int i)
         ov_fail(w, WHET_EFORMAT, "input %d is not connected", i);
         return WHET_NO_VALUE;
     }
-    if (p->v < 0 && p->is_const) w->status = whet_graph_const(w->g, p->const_name, &p->t, &p->v);
+    if (p->v < 0 && p->is_const) p->v = ov_make_wide(w, p->const_name, &p->t, p->wide);
     return p->v;
 }
 
@@ -144,7 +144,7 @@ whet_dim ov_dim(const ov_work *w, int i, int axis)
 whet_dtype ov_dtype(const ov_work *w, int i)
 {
     const ov_port *p = ov_source(w, i, NULL);
-    if (p && p->is_const) return p->t.dtype;
+    if (p && p->is_const) return p->wide ? p->wide : p->t.dtype;
     return value(w, i) ? value(w, i)->dtype : WHET_DTYPE_NONE;
 }
 
@@ -235,6 +235,18 @@ whet_vid ov_make_const(ov_work *w, const char *name, const whet_tensor *t)
     return v;
 }
 
+whet_vid ov_make_wide(ov_work *w, const char *name, const whet_tensor *t, whet_dtype wide)
+{
+    char half[300];
+    whet_vid v = WHET_NO_VALUE;
+    if (wide == WHET_DTYPE_NONE) return ov_make_const(w, name, t);
+    snprintf(half, sizeof(half), "%.280s_f16", name ? name : w->l->name);
+    const whet_vid narrow = ov_make_const(w, half, t);
+    const whet_attr to = whet_attr_int("to", whet_dtype_to_onnx(wide));
+    if (w->status == WHET_OK) w->status = whet_graph_node(w->g, "Cast", name, 1, &narrow, 1, &to, 1, name ? &name : NULL, &v);
+    return v;
+}
+
 whet_vid ov_reshape(ov_work *w, whet_vid x, int n, const int64_t *shape)
 {
     return ov_op(w, "Reshape", OV_IN(x, ov_make_ints(w, n, shape)));
@@ -307,7 +319,9 @@ void ov_out(ov_work *w, int o, whet_vid v)
             whet_dims_text(w->g, d, found, sizeof(found)));
 }
 
-void ov_out_const(ov_work *w, int o, const whet_tensor *t, const char *name)
+void ov_out_const(ov_work *w, int o, const whet_tensor *t, const char *name) { ov_out_wide(w, o, t, WHET_DTYPE_NONE, name); }
+
+void ov_out_wide(ov_work *w, int o, const whet_tensor *t, whet_dtype wide, const char *name)
 {
     whet_tensor mine = *t;
     if (w->status != WHET_OK || o >= w->l->n_out) {
@@ -319,6 +333,7 @@ void ov_out_const(ov_work *w, int o, const whet_tensor *t, const char *name)
     const char *own = ov_first_name(w->r->f.arena, p->names);
     p->t = mine;
     p->is_const = true;
+    p->wide = wide;
     p->const_name = own ? own : name ? name : w->l->name;
 }
 
@@ -330,4 +345,21 @@ bool ov_reshaped_const(const ov_work *w, int i, const whet_shape *shape, whet_te
     out->shape = *shape;
     *name = p->const_name;
     return true;
+}
+
+whet_dtype ov_wide(const ov_work *w, int i)
+{
+    const ov_port *p = ov_source(w, i, NULL);
+    return p ? p->wide : WHET_DTYPE_NONE;
+}
+
+void ov_settle(ov_work *w, int i)
+{
+    ov_port *p = ov_source(w, i, NULL);
+    size_t bytes = 0;
+    if (w->status != WHET_OK || !p || !p->is_const || p->wide == WHET_DTYPE_NONE || p->v >= 0) return;
+    w->status = whet_shape_bytes(&p->t.shape, p->wide, &bytes);
+    if (w->status == WHET_OK) w->status = ov_budget(w->r, bytes);
+    if (w->status == WHET_OK) w->status = whet_tensor_cast(&p->t, &p->t, p->wide);
+    if (w->status == WHET_OK) p->wide = WHET_DTYPE_NONE;
 }

@@ -40,7 +40,7 @@ static void window(ov_writer *w, const whet_node *n, int nd, bool dilations)
 /* Input i, one number for each channel, as [1, C, 1, ...]; constants keep their bytes and names. */
 static ov_ref channels(ov_writer *w, const whet_node *n, int i, int rank)
 {
-    const whet_tensor *t = ov_floats(w, n->in[i]);
+    const whet_tensor *half = ov_half_of(w, n->in[i]), *t = half ? half : ov_floats(w, n->in[i]);
     whet_tensor view;
     if (!t) {
         int64_t shape[WHET_MAX_RANK];
@@ -51,7 +51,7 @@ static ov_ref channels(ov_writer *w, const whet_node *n, int i, int rank)
     view.shape.rank = rank;
     for (int k = 0; k < rank; k++) view.shape.dims[k] = k == 1 ? whet_tensor_numel(t) : 1;
     const char *name = ov_v(w, n, i)->name;
-    return ov_put_const(w, name, NULL, &view);
+    return half ? ov_put_widened(w, name, NULL, &view) : ov_put_const(w, name, NULL, &view);
 }
 
 /* Bias, residual and activation behind the layer that stands open; the last of them gives the node's output. */

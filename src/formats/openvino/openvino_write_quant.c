@@ -208,11 +208,22 @@ static ov_ref dequantised(ov_writer *w, const whet_node *n, int64_t groups)
     return ov_end1(w, WHET_F32, &d.dims, groups > 0 ? NULL : y->name);
 }
 
+const whet_tensor *ov_half_of(const ov_writer *w, whet_vid v)
+{
+    const whet_node *n = producer(w, v);
+    const whet_tensor *t = n && whet_node_is(n, "Cast") ? ov_tensor(w, n, 0) : NULL;
+    return t && (t->dtype == WHET_F16 || t->dtype == WHET_BF16) && w->g->values[v].dtype == WHET_F32 ? t : NULL;
+}
+
 /* Thirty-two bits are no weights: biases are computed. */
 void ov_write_late(ov_writer *w, whet_vid v)
 {
     const whet_node *n = producer(w, v);
-    const whet_tensor *q = n && whet_node_is(n, "DequantizeLinear") ? ov_tensor(w, n, 0) : NULL;
+    const whet_tensor *q = n && whet_node_is(n, "DequantizeLinear") ? ov_tensor(w, n, 0) : NULL, *half = ov_half_of(w, v);
+    if (half) {
+        ov_is(w, v, ov_put_widened(w, w->g->values[v].name, w->g->values[v].name, half));
+        return;
+    }
     if (!q) {
         ov_refuse(w, "'%s' is used before it is computed", w->g->values[v].name);
         return;
@@ -240,8 +251,9 @@ ov_ref ov_filter(ov_writer *w, whet_vid v, int64_t groups)
     s.rank++;
     s.dims[0] = groups;
     s.dims[1] /= groups;
-    if (x->kind != WHET_VALUE_CONST && x->kind != WHET_VALUE_VARIABLE) return ov_reshaped(w, ov_value(w, v), s.rank, s.dims);
-    whet_tensor view = x->data;
+    const whet_tensor *half = ov_half_of(w, v);
+    if (!half && x->kind != WHET_VALUE_CONST && x->kind != WHET_VALUE_VARIABLE) return ov_reshaped(w, ov_value(w, v), s.rank, s.dims);
+    whet_tensor view = half ? *half : x->data;
     view.shape = s;
-    return ov_put_const(w, x->name, NULL, &view);
+    return half ? ov_put_widened(w, x->name, NULL, &view) : ov_put_const(w, x->name, NULL, &view);
 }

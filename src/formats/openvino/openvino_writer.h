@@ -78,6 +78,10 @@ void ov_write_late(ov_writer *w, whet_vid v);
 
 /* --- constants of the writer's own */
 ov_ref ov_put_const(ov_writer *w, const char *name, const char *tensor_name, const whet_tensor *t); /* bytes must stay */
+/* Constants kept in half precision, with the Convert that widens them. */
+ov_ref ov_put_widened(ov_writer *w, const char *name, const char *tensor_name, const whet_tensor *half);
+/* The constant in half precision behind the value, which is f32; NULL if it is none. */
+const whet_tensor *ov_half_of(const ov_writer *w, whet_vid v);
 ov_ref ov_put_scalar(ov_writer *w, whet_dtype t, double x);
 ov_ref ov_put_ints(ov_writer *w, int n, const int64_t *x);   /* [n] */
 ov_ref ov_put_int(ov_writer *w, int64_t x);                  /* scalar */
