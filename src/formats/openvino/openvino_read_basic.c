@@ -225,6 +225,7 @@ static bool widened(ov_work *w, whet_dtype to)
     if (!p || !p->is_const || p->wide || !whet_dtype_is_float(p->t.dtype) || (to != WHET_F32 && to != WHET_F64)) return false;
     const char *name = ov_first_name(w->r->f.arena, p->names);
     const bool half = p->t.dtype == WHET_F16 || p->t.dtype == WHET_BF16;
+    whet_tensor_init(&t);
     whet_tensor_ref(&t, &p->t);
     if (!half || whet_tensor_numel(&t) < FEW) {
         w->status = ov_budget(w->r, (size_t)whet_tensor_numel(&t) * 8);

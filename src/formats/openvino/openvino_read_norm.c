@@ -140,6 +140,7 @@ static bool vector_at(const whet_graph *g, whet_vid v, int64_t n, int axis_from_
 {
     const whet_tensor *t = v >= 0 ? whet_graph_const_data(g, narrow_of(g, v)) : NULL;
     if (!t || whet_tensor_numel(t) != n || t->shape.rank <= axis_from_end || t->shape.dims[t->shape.rank - 1 - axis_from_end] != n) return false;
+    whet_tensor_init(out);
     whet_tensor_ref(out, t);
     out->shape = WHET_SHAPE(n);
     return true;
@@ -176,7 +177,8 @@ static whet_status as_vector(whet_graph *g, whet_vid v, const whet_tensor *t, wh
     snprintf(aside, sizeof(aside), "%s/plain", name);
     if (whet_graph_find(g, aside) < 0) WHET_TRY(whet_graph_rename(g, v, aside));
     const char *names[1] = {name};
-    return whet_graph_node(g, "Cast", NULL, 1, out, 1, &to, 1, names, out);
+    const whet_vid in[1] = {*out};
+    return whet_graph_node(g, "Cast", NULL, 1, in, 1, &to, 1, names, out);
 }
 
 static whet_status with_vector(whet_graph *g, whet_nid core, whet_nid behind, int at, whet_vid vector, const whet_tensor *t)

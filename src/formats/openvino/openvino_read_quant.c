@@ -86,6 +86,7 @@ static whet_vid dequantised(ov_work *w, weights *k)
         for (int i = 1; i < s.rank; i++) s.dims[i] = k->q->shape.dims[i + 1];
     }
     if (k->merge || q < 0) {
+        whet_tensor_init(&t);
         whet_tensor_ref(&t, k->q);
         t.shape = s;
         q = ov_const_instead(w->g, k->old, k->name, &t, &w->status);

@@ -341,6 +341,7 @@ bool ov_reshaped_const(const ov_work *w, int i, const whet_shape *shape, whet_te
 {
     const ov_port *p = ov_source(w, i, NULL);
     if (!p || !p->is_const || whet_shape_numel(shape) != whet_tensor_numel(&p->t)) return false;
+    whet_tensor_init(out);
     whet_tensor_ref(out, &p->t);
     out->shape = *shape;
     *name = p->const_name;
