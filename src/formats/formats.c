@@ -13,6 +13,7 @@
 #include "formats/pytorch/state_dict.h"
 #include "formats/tflite/tflite.h"
 #include "formats/openvino/openvino.h"
+#include "formats/torchscript/torchscript.h"
 #include "formats/weights_file/weights_file.h"
 
 void whet_format_options_init(whet_format_options *o)
