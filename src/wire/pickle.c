@@ -172,7 +172,7 @@ whet_status whet_pickle_call(whet_pickle *p, const whet_pickle_options *opt, whe
     if (!(flags & (WHET_PICKLE_CALLED | WHET_PICKLE_MAPPING)))
         return WHET_FAIL(WHET_EUNSUPPORTED, "pickle: the call of '%.200s.%.200s' is refused: it may only be named; nothing was executed",
                          callee->module, callee->text);
-    if (args->kind != WHET_PICKLE_TUPLE)
+    if (args->kind != WHET_PICKLE_TUPLE && !(flags & WHET_PICKLE_ANY))
         return WHET_FAIL(WHET_EFORMAT, "pickle: '%.200s.%.200s' is called with a %s instead of a tuple", callee->module, callee->text,
                          whet_pickle_text(args, what, sizeof(what)));
     if (flags & WHET_PICKLE_MAPPING) {

@@ -29,7 +29,7 @@ typedef enum whet_pickle_kind {
     WHET_PICKLE_LIST,   /* items[0..n) */
     WHET_PICKLE_DICT,   /* items[0..2n): key, value, ... in the order of the pickle; keys may repeat, the last counts. state */
     WHET_PICKLE_GLOBAL, /* row, module, text = name */
-    WHET_PICKLE_CALL,   /* callee (a GLOBAL), args (a TUPLE), state (of BUILD) or NULL */
+    WHET_PICKLE_CALL,   /* callee (a GLOBAL), args (a TUPLE, unless WHET_PICKLE_ANY), state (of BUILD) or NULL */
     WHET_PICKLE_PERSISTENT /* args: the id */
 } whet_pickle_kind;
 
@@ -61,6 +61,7 @@ enum {
     WHET_PICKLE_NAMED = 0, /* may stand as an argument */
     WHET_PICKLE_CALLED = 1,
     WHET_PICKLE_BUILT = 2,   /* what the call gave may get a state */
+    WHET_PICKLE_ANY = 8,     /* called with what is no tuple: TorchScript's enumerations */
     WHET_PICKLE_MAPPING = 4  /* the call gives a DICT: no arguments, or a list of pairs, or a dict */
 };
 typedef struct whet_pickle_global {

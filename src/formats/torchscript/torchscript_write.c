@@ -379,6 +379,16 @@ static bool is_used(const whet_graph *g, whet_vid v)
     return used;
 }
 
+/* Tensors get their keys in the order of the inputs, whatever the order in which a compiler evaluates arguments. */
+static void touch_weights(ts_writer *w, const whet_node *n)
+{
+    for (int i = 0; i < n->n_in && !whet_node_is(n, "Resize"); i++) {
+        const whet_value *v = n->in[i] >= 0 ? &w->g->values[n->in[i]] : NULL;
+        bool weight = v && (v->kind == WHET_VALUE_CONST || v->kind == WHET_VALUE_VARIABLE) && v->data.shape.rank > 0 && v->dtype != WHET_S64;
+        if (weight) (void)ts_tensor(w, n->in[i]);
+    }
+}
+
 static whet_status write_node(ts_writer *w, const whet_node *n)
 {
     char name[80] = "";
@@ -387,6 +397,7 @@ static whet_status write_node(ts_writer *w, const whet_node *n)
     if (!op) return ts_write_fail(w, n, "the operator has no form there; the operators that have one: docs/formats/torchscript.md");
     for (int i = 1; i < n->n_out && strcmp(name, "Split") != 0; i++)
         if (n->out[i] >= 0 && is_used(w->g, n->out[i])) return ts_write_fail(w, n, "its output %d has no form there", i);
+    touch_weights(w, n);
     WHET_TRY(op->write(w, n));
     return w->failed ? WHET_ENOMEM : WHET_OK;
 }

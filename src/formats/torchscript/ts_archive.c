@@ -276,6 +276,7 @@ static whet_status convert_call(walk *w, const whet_pickle_value *v, const char 
         *out = seen_slot(w, v)->to;
         return WHET_OK;
     }
+    if (own && v->args->kind != WHET_PICKLE_TUPLE) return convert(w, v->args, path, out); /* of an enumeration: its value */
     if (own) return convert_object(w, v, path, out);
     if (torch_is_tensor(v)) return convert_tensor(w, v, path, out);
     /* build_intlist([..]), restore_type_tag([..], "List[int]") */
@@ -326,7 +327,7 @@ static whet_status read_pickle(ts_archive *a, const char *entry, whet_pickle **o
     char *name = NULL;
     for (size_t i = 0; i < torch_globals_count && opt.n_globals < MAX_GLOBALS - 3; i++) globals[opt.n_globals++] = torch_globals[i];
     globals[opt.n_globals++] = (whet_pickle_global){"torch.jit._pickle", "*", WHET_PICKLE_CALLED};
-    globals[opt.n_globals++] = (whet_pickle_global){"__torch__*", "*", WHET_PICKLE_BUILT | WHET_PICKLE_CALLED};
+    globals[opt.n_globals++] = (whet_pickle_global){"__torch__*", "*", WHET_PICKLE_BUILT | WHET_PICKLE_CALLED | WHET_PICKLE_ANY};
     *out = NULL;
     WHET_TRY(whet_zip_read(a->zip, find(a, entry), &b));
     opt.base = 0;

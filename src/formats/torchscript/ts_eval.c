@@ -71,6 +71,20 @@ const ts_function *ts_method_find(ts_eval *e, ts_object *o, const char *name, wh
     return *status == WHET_OK ? ts_function_find(o->def->methods, name) : NULL;
 }
 
+whet_status ts_enum_value(ts_eval *e, ts_value *v)
+{
+    char path[1024] = "";
+    const char *dot = v->kind == TSV_PATH && strncmp(v->as.s, "__torch__.", 10) == 0 ? strrchr(v->as.s, '.') : NULL, *name = NULL;
+    ts_file *f = NULL;
+    if (!dot || dot - v->as.s <= 10 || (size_t)(dot - v->as.s) >= sizeof(path)) return WHET_OK;
+    memcpy(path, v->as.s, (size_t)(dot - v->as.s));
+    WHET_TRY(load_module_of(e, path, &f, &name));
+    const ts_class *c = ts_class_find(f, name);
+    const ts_field *field = c ? ts_field_find(c, dot + 1) : NULL;
+    if (!field || !field->value) return ts_fail(e, WHET_EFORMAT, "'%.200s' is not in '%s'", v->as.s, f->path);
+    return eval_expr(e, field->value, v);
+}
+
 /* --- calls */
 
 static whet_status bind(ts_eval *e, ts_frame *fr, int n, const ts_value *arg, const char *const *keys)

@@ -173,6 +173,8 @@ whet_status ts_index(ts_eval *e, const ts_value *base, const ts_value *at, ts_va
 whet_status ts_slice(ts_eval *e, const ts_value *base, const ts_value *from, const ts_value *to, ts_value *out);
 
 /* --- running */
+/* A member of an enumeration (__torch__.a.Format.NCHW) becomes its value; other values stay. */
+whet_status ts_enum_value(ts_eval *e, ts_value *v);
 /* Calls root.forward with e->inputs. e->restart: begin again with a new graph. */
 whet_status ts_eval_forward(ts_eval *e, ts_object *root, ts_value *out);
 /* The method of an object's class, NULL with *status set (OK: there is none). */

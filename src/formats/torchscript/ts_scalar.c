@@ -314,8 +314,16 @@ static whet_status identity(const char *name, const ts_value *arg, ts_value *out
     return WHET_OK;
 }
 
-whet_status ts_scalar_call(ts_eval *e, const char *name, int n, const ts_value *arg, ts_value *out, bool *done)
+whet_status ts_scalar_call(ts_eval *e, const char *name, int n, const ts_value *given, ts_value *out, bool *done)
 {
+    ts_value pair[2];
+    const ts_value *arg = given;
+    if (n == 2 && (given[0].kind == TSV_PATH || given[1].kind == TSV_PATH)) {
+        memcpy(pair, given, sizeof(pair));
+        WHET_TRY(ts_enum_value(e, &pair[0]));
+        WHET_TRY(ts_enum_value(e, &pair[1]));
+        arg = pair;
+    }
     *done = n == 0 && strcmp(name, "dict") == 0;
     if (*done) return ts_list_new(e, TSV_DICT, 0, out);
     if (n >= 1) WHET_TRY(containers(e, name, n, arg, out, done));

@@ -70,7 +70,7 @@ static const char *size_text(ts_writer *w, whet_vid v, int axis)
 whet_status ts_write_reshape(ts_writer *w, const whet_node *n)
 {
     const whet_dims *d = ts_dims_of(w, n->in[0]);
-    ts_size_list l = ts_sizes_of(w, n->in[1]);
+    ts_size_list l = ts_sizes_or_dims(w, n, 1);
     const char *items[WHET_MAX_RANK];
     bool zero = whet_node_int(n, "allowzero", 0) != 0;
     if (l.n < 0 || l.n > WHET_MAX_RANK) return ts_write_fail(w, n, "a shape that is computed in a way that has no form there");
@@ -142,7 +142,7 @@ whet_status ts_write_unsqueeze(ts_writer *w, const whet_node *n)
 whet_status ts_write_expand(ts_writer *w, const whet_node *n)
 {
     const whet_dims *d = ts_dims_of(w, n->in[0]);
-    ts_size_list l = ts_sizes_of(w, n->in[1]);
+    ts_size_list l = ts_sizes_or_dims(w, n, 1);
     const char *items[WHET_MAX_RANK];
     if (l.n < 0 || d->rank < 0 || l.n > WHET_MAX_RANK) return ts_write_fail(w, n, "a shape that is computed in a way that has no form there");
     const int rank = WHET_MAX(l.n, d->rank);

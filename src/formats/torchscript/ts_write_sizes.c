@@ -104,22 +104,32 @@ static bool arith(ts_writer *w, const whet_node *n, ts_size_list *out)
     return false;
 }
 
-/* What inference knows of the contents: numbers, and symbols that are a dimension of an input. */
-static bool known(ts_writer *w, const whet_value *v, ts_size_list *out)
+/* A number, or the symbol of a dimension of an input; NULL if neither. */
+static const char *dim_text(ts_writer *w, whet_dim d)
 {
-    if (v->n_known < 0) return false;
-    *out = new_list(w, v->n_known);
-    for (int i = 0; i < out->n; i++) {
-        out->items[i] = v->known[i] >= 0 ? ts_text_of(w, "%lld", (long long)v->known[i]) : NULL;
-        for (int k = 0; k < w->g->n_inputs && !out->items[i] && v->known[i] < WHET_DIM_UNKNOWN; k++) {
-            const whet_dims *d = ts_dims_of(w, w->g->inputs[k]);
-            for (int axis = 0; axis < d->rank && !out->items[i]; axis++)
-                if (d->dims[axis] == v->known[i])
-                    out->items[i] = ts_text_of(w, "torch.size(%s, %d)", ts_tensor(w, w->g->inputs[k]), axis);
-        }
-        if (!out->items[i]) return false;
+    if (d >= 0) return ts_text_of(w, "%lld", (long long)d);
+    for (int k = 0; k < w->g->n_inputs && d < WHET_DIM_UNKNOWN; k++) {
+        const whet_dims *x = ts_dims_of(w, w->g->inputs[k]);
+        for (int axis = 0; axis < x->rank; axis++)
+            if (x->dims[axis] == d) return ts_text_of(w, "torch.size(%s, %d)", ts_tensor(w, w->g->inputs[k]), axis);
     }
-    return true;
+    return NULL;
+}
+
+static bool list_of(ts_writer *w, int n, const whet_dim *d, ts_size_list *out)
+{
+    *out = n >= 0 ? new_list(w, n) : no_list;
+    for (int i = 0; i < out->n; i++)
+        if (!(out->items[i] = dim_text(w, d[i]))) return false;
+    return out->n >= 0;
+}
+
+ts_size_list ts_sizes_or_dims(ts_writer *w, const whet_node *n, int i)
+{
+    ts_size_list l = ts_sizes_of(w, n->in[i]);
+    const whet_dims *d = ts_dims_of(w, n->out[0]);
+    if (l.n >= 0 || list_of(w, d->rank, d->dims, &l)) return l;
+    return no_list;
 }
 
 bool ts_sizes_follow(ts_writer *w, const whet_node *n)
@@ -130,7 +140,7 @@ bool ts_sizes_follow(ts_writer *w, const whet_node *n)
     bool ok = false;
     if (!y || n->n_out != 1 || !whet_dtype_is_int(y->dtype) || y->dims.rank < 0 || y->dims.rank > 1) return false;
     if (whet_node_is(n, "Shape")) ok = shape(w, n, &l);
-    else if (known(w, y, &l)) ok = true;
+    else if (list_of(w, y->n_known, y->known, &l)) ok = true;
     else if (whet_node_is(n, "Gather")) ok = gather(w, n, &l);
     else if (whet_node_is(n, "Slice")) ok = slice(w, n, &l);
     else if (whet_node_is(n, "Concat")) ok = concat(w, n, &l);

@@ -71,5 +71,7 @@ int64_t ts_axis_of(const whet_node *n, const char *attr, int64_t otherwise, int 
 bool ts_sizes_follow(ts_writer *w, const whet_node *n);
 /* The list of a value: constants too. n = -1 if there is none. */
 ts_size_list ts_sizes_of(ts_writer *w, whet_vid v);
+/* Likewise of input i, or else the sizes of output 0 where they are known. */
+ts_size_list ts_sizes_or_dims(ts_writer *w, const whet_node *n, int i);
 
 #endif
