@@ -250,7 +250,15 @@ whet_status infer_expand(whet_infer *c)
     whet_dim known[WHET_MAX_RANK];
     WHET_TRY(whet_infer_need_dtype(c, 1, "s64"));
     int n = infer_content(c, 1, known, WHET_MAX_RANK);
-    if (n < 0) return set_like_input(c, &to);
+    if (n < 0) { /* the number of sizes is known: so is the rank, and what is over 1 stays */
+        const whet_dims *d = whet_infer_dims(c, 0), *s = whet_infer_dims(c, 1);
+        if (d->rank >= 0 && s->rank == 1 && s->dims[0] >= 0 && s->dims[0] <= WHET_MAX_RANK) {
+            to = open_dims(WHET_MAX((int)s->dims[0], d->rank));
+            for (int i = 0; i < d->rank; i++)
+                if (d->dims[i] > 1) to.dims[to.rank - d->rank + i] = d->dims[i];
+        }
+        return set_like_input(c, &to);
+    }
     to.rank = n;
     memcpy(to.dims, known, sizeof *known * (size_t)n);
     WHET_TRY(whet_infer_broadcast(c, whet_infer_dims(c, 0), &to, &to));

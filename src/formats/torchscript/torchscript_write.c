@@ -384,7 +384,7 @@ static void touch_weights(ts_writer *w, const whet_node *n)
 {
     for (int i = 0; i < n->n_in && !whet_node_is(n, "Resize"); i++) {
         const whet_value *v = n->in[i] >= 0 ? &w->g->values[n->in[i]] : NULL;
-        bool weight = v && (v->kind == WHET_VALUE_CONST || v->kind == WHET_VALUE_VARIABLE) && v->data.shape.rank > 0 && v->dtype != WHET_S64;
+        bool weight = v && (v->kind == WHET_VALUE_CONST || v->kind == WHET_VALUE_VARIABLE) && v->data.shape.rank > 0 && (v->dtype != WHET_S64 || whet_node_is(n, "Gather"));
         if (weight) (void)ts_tensor(w, n->in[i]);
     }
 }
@@ -424,7 +424,7 @@ static whet_status write_forward(ts_writer *w, whet_strbuf *out)
     const char **results = whet_arena_alloc(w->arena, ((size_t)g->n_outputs + 1) * sizeof(*results));
     if (!results) return WHET_ENOMEM;
     if (g->n_commits > 0) return WHET_FAIL(WHET_EUNSUPPORTED, "cannot write TorchScript: the graph changes its variables; write the network for inference");
-    if (g->n_outputs == 0 || g->n_inputs == 0) return WHET_FAIL(WHET_EUNSUPPORTED, "cannot write TorchScript: a graph without inputs or outputs");
+    if (g->n_outputs == 0) return WHET_FAIL(WHET_EUNSUPPORTED, "cannot write TorchScript: a graph without outputs");
     name_inputs(w);
     for (int i = 0; i < g->n_nodes; i++)
         if (g->nodes[i].op) WHET_TRY(write_node(w, &g->nodes[i]));

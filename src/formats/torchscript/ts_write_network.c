@@ -94,31 +94,23 @@ whet_status ts_write_instance_norm(ts_writer *w, const whet_node *n)
                   ts_arg(w, n, 2), epsilon(w, n));
 }
 
-/* The dimensions from `axis` on, which must be known. */
+/* The dimensions that are normalised: those of the scale, which must have the shape of just these. */
 static const char *normalised(ts_writer *w, const whet_node *n)
 {
-    const whet_dims *d = ts_dims_of(w, n->in[0]);
-    const int64_t axis = d->rank > 0 ? ts_axis_of(n, "axis", -1, d->rank) : -1;
-    if (axis < 0) return NULL;
-    for (int64_t i = axis; i < d->rank; i++)
-        if (d->dims[i] < 0) return NULL;
-    return ts_ints_text(w, d->rank - (int)axis, d->dims + axis);
-}
-
-static bool fits(const ts_writer *w, const whet_node *n, int i)
-{
-    const whet_dims *d = ts_dims_of(w, n->in[0]), *s = ts_has(n, i) ? ts_dims_of(w, n->in[i]) : NULL;
-    if (!s) return true;
-    const int64_t count = d->rank - ts_axis_of(n, "axis", -1, d->rank);
-    bool same = s->rank == count;
-    for (int k = 0; k < s->rank && same; k++) same = s->dims[k] == d->dims[d->rank - (int)count + k];
-    return same;
+    const whet_dims *d = ts_dims_of(w, n->in[0]), *s = ts_dims_of(w, n->in[1]);
+    const int64_t axis = whet_node_int(n, "axis", -1), count = axis < 0 ? -axis : d->rank - axis;
+    bool fits = s->rank == count && count > 0;
+    for (int i = 0; i < s->rank && fits; i++)
+        fits = s->dims[i] > 0 && (d->rank < s->rank || d->dims[d->rank - s->rank + i] < 0 || d->dims[d->rank - s->rank + i] == s->dims[i]);
+    if (ts_has(n, 2)) fits &= ts_dims_of(w, n->in[2])->rank == s->rank;
+    for (int i = 0; i < s->rank && fits && ts_has(n, 2); i++) fits = ts_dims_of(w, n->in[2])->dims[i] == s->dims[i];
+    return fits ? ts_ints_text(w, s->rank, s->dims) : NULL;
 }
 
 whet_status ts_write_layer_norm(ts_writer *w, const whet_node *n)
 {
     const char *shape = normalised(w, n);
-    if (!shape || !fits(w, n, 1) || !fits(w, n, 2)) return ts_write_fail(w, n, "sizes to normalise that are not known, or scales of another shape");
+    if (!shape) return ts_write_fail(w, n, "scale or bias of another shape than what is normalised");
     return ts_put(w, n, "torch.layer_norm(%s, %s, %s, %s, %s, False)", ts_arg(w, n, 0), shape, ts_arg(w, n, 1), ts_arg(w, n, 2), epsilon(w, n));
 }
 
@@ -145,11 +137,16 @@ whet_status ts_write_max_pool(ts_writer *w, const whet_node *n)
 {
     whet_window win;
     WHET_TRY(read_window(w, n, NULL, &win));
-    const char *x = pad_first(w, ts_arg(w, n, 0), &win, -(double)__builtin_inf());
+    const whet_dtype t = ts_dtype_of(w, n->in[0]);
+    const char *x = ts_arg(w, n, 0);
+    if (!whet_dtype_is_float(t)) x = ts_let(w, "torch.to(%s, 6, False, False, None)", x); /* old versions pool floats only */
+    x = pad_first(w, x, &win, -(double)__builtin_inf());
     for (int i = 0; i < win.nd; i++)
         if (2 * win.pad[i] > win.k[i]) return ts_write_fail(w, n, "padding of more than half the window");
-    return ts_put(w, n, "torch.max_pool%dd(%s, %s, %s, %s, %s, %s)", win.nd, x, ts_ints_text(w, win.nd, win.k), ts_ints_text(w, win.nd, win.stride),
-                  ts_ints_text(w, win.nd, win.pad), ts_ints_text(w, win.nd, win.dil), win.ceil ? "True" : "False");
+    WHET_TRY(ts_put(w, n, "torch.max_pool%dd(%s, %s, %s, %s, %s, %s)", win.nd, x, ts_ints_text(w, win.nd, win.k), ts_ints_text(w, win.nd, win.stride),
+                    ts_ints_text(w, win.nd, win.pad), ts_ints_text(w, win.nd, win.dil), win.ceil ? "True" : "False"));
+    if (!whet_dtype_is_float(t)) ts_set(w, n, 0, ts_let(w, "torch.to(%s, %d, False, False, None)", ts_tensor(w, n->out[0]), ts_code_of_dtype(t)));
+    return WHET_OK;
 }
 
 whet_status ts_write_avg_pool(ts_writer *w, const whet_node *n)

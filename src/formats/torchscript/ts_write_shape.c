@@ -222,7 +222,16 @@ whet_status ts_write_gather(ts_writer *w, const whet_node *n)
     for (int64_t i = 0; t && i < whet_tensor_numel(t); i++)
         if (whet_tensor_get_s64(t, i) < 0) return ts_write_fail(w, n, "indices that count from the end");
     if (index->rank == 1) return ts_put(w, n, "torch.index_select(%s, %lld, %s)", x, (long long)axis, ts_arg(w, n, 1));
-    return ts_write_fail(w, n, "indices of rank %d", index->rank);
+    if (index->rank < 1 || d->rank - 1 + index->rank > WHET_MAX_RANK) return ts_write_fail(w, n, "indices of rank %d", index->rank);
+    const char *items[WHET_MAX_RANK]; /* picked along one dimension, then given the shape of the indices there */
+    int k = 0;
+    for (int i = 0; i < d->rank; i++) {
+        if (i == axis)
+            for (int j = 0; j < index->rank; j++) items[k++] = size_text(w, n->in[1], j);
+        else items[k++] = size_text(w, n->in[0], i);
+    }
+    const char *flat = ts_let(w, "torch.index_select(%s, %lld, torch.reshape(%s, [-1]))", x, (long long)axis, ts_arg(w, n, 1));
+    return ts_put(w, n, "torch.reshape(%s, %s)", flat, ts_list_text(w, k, items));
 }
 
 /* --- padding: pairs from the last dimension on */

@@ -89,6 +89,21 @@ static bool concat(ts_writer *w, const whet_node *n, ts_size_list *out)
     return true;
 }
 
+static bool literal(const char *s, int64_t *x)
+{
+    char *stop = NULL;
+    *x = strtoll(s, &stop, 10);
+    return stop != s && *stop == '\0' && *x > INT32_MIN && *x < INT32_MAX;
+}
+
+/* op[0]: add, sub, mul, floordiv */
+static const char *combine(ts_writer *w, const char *op, const char *a, const char *b)
+{
+    int64_t x = 0, y = 0;
+    if (!literal(a, &x) || !literal(b, &y) || (*op == 'f' && (x < 0 || y <= 0))) return ts_text_of(w, "torch.%s(%s, %s)", op, a, b);
+    return ts_text_of(w, "%lld", (long long)(*op == 'a' ? x + y : *op == 's' ? x - y : *op == 'm' ? x * y : x / y));
+}
+
 static bool arith(ts_writer *w, const whet_node *n, ts_size_list *out)
 {
     static const struct { const char *op, *torch; } ops[] = {{"Add", "add"}, {"Sub", "sub"}, {"Mul", "mul"}, {"Div", "floordiv"}};
@@ -98,10 +113,47 @@ static bool arith(ts_writer *w, const whet_node *n, ts_size_list *out)
         if (!whet_node_is(n, ops[i].op)) continue;
         *out = new_list(w, WHET_MAX(a.n, b.n));
         for (int k = 0; k < out->n; k++)
-            out->items[k] = ts_text_of(w, "torch.%s(%s, %s)", ops[i].torch, a.items[a.n == 1 ? 0 : k], b.items[b.n == 1 ? 0 : k]);
+            out->items[k] = combine(w, ops[i].torch, a.items[a.n == 1 ? 0 : k], b.items[b.n == 1 ? 0 : k]);
         return true;
     }
     return false;
+}
+
+/* What exporters make of expand(-1, ...): Where(Equal(sizes, -1), ones, sizes). */
+static bool constant_of_shape(ts_writer *w, const whet_node *n, ts_size_list *out)
+{
+    const whet_attr *value = whet_node_attr(n, "value");
+    int64_t size = 0;
+    int k = 0;
+    if (ts_sizes_of(w, n->in[0]).n != 1 || sscanf(ts_sizes_of(w, n->in[0]).items[0], "%d", &k) != 1 || k < 0 || k > MAX_SIZES) return false;
+    if (value) size = whet_tensor_get_s64(&value->t, 0);
+    *out = new_list(w, k);
+    for (int i = 0; i < out->n; i++) out->items[i] = ts_text_of(w, "%lld", (long long)size);
+    return true;
+}
+
+/* Literals compare by their text; a computed size is at least 0. */
+static bool equal(ts_writer *w, const whet_node *n, ts_size_list *out)
+{
+    ts_size_list a = ts_sizes_of(w, n->in[0]), b = ts_sizes_of(w, n->in[1]);
+    if (a.n < 1 || b.n < 1 || (a.n != b.n && a.n != 1 && b.n != 1)) return false;
+    *out = new_list(w, WHET_MAX(a.n, b.n));
+    for (int i = 0; i < out->n; i++) {
+        const char *x = a.items[a.n == 1 ? 0 : i], *y = b.items[b.n == 1 ? 0 : i];
+        bool literals = strncmp(x, "torch.", 6) != 0 && strncmp(y, "torch.", 6) != 0;
+        if (!literals && *x != '-' && *y != '-') return false;
+        out->items[i] = literals && strcmp(x, y) == 0 ? "1" : "0";
+    }
+    return true;
+}
+
+static bool where(ts_writer *w, const whet_node *n, ts_size_list *out)
+{
+    ts_size_list c = ts_sizes_of(w, n->in[0]), a = ts_sizes_of(w, n->in[1]), b = ts_sizes_of(w, n->in[2]);
+    if (c.n < 1 || a.n != c.n || b.n != c.n) return false;
+    *out = new_list(w, c.n);
+    for (int i = 0; i < out->n; i++) out->items[i] = strcmp(c.items[i], "1") == 0 ? a.items[i] : b.items[i];
+    return true;
 }
 
 /* A number, or the symbol of a dimension of an input; NULL if neither. */
@@ -138,12 +190,15 @@ bool ts_sizes_follow(ts_writer *w, const whet_node *n)
     const whet_value *y = n->n_out >= 1 && n->out[0] >= 0 ? &w->g->values[n->out[0]] : NULL;
     ts_size_list l = no_list;
     bool ok = false;
-    if (!y || n->n_out != 1 || !whet_dtype_is_int(y->dtype) || y->dims.rank < 0 || y->dims.rank > 1) return false;
+    if (!y || n->n_out != 1 || (!whet_dtype_is_int(y->dtype) && y->dtype != WHET_BOOL) || y->dims.rank < 0 || y->dims.rank > 1) return false;
     if (whet_node_is(n, "Shape")) ok = shape(w, n, &l);
     else if (list_of(w, y->n_known, y->known, &l)) ok = true;
     else if (whet_node_is(n, "Gather")) ok = gather(w, n, &l);
     else if (whet_node_is(n, "Slice")) ok = slice(w, n, &l);
     else if (whet_node_is(n, "Concat")) ok = concat(w, n, &l);
+    else if (whet_node_is(n, "ConstantOfShape")) ok = constant_of_shape(w, n, &l);
+    else if (whet_node_is(n, "Equal")) ok = equal(w, n, &l);
+    else if (whet_node_is(n, "Where")) ok = where(w, n, &l);
     else if (n->n_in == 2) ok = arith(w, n, &l);
     for (size_t i = 0; i < WHET_COUNT(same) && !ok; i++)
         if (whet_node_is(n, same[i])) {
