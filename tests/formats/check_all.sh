@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What whet writes, judged by the programs it is written for: check_all.sh WHET. WHET_PYTHON has onnxruntime, openvino,
+# ai-edge-litert and torch, WHET_PYTHON_TF tensorflow and keras.
+cd "$(dirname "$0")" || exit 1
+whet=$1 failed=0
+case $whet in /*) ;; *) whet=$OLDPWD/$whet ;; esac
+for check in check_matrix.py check_four.py; do
+    echo "-- $check"
+    python3 "$check" "$whet"
+    code=$?
+    [ $code = 0 ] || [ $code = 77 ] || failed=1
+done
+exit $failed
