@@ -8,7 +8,7 @@
 struct args {
     const char *isa;
     int64_t batch, threads;
-    int nodes, kernels, train, recompute, tune;
+    int nodes, kernels, train, recompute, store_bf16, tune;
 };
 
 static const opt opts[] = {
@@ -16,6 +16,7 @@ static const opt opts[] = {
     {"kernels", 0, OPT_FLAG, NULL, "list the kernel of each node, why it was chosen and others refused", offsetof(struct args, kernels)},
     {"train", 0, OPT_FLAG, NULL, "the memory that training plans; MODEL may be a name of the zoo", offsetof(struct args, train)},
     {"recompute", 0, OPT_FLAG, NULL, "with --train: as train --recompute", offsetof(struct args, recompute)},
+    {"store-bf16", 0, OPT_FLAG, NULL, "with --train: as train --store-bf16", offsetof(struct args, store_bf16)},
     {"batch", 0, OPT_INT, "N", "size of free dimensions for memory and kernels (1)", offsetof(struct args, batch)},
     {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (the machine's)", offsetof(struct args, isa)},
     {"threads", 't', OPT_INT, "N", "compute threads (all)", offsetof(struct args, threads)},
@@ -31,6 +32,7 @@ static int inspect_training(cli *c, const struct args *a, const char *model)
     o.batch = (int)a->batch;
     o.threads = (int)a->threads;
     o.recompute = a->recompute;
+    o.store_bf16 = a->store_bf16;
     o.isa = a->isa;
     const whet_status status = whet_train_memory(&r, &o);
     return cli_finish(c, status, r);
@@ -45,7 +47,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (argc != 2) return cli_usage(c, "inspect", "name one model file");
     if (a->batch < 0 || a->batch > 65536 || a->threads < 0 || a->threads > 1024)
         return cli_usage(c, "inspect", "--batch or --threads is out of range");
-    if (a->recompute && !a->train) return cli_usage(c, "inspect", "--recompute goes with --train");
+    if ((a->recompute || a->store_bf16) && !a->train)
+        return cli_usage(c, "inspect", "--%s goes with --train", a->recompute ? "recompute" : "store-bf16");
     if (a->train) return inspect_training(c, a, argv[1]);
     whet_model_inspect_options_init(&o);
     o.nodes = a->nodes;

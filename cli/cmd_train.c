@@ -15,7 +15,7 @@ typedef struct train_args {
     int64_t epochs, batch, seed, pad_crop, early_stop, threads, workers, save_steps, max_steps, max_memory, bench_steps, accumulate;
     double lr, momentum, weight_decay, smoothing, warmup, lr_min, gamma, step_every, div, final_div, beta1, beta2, epsilon;
     double rotate, shift, save_seconds, power, alpha, dice_weight, dice_smooth, clip_norm, clip_value, ema_decay;
-    int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile, recompute, tune;
+    int centered, epsilon_inside, ema_warmup, test, nesterov, decay_all, hflip, drop_last, augment, resume, overwrite, strict, log_steps, profile, recompute, store_bf16, tune;
 } train_args;
 
 #define AT(member) offsetof(train_args, member)
@@ -85,6 +85,7 @@ static const opt opts[] = {
     {"max-steps", 0, OPT_INT, "N", "end after so many steps, without model and test", AT(max_steps)},
     {"dump-batches", 0, OPT_PATH, "DIR", "initial weights and every batch as .npy, for comparison with a peer", AT(dump)},
     {"recompute", 0, OPT_FLAG, NULL, "compute most activations again in backward: less memory", AT(recompute)},
+    {"store-bf16", 0, OPT_FLAG, NULL, "keep activations for backward in bf16: half their memory", AT(store_bf16)},
     {"max-memory", 0, OPT_INT, "MB", "keep a step within this: recompute as much as needed", AT(max_memory)},
     {"tune", 0, OPT_FLAG, NULL, "measure which kernels are the fastest here, once, and use them", AT(tune)},
     {"bench-steps", 0, OPT_INT, "N", "only time N steps on random pictures", AT(bench_steps)},
@@ -150,6 +151,7 @@ static int bench(cli *c, const train_args *a)
     o.threads = (int)a->threads;
     o.profile = a->profile;
     o.recompute = a->recompute;
+    o.store_bf16 = a->store_bf16;
     o.isa = a->isa;
     const whet_status status = whet_train_bench(&r, &o);
     return cli_finish(c, status, r);
@@ -204,7 +206,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (!a->augment) o.pad_crop = o.hflip = 0, o.rotate = o.shift = 0;
     o.resume = a->resume, o.overwrite = a->overwrite, o.threads = (int)a->threads, o.workers = (int)a->workers;
     o.save_seconds = a->save_seconds, o.save_steps = a->save_steps, o.max_steps = a->max_steps;
-    o.log_steps = a->log_steps, o.strict = a->strict, o.recompute = a->recompute, o.tune = a->tune;
+    o.log_steps = a->log_steps, o.strict = a->strict, o.recompute = a->recompute, o.store_bf16 = a->store_bf16, o.tune = a->tune;
     o.max_memory = a->max_memory * 1000000;
     if (a->test >= 0) o.no_test = !a->test;
     o.loss = a->loss, o.class_weights = a->class_weights, o.dice_weight = a->dice_weight, o.dice_smooth = a->dice_smooth;

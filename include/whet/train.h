@@ -76,6 +76,7 @@ typedef struct whet_train_options {
     void *progress_arg;
     int64_t max_memory;     /* bytes that parameters, moments and one step's activations may take: as many activations as
                                needed are computed again, the bits stay; 0: no bound. Not read on resume */
+    int store_bf16;         /* activations wait for backward in bf16: half their memory, gradients of rounded activations */
 } whet_train_options;
 void whet_train_options_init(whet_train_options *opt);
 
@@ -93,7 +94,7 @@ typedef struct whet_train_bench_options {
     int steps;     /* measured; default 10 */
     int threads;   /* 0: all */
     int profile;   /* time per operator as well */
-    int recompute; /* as in whet_train_options */
+    int recompute, store_bf16; /* as in whet_train_options */
     const char *isa;
 } whet_train_bench_options;
 void whet_train_bench_options_init(whet_train_bench_options *opt);

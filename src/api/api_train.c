@@ -49,6 +49,7 @@ static whet_train_settings settings_of(const whet_train_options *o)
     s.dump_batches = o->dump_batches, s.log_steps = o->log_steps != 0;
     s.no_test = given(o->no_test), s.strict = o->strict != 0;
     s.recompute = o->recompute ? 1 : WHET_TRAIN_UNSET;
+    s.store_bf16 = o->store_bf16 ? 1 : WHET_TRAIN_UNSET;
     s.max_memory = o->max_memory;
     s.progress = o->progress, s.progress_arg = o->progress_arg;
     return s;
@@ -169,7 +170,7 @@ whet_status whet_train_bench(whet_result **out, const whet_train_bench_options *
     if (opt == NULL || opt->size != sizeof *opt)
         return WHET_FAIL(WHET_EINVAL, "options of the wrong size: use whet_train_bench_options_init of this version's header");
     whet_train_bench_settings s = {.model = opt->model, .batch = opt->batch, .steps = opt->steps, .warmup = opt->warmup,
-                                   .threads = opt->threads, .profile = opt->profile != 0, .recompute = opt->recompute != 0, .isa = UINT32_MAX};
+                                   .threads = opt->threads, .profile = opt->profile != 0, .recompute = opt->recompute != 0, .store_bf16 = opt->store_bf16 != 0, .isa = UINT32_MAX};
     if (opt->steps < 1) return WHET_FAIL(WHET_EINVAL, "at least one step must be measured");
     if (opt->isa != NULL) WHET_TRY(whet_isa_parse(opt->isa, &s.isa));
     WHET_TRY(whet_train_bench_run(&doc, &s));
@@ -201,9 +202,10 @@ whet_status whet_train_memory(whet_result **out, const whet_train_bench_options 
     *out = NULL;
     if (opt == NULL || opt->size != sizeof *opt)
         return WHET_FAIL(WHET_EINVAL, "options of the wrong size: use whet_train_bench_options_init of this version's header");
-    whet_train_bench_settings s = {.model = opt->model, .batch = opt->batch, .threads = opt->threads, .recompute = opt->recompute != 0, .isa = UINT32_MAX};
+    whet_train_bench_settings s = {.model = opt->model, .batch = opt->batch, .threads = opt->threads, .recompute = opt->recompute != 0, .store_bf16 = opt->store_bf16 != 0, .isa = UINT32_MAX};
     if (opt->isa != NULL) WHET_TRY(whet_isa_parse(opt->isa, &s.isa));
     WHET_TRY(whet_train_bench_run(&doc, &s));
     json_object_set_new(doc, "recompute", json_boolean(s.recompute));
+    json_object_set_new(doc, "store_bf16", json_boolean(s.store_bf16));
     return whet_result_make(out, "train-memory", doc, 0, render_memory);
 }

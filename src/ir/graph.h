@@ -187,6 +187,8 @@ void whet_graph_set_input(whet_graph *g, whet_nid n, int i, whet_vid v);
 whet_status whet_graph_rename(whet_graph *g, whet_vid v, const char *name);
 void whet_graph_remove_node(whet_graph *g, whet_nid n);  /* its outputs must be unused */
 whet_status whet_graph_sort(whet_graph *g);     /* stable topological order; EFORMAT on a cycle; node ids change */
+/* Nodes by rising rank[id], ties as they stood, then as far as needed into topological order; node ids change. */
+whet_status whet_graph_order(whet_graph *g, const int *rank);
 whet_status whet_graph_prune(whet_graph *g);    /* drops nodes and values that no output or commit needs; compacts */
 /* Re-runs inference over all nodes in order, from the inputs' dims. */
 whet_status whet_graph_infer(whet_graph *g);

@@ -42,6 +42,37 @@ void whet_graph_remove_node(whet_graph *g, whet_nid id)
     whet_graph_touch_(g);
 }
 
+/* order[0 .. count-1]: the nodes that stay. */
+static whet_status put_in_order(whet_graph *g, const whet_nid *order, int count)
+{
+    whet_nid *moved = whet_calloc((size_t)g->n_nodes + 1, sizeof *moved);
+    whet_node *nodes = whet_calloc((size_t)g->n_nodes + 1, sizeof *nodes);
+    whet_status status = WHET_ENOMEM;
+    if (moved == NULL || nodes == NULL) goto done;
+    for (int i = 0; i < count; i++) {
+        nodes[i] = g->nodes[order[i]];
+        moved[order[i]] = i;
+    }
+    for (int v = 0; v < g->n_values; v++)
+        if (g->values[v].producer >= 0) g->values[v].producer = moved[g->values[v].producer];
+    if (count > 0) memcpy(g->nodes, nodes, (size_t)count * sizeof *nodes);
+    g->n_nodes = count;
+    whet_graph_touch_(g);
+    status = whet_graph_index_(g);
+done:
+    whet_free(moved);
+    whet_free(nodes);
+    return status;
+}
+
+typedef struct ranked { int rank; whet_nid id; } ranked;
+
+static int by_rank(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : (x->id > y->id) - (x->id < y->id);
+}
+
 /* Depth-first from each node in the present order: a sorted graph keeps its order. */
 whet_status whet_graph_sort(whet_graph *g)
 {
@@ -49,11 +80,10 @@ whet_status whet_graph_sort(whet_graph *g)
     whet_status status = WHET_ENOMEM;
     size_t n = (size_t)g->n_nodes;
     uint8_t *state = whet_calloc(n, 1); /* 0 new, 1 open, 2 done */
-    whet_nid *stack = whet_calloc(n, sizeof *stack), *order = whet_calloc(n, sizeof *order), *moved = whet_calloc(n, sizeof *moved);
+    whet_nid *stack = whet_calloc(n, sizeof *stack), *order = whet_calloc(n, sizeof *order);
     int *next = whet_calloc(n, sizeof *next);
-    whet_node *nodes = whet_calloc(n, sizeof *nodes);
     int count = 0;
-    if (state == NULL || stack == NULL || order == NULL || moved == NULL || next == NULL || nodes == NULL) goto done;
+    if (state == NULL || stack == NULL || order == NULL || next == NULL) goto done;
     for (whet_nid root = 0; root < g->n_nodes; root++) {
         int depth = 0;
         if (g->nodes[root].op == NULL || state[root] != 0) continue;
@@ -80,23 +110,32 @@ whet_status whet_graph_sort(whet_graph *g)
             stack[depth++] = p;
         }
     }
-    for (int i = 0; i < count; i++) {
-        nodes[i] = g->nodes[order[i]];
-        moved[order[i]] = i;
-    }
-    for (int v = 0; v < g->n_values; v++)
-        if (g->values[v].producer >= 0) g->values[v].producer = moved[g->values[v].producer];
-    if (count > 0) memcpy(g->nodes, nodes, (size_t)count * sizeof *nodes);
-    g->n_nodes = count;
-    whet_graph_touch_(g);
-    status = whet_graph_index_(g);
+    status = put_in_order(g, order, count);
 done:
     whet_free(state);
     whet_free(stack);
     whet_free(order);
-    whet_free(moved);
     whet_free(next);
-    whet_free(nodes);
+    return status;
+}
+
+whet_status whet_graph_order(whet_graph *g, const int *rank)
+{
+    WHET_GRAPH_TRY_MEMORY(g);
+    whet_status status = WHET_ENOMEM;
+    ranked *list = whet_calloc((size_t)g->n_nodes + 1, sizeof *list);
+    whet_nid *order = whet_calloc((size_t)g->n_nodes + 1, sizeof *order);
+    int count = 0;
+    if (list == NULL || order == NULL) goto done;
+    for (whet_nid n = 0; n < g->n_nodes; n++)
+        if (g->nodes[n].op != NULL) list[count++] = (ranked){rank[n], n};
+    qsort(list, (size_t)count, sizeof *list, by_rank);
+    for (int i = 0; i < count; i++) order[i] = list[i].id;
+    status = put_in_order(g, order, count);
+    if (status == WHET_OK) status = whet_graph_sort(g);
+done:
+    whet_free(list);
+    whet_free(order);
     return status;
 }
 

@@ -39,6 +39,8 @@ enum { WHET_TRAIN_OUT_LOSS, WHET_TRAIN_OUT_CORRECT };
  * out): batch normalisation over the batch with running statistics, loss, gradients, optimiser, commits. Inputs: pictures,
  * labels s64 [N, ...], rate, and what else the settings need. Outputs: mean loss, number of correct ones (f32 scalars). */
 whet_status whet_train_graph_create(whet_graph **out, const whet_graph *model, const whet_train_settings *s);
+/* Activations that nodes from n_forward on read are kept in bf16; node ids change. train_store.c */
+whet_status whet_train_store_bf16(whet_graph *g, int64_t batch, int n_forward);
 /* Per node a number of the segment that is computed again in backward, or -1; caller frees. train_recompute.c */
 whet_status whet_train_segments(const whet_graph *g, int64_t batch, int64_t finer, int **out);
 /* The same outputs of the model as it infers, by the plain loss; inputs: pictures and labels. */

@@ -58,6 +58,7 @@ typedef struct whet_train_settings {
     bool strict;
     int64_t recompute;     /* 1: most activations are computed again in backward instead of kept, in about sqrt(n) segments (2: twice as
                               many, ...): less memory; stays so on resume */
+    int64_t store_bf16;    /* 1: activations wait for backward in bf16: half their bytes, gradients rounded */
     int64_t max_memory;    /* bytes: `recompute` is set so that a new run's step stays within; 0: no bound */
     bool log_steps;        /* a line per step in the curves */
     bool tune;             /* kernels of step and validation by a table measured on this machine (exec/exec_tune.h) */
@@ -93,6 +94,7 @@ typedef struct whet_train_bench_settings {
     uint32_t providers; /* 0: default */
     bool profile; /* time per node as well */
     bool recompute;
+    bool store_bf16;
 } whet_train_bench_settings;
 /* The step alone (forward, backward, optimiser, commits) on random data: {"ms": [...], "median_ms", "img_per_s", ...}. */
 whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *s);

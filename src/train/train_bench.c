@@ -160,6 +160,7 @@ whet_status whet_train_bench_run(json_t **doc, const whet_train_bench_settings *
     t.s.data = "random";
     t.s.seed = 1;
     t.s.recompute = s->recompute;
+    t.s.store_bf16 = s->store_bf16;
     if (s->batch > 0) t.s.batch = s->batch;
     WHET_GOTO(whet_train_settings_resolve(&t.s));
     WHET_GOTO(trainer_open_model(&t));

@@ -93,8 +93,10 @@ static whet_status add_training(whet_graph *g, const whet_train_settings *s, whe
         status = WHET_FAIL(WHET_EUNSUPPORTED, "'%s' has no parameter to train", g->name);
         goto done;
     }
+    const int n_forward = g->n_nodes;
     if (s->recompute > 0) WHET_GOTO(whet_train_segments(g, s->batch, s->recompute, &segments));
     WHET_GOTO(whet_graph_gradients_recomputing(g, loss, n, params, segments, grads));
+    if (s->store_bf16 == 1) WHET_GOTO(whet_train_store_bf16(g, s->batch, n_forward));
     WHET_GOTO(whet_step_inputs_add(g, s, &in));
     WHET_GOTO(whet_optimizer_add(g, s, &in, n, params, grads));
 done:

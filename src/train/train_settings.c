@@ -62,6 +62,7 @@ static const field fields[] = {
     FIELD(weights, STRING, 0, 0),
     FIELD(contract_json, STRING, 0, 0),
     FIELD(recompute, INT, 0, 16),
+    FIELD(store_bf16, INT, 0, 1),
     {"no_test", FIELD_INT, offsetof(whet_train_settings, no_test), 0, 1, true},
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "kcheck.h"
+#include "kernels/unary/halves.h"
 #include "kernels/binary/binary.h"
 #include "kernels/binary/binary_vec.h"
 #include "kernels/move/transpose.h"
@@ -225,6 +226,34 @@ static bool check_reduce(kc_case *c, int row)
     return close_to("result", out, ref, width, extreme ? 0 : 1e-6, size);
 }
 const kc_family kc_reduce = {"reduce", N_ROWS, name, isa, check_reduce, 500};
+
+/* --- f32 and bf16: the same bits as in plain C */
+
+static bool check_halves(kc_case *c, int row)
+{
+    const whet_halves *k = whet_halves_for(levels[row].isa);
+    const bool low = kc_chance(c, 2), odd = kc_chance(c, 2);
+    const int64_t n = kc_int(c, 1, 150);
+    float *x = filled(c, n, low, true), *back = kc_floats(c, (size_t)n, low), *want = kc_floats(c, (size_t)n, low);
+    uint16_t *half = (uint16_t *)(void *)kc_floats(c, (size_t)(n + 1) / 2, low), expected[150];
+    if (!low && n % 2) half++; /* up to the guarded page */
+    snprintf(c->text, sizeof c->text, "n %d low %d odd %d", (int)n, low, odd);
+    for (int64_t i = 0; odd && i < n; i++) { /* any bits: ties, NaN, subnormal numbers */
+        const uint32_t u = whet_rng_below(&c->rng, 1u << 16) << 16 | (kc_chance(c, 3) ? 0x8000u : whet_rng_below(&c->rng, 1u << 16));
+        memcpy(&x[i], &u, sizeof u);
+    }
+    k->to_bf16(n, x, half);
+    whet_halves_ref.to_bf16(n, x, expected);
+    for (int64_t i = 0; i < n; i++) {
+        if (half[i] == expected[i]) continue;
+        printf("element %d of %g is %04x, not %04x\n", (int)i, (double)x[i], half[i], expected[i]);
+        return false;
+    }
+    k->from_bf16(n, half, back);
+    whet_halves_ref.from_bf16(n, expected, want);
+    return memcmp(back, want, (size_t)n * sizeof *back) == 0;
+}
+const kc_family kc_halves = {"halves", N_ROWS, name, isa, check_halves, 400};
 
 /* --- optimiser steps: the same bits as in plain C, in place and not */
 

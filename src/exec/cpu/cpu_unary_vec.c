@@ -7,6 +7,7 @@
 #include "exec/cpu/cpu_nest.h"
 #include "exec/cpu/cpu_own.h"
 #include "exec/cpu/cpu_unary.h"
+#include "kernels/unary/halves.h"
 #include "kernels/unary/unary_vec.h"
 
 #define GRAIN 8192 /* elements a chunk has at least: some microseconds */
@@ -122,6 +123,31 @@ static whet_status clip_grad_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
+/* --- Cast between f32 and bf16: activations kept for backward in half the bytes */
+
+static whet_status cast_create(whet_cpu_node *k)
+{
+    const whet_dtype from = k->in[0].dtype, to = k->out[0].dtype;
+    if (!(from == WHET_F32 && to == WHET_BF16) && !(from == WHET_BF16 && to == WHET_F32))
+        return whet_cpu_refuse(k, "%s to %s, not f32 and bf16", whet_dtype_name(from), whet_dtype_name(to));
+    return k->in[0].layout == k->out[0].layout ? WHET_OK : whet_cpu_refuse(k, "the layouts differ");
+}
+
+static void cast_range(void *arg, int64_t lo, int64_t hi)
+{
+    const whet_cpu_node *k = arg;
+    const whet_halves *h = whet_halves_for(k->isa);
+    if (k->out[0].dtype == WHET_BF16) h->to_bf16(hi - lo, (const float *)k->in[0].data + lo, (uint16_t *)k->out[0].data + lo);
+    else h->from_bf16(hi - lo, (const uint16_t *)k->in[0].data + lo, (float *)k->out[0].data + lo);
+}
+
+static whet_status cast_run(const whet_cpu_node *k)
+{
+    cpu_range_run(k->out[0].numel, GRAIN, k->team, cast_range, (void *)(uintptr_t)k);
+    return WHET_OK;
+}
+
+static bool never_inplace(const whet_cpu_node *k, int o, int i) { (void)k, (void)o, (void)i; return false; }
 static bool first_inplace(const whet_cpu_node *k, int o, int i) { (void)k; return o == 0 && i == 0; }
 static bool grad_inplace(const whet_cpu_node *k, int o, int i) { (void)k; return o == 0 && i <= 1; }
 
@@ -131,6 +157,7 @@ static bool grad_inplace(const whet_cpu_node *k, int o, int i) { (void)k; return
 #define UNARY(op_) IMPL(op_, #op_, unary_create, unary_run, first_inplace)
 #include "exec/cpu/cpu_unary_vec.def"
 #undef UNARY
+IMPL(Cast, "Cast", cast_create, cast_run, never_inplace)
 IMPL(UnaryGrad, "whet.UnaryGrad", grad_create, grad_run, grad_inplace)
 IMPL(Clip, "Clip", clip_create, clip_run, first_inplace)
 IMPL(ClipGrad, "whet.ClipGrad", clip_grad_create, clip_grad_run, grad_inplace)
