@@ -42,6 +42,9 @@ void whet_onnx_write_options_init(whet_onnx_write_options *o);
 whet_status whet_onnx_write(const whet_graph *g, const char *path, const whet_onnx_write_options *opt);
 whet_status whet_onnx_write_mem(const whet_graph *g, uint8_t **data, size_t *size, const whet_onnx_write_options *opt);
 
+/* Opset that introduced an operator of the domain ai.onnx; 0: there is none of this name. */
+int whet_onnx_op_since(const char *op);
+
 /* As a row of the format table. */
 bool whet_onnx_model_detect(const uint8_t *head, size_t n, size_t file_size, const char *path);
 whet_status whet_onnx_model_read(whet_graph **out, const char *path, const whet_format_options *o);

@@ -19,6 +19,12 @@ const onnx_op_line *onnx_op_find(const char *name)
     return bsearch(name, lines, WHET_COUNT(lines), sizeof(lines[0]), compare);
 }
 
+int whet_onnx_op_since(const char *op)
+{
+    const onnx_op_line *line = onnx_op_find(op);
+    return line ? line->first : 0;
+}
+
 const char *onnx_op_near(const char *name)
 {
     whet_spelling s = {.word = name};
