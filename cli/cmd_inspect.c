@@ -6,7 +6,7 @@
 #include "whet/train.h"
 
 struct args {
-    const char *isa;
+    const char *isa, *target;
     int64_t batch, threads;
     int nodes, kernels, train, recompute, store_bf16, tune;
 };
@@ -20,6 +20,7 @@ static const opt opts[] = {
     {"batch", 0, OPT_INT, "N", "size of free dimensions for memory and kernels (1)", offsetof(struct args, batch)},
     {"isa", 0, OPT_STRING, "LEVEL", "highest instruction set: ref, avx2, avx512, ... (the machine's)", offsetof(struct args, isa)},
     {"threads", 't', OPT_INT, "N", "compute threads (all)", offsetof(struct args, threads)},
+    {"target", 0, OPT_STRING, "NAME", "what ort@1.16, litert@2.3, openvino@2024 or edgetpu would refuse", offsetof(struct args, target)},
     {"tune", 0, OPT_FLAG, NULL, "kernels as run --tune would take them, from what it measured before", offsetof(struct args, tune)},
     OPT_END};
 
@@ -42,7 +43,6 @@ static int run(cli *c, void *args, int argc, char **argv)
 {
     const struct args *a = args;
     whet_model_inspect_options o;
-    whet_model *m = NULL;
     whet_result *r = NULL;
     if (argc != 2) return cli_usage(c, "inspect", "name one model file");
     if (a->batch < 0 || a->batch > 65536 || a->threads < 0 || a->threads > 1024)
@@ -57,19 +57,21 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.isa = a->isa;
     o.threads = (int)a->threads;
     o.tune = a->tune;
-    whet_status status = whet_model_open(&m, argv[1]);
-    if (status == WHET_OK) status = whet_model_inspect(m, &o, &r);
-    whet_model_close(m);
+    o.target = a->target;
+    const whet_status status = whet_inspect(&r, argv[1], &o);
     return cli_finish(c, status, r);
 }
 
 const cmd cmd_inspect = {
     .name = "inspect",
     .summary = "what a model file is: graph, parameters, MACs, memory, contract",
-    .usage = "MODEL [--nodes] [--kernels] | MODEL --train [--batch N]",
-    .details = "Memory is what the native engine plans: constants, variables, and the arena\n"
-               "that all activations and workspaces of one run share. Nothing is run.",
-    .examples = "  $ whet inspect model.onnx\n"
+    .usage = "MODEL [--nodes] [--kernels] [--target NAME] | MODEL --train [--batch N]",
+    .details = "MODEL is a file of any format, a file of weights alone (its tensors are\n"
+               "listed), or a network of the zoo. Memory is what the native engine plans:\n"
+               "constants, variables, and the arena that all activations and workspaces of\n"
+               "one run share. Nothing is run; --target judges by tables.",
+    .examples = "  $ whet inspect model.tflite --nodes\n"
+                "  $ whet inspect model.onnx --target ort@1.16\n"
                 "  $ whet inspect model.onnx --kernels --batch 8\n"
                 "  $ whet inspect resnet50 --train --batch 8\n"
                 "  $ whet inspect model.onnx --json | jq .macs\n",

@@ -26,10 +26,13 @@ typedef struct whet_model_inspect_options {
     const char *isa;    /* highest instruction set level ("ref", "avx2", ...); NULL: the machine's */
     int threads;        /* 0: all that may be used */
     int tune;           /* kernels as `run` with `tune` would choose them from the user's cache; nothing is measured */
+    const char *target; /* "ort@1.16", "litert@2.3", "openvino@2024", "edgetpu": what that would refuse, by tables; NULL: none */
 } whet_model_inspect_options;
 void whet_model_inspect_options_init(whet_model_inspect_options *o);
-/* Inputs, outputs, operators, parameters, MACs, memory by region, contract, metadata. Kind "inspect". opt may be NULL. */
+/* Inputs, outputs, operators, parameters, MACs, memory by region, quantisation, contract, metadata. Kind "inspect". opt may be NULL. */
 whet_status whet_model_inspect(const whet_model *m, const whet_model_inspect_options *opt, whet_result **out);
+/* The same for a file of any format, a file of weights alone (its tensors are listed), or a network of the zoo by its name. */
+whet_status whet_inspect(whet_result **out, const char *path, const whet_model_inspect_options *opt);
 
 typedef struct whet_convert_options {
     size_t size;           /* sizeof(whet_convert_options) */

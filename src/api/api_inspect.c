@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `whet_model_inspect`: what a model file is, and what the engine would make of it. */
-#include <stdarg.h>
-#include <stdio.h>
+/* `whet_model_inspect`: what a graph is, and what the engine would make of it. Its text stands in api_inspect_text.c. */
 #include <string.h>
 
+#include "api/inspect_parts.h"
 #include "api/model_handle.h"
 #include "api/result.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "convert/targets.h"
 #include "data/contract.h"
 #include "exec/exec.h"
 #include "exec/exec_tune.h"
 #include "ir/op.h"
-#include "measure/facts.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
 #include "wire/json.h"
@@ -47,20 +46,89 @@ static json_t *operators_json(const whet_graph *g)
     return counts;
 }
 
-static json_t *nodes_json(const whet_graph *g)
+static void concrete(const whet_graph *g, int batch, whet_shape *shapes)
+{
+    for (int i = 0; i < g->n_inputs; i++) {
+        const whet_dims *d = &g->values[g->inputs[i]].dims;
+        shapes[i].rank = WHET_MAX(d->rank, 0);
+        for (int k = 0; k < shapes[i].rank; k++) shapes[i].dims[k] = d->dims[k] >= 0 ? d->dims[k] : batch;
+    }
+}
+
+/* Bytes of an output; free dimensions count once. */
+static int64_t value_bytes(const whet_value *v)
+{
+    int64_t n = 1;
+    for (int d = 0; d < v->dims.rank; d++) n *= v->dims.dims[d] > 0 ? v->dims.dims[d] : 1;
+    return v->dims.rank < 0 ? 0 : (n * whet_dtype_bits(v->dtype) + 7) / 8;
+}
+
+static json_t *node_json(const whet_graph *g, const whet_node *n)
 {
     char text[160];
+    json_t *in = json_array(), *o = NULL;
+    int64_t weights = 0, params = 0, out = 0;
+    for (int k = 0; k < n->n_in; k++) {
+        const whet_value *v = n->in[k] >= 0 ? &g->values[n->in[k]] : NULL;
+        json_array_append_new(in, json_string(v ? v->name : ""));
+        if (!v || !v->data.buffer) continue;
+        weights += (int64_t)whet_tensor_bytes(&v->data);
+        if (v->dtype != WHET_S64) params += whet_tensor_numel(&v->data);
+    }
+    for (int k = 0; k < n->n_out; k++) out += n->out[k] >= 0 ? value_bytes(&g->values[n->out[k]]) : 0;
+    o = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "name", n->name, "inputs", in, "op", whet_op_text(n->op, text, sizeof(text)), "params",
+                  (json_int_t)params, "macs", (json_int_t)whet_facts_node_macs(g, n), "weight_bytes", (json_int_t)weights, "output_bytes",
+                  (json_int_t)out);
+    if (n->n_out > 0 && n->out[0] >= 0) json_object_set_new(o, "output", value_json(g, n->out[0]));
+    return o;
+}
+
+/* With the sizes of this batch, where the graph takes it. */
+static json_t *nodes_json(const whet_graph *g, int batch)
+{
+    json_t *list = json_array();
+    whet_graph *bound = NULL;
+    whet_shape *shapes = whet_calloc((size_t)g->n_inputs + 1, sizeof(*shapes));
+    if (shapes && batch > 0 && whet_graph_clone(&bound, g) == WHET_OK) {
+        concrete(bound, batch, shapes);
+        if (whet_graph_bind_shapes(bound, bound->n_inputs, shapes) == WHET_OK) g = bound;
+    }
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].op) json_array_append_new(list, node_json(g, &g->nodes[i]));
+    whet_free(shapes);
+    whet_graph_free(bound);
+    return list;
+}
+
+/* Scale and zero point of each QuantizeLinear and DequantizeLinear, as far as they are constants. */
+static json_t *quantisation_json(const whet_graph *g)
+{
     json_t *list = json_array();
     for (int i = 0; i < g->n_nodes; i++) {
         const whet_node *n = &g->nodes[i];
-        if (!n->op) continue;
-        whet_vid y = n->n_out > 0 ? n->out[0] : WHET_NO_VALUE;
-        json_t *in = json_array();
-        for (int k = 0; k < n->n_in; k++)
-            json_array_append_new(in, json_string(n->in[k] >= 0 ? g->values[n->in[k]].name : ""));
-        json_t *o = json_pack("{s:s, s:o}", "name", n->name, "inputs", in);
-        json_object_set_new(o, "op", json_string(whet_op_text(n->op, text, sizeof(text))));
-        if (y >= 0) json_object_set_new(o, "output", value_json(g, y));
+        const bool q = whet_node_is(n, "QuantizeLinear");
+        if (!q && !whet_node_is(n, "DequantizeLinear")) continue;
+        const whet_value *v = &g->values[q ? n->out[0] : n->in[0]];
+        const whet_tensor *scale = whet_graph_const_data(g, n->in[1]), *zero = n->n_in > 2 && n->in[2] >= 0 ? whet_graph_const_data(g, n->in[2]) : NULL;
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "node", n->name, "op", n->op->name, "tensor", v->name, "dtype", whet_dtype_name(v->dtype),
+                              "weights", v->kind == WHET_VALUE_CONST || v->kind == WHET_VALUE_VARIABLE);
+        const int64_t count = scale ? whet_tensor_numel(scale) : 0, zeros = zero ? whet_tensor_numel(zero) : 0;
+        double low = 0, high = 0;
+        int64_t least = 0, most = 0;
+        for (int64_t k = 0; k < count; k++) {
+            const double x = whet_tensor_get_f64(scale, k);
+            low = k == 0 || x < low ? x : low;
+            high = k == 0 || x > high ? x : high;
+        }
+        for (int64_t k = 0; k < zeros; k++) {
+            const int64_t x = whet_tensor_get_s64(zero, k);
+            least = k == 0 || x < least ? x : least;
+            most = k == 0 || x > most ? x : most;
+        }
+        if (scale) json_object_set_new(o, "scale", json_pack("[f, f]", low, high));
+        json_object_set_new(o, "zero_point", json_pack("[I, I]", (json_int_t)least, (json_int_t)most));
+        json_object_set_new(o, "channels", json_integer((json_int_t)WHET_MAX(count, 1)));
+        if (count > 1) json_object_set_new(o, "axis", json_integer((json_int_t)whet_node_int(n, "axis", 1)));
         json_array_append_new(list, o);
     }
     return list;
@@ -75,9 +143,8 @@ static void add_meta(json_t *doc, const whet_graph *g)
     json_object_set_new(doc, "metadata", meta);
 }
 
-static whet_status add_contract(json_t *doc, const whet_graph *g)
+whet_status inspect_add_contract(json_t *doc, const char *text)
 {
-    const char *text = whet_graph_get_meta(g, WHET_CONTRACT_META);
     char line[300];
     whet_contract c;
     json_t *value = NULL;
@@ -102,15 +169,6 @@ static int64_t region_bytes(const whet_graph *g, whet_value_kind kind)
     for (int i = 0; i < g->n_values; i++)
         if (g->values[i].kind == kind) n += (int64_t)whet_tensor_bytes(&g->values[i].data);
     return n;
-}
-
-static void concrete(const whet_graph *g, int batch, whet_shape *shapes)
-{
-    for (int i = 0; i < g->n_inputs; i++) {
-        const whet_dims *d = &g->values[g->inputs[i]].dims;
-        shapes[i].rank = WHET_MAX(d->rank, 0);
-        for (int k = 0; k < shapes[i].rank; k++) shapes[i].dims[k] = d->dims[k] >= 0 ? d->dims[k] : batch;
-    }
 }
 
 /* Binds the model as `run` and `bench` would. A model that cannot be bound keeps its description; the reason is told. */
@@ -178,153 +236,49 @@ done:
     return status;
 }
 
-/* --- text */
-static void put_values(whet_strbuf *out, const char *title, const json_t *list)
+whet_status inspect_graph(whet_result **out, const char *path, const char *format, const char *title, const whet_graph *g,
+                                 const whet_facts *facts, const whet_model_inspect_options *o)
 {
-    const json_t *v = NULL;
-    size_t i = 0;
-    json_array_foreach(list, i, v)
-        whet_strbuf_printf(out, "%-11s %s  %s %s\n", i ? "" : title, whet_json_str(v, "name"), whet_json_str(v, "dtype"), whet_json_str(v, "shape"));
+    json_t *judged = NULL, *quantised = NULL;
+    json_t *doc = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "path", path, "format", title, "bytes",
+                            (json_int_t)facts->size, "sha256", facts->sha256, "precision", facts->precision, "params", (json_int_t)facts->params,
+                            "macs", (json_int_t)facts->macs, "inputs", values_json(g, g->inputs, g->n_inputs), "outputs",
+                            values_json(g, g->outputs, g->n_outputs), "operators", operators_json(g));
+    whet_status status = doc ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory");
+    if (status != WHET_OK) return status;
+    WHET_GOTO(inspect_add_contract(doc, whet_graph_get_meta(g, WHET_CONTRACT_META)));
+    add_meta(doc, g);
+    quantised = quantisation_json(g);
+    if (json_array_size(quantised) > 0) json_object_set(doc, "quantisation", quantised);
+    WHET_GOTO(add_plan(doc, g, o));
+    if (o->nodes) json_object_set_new(doc, "nodes", nodes_json(g, o->batch > 0 ? o->batch : 1));
+    if (o->target) {
+        WHET_GOTO(whet_target_judge(&judged, g, format, o->target));
+        json_object_set_new(doc, "target", judged);
+    }
+    status = whet_result_make(out, "inspect", json_incref(doc), 0, inspect_render);
+done:
+    json_decref(quantised);
+    json_decref(doc);
+    return status;
 }
 
-static void put_wrapped(whet_strbuf *out, int width, const char *title, const json_t *counts)
+whet_model_inspect_options inspect_settle(const whet_model_inspect_options *opt)
 {
-    const char *op = NULL;
-    json_t *n = NULL;
-    int at = 0;
-    whet_strbuf_printf(out, "%-11s", title);
-    json_object_foreach((json_t *)counts, op, n) {
-        char item[160];
-        int len = snprintf(item, sizeof(item), " %s %lld", op, (long long)json_integer_value(n));
-        if (at > 0 && 11 + at + len + 1 > width) {
-            whet_strbuf_printf(out, ",\n%-11s", "");
-            at = 0;
-        }
-        whet_strbuf_printf(out, "%s%s", at > 0 ? "," : "", item);
-        at += len + (at > 0);
-    }
-    whet_strbuf_puts(out, "\n");
-}
-
-/* Broken at blanks, or where a word alone is too long; what follows stands further in. */
-static WHET_PRINTF(4, 5) void put_line(whet_strbuf *out, int width, const char *indent, const char *fmt, ...)
-{
-    char text[700];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    const char *at = text, *more = "";
-    for (;;) {
-        const size_t room = (size_t)width - strlen(indent) - strlen(more);
-        size_t n = strlen(at);
-        if (n > room) {
-            n = room;
-            while (n > 0 && at[n] != ' ') n--;
-            if (n == 0) n = room;
-        }
-        whet_strbuf_printf(out, "%s%s%.*s\n", indent, more, (int)n, at);
-        at += n;
-        while (*at == ' ') at++;
-        if (*at == '\0') return;
-        more = "    ";
-    }
-}
-
-static void put_kernels(whet_strbuf *out, int width, bool color, const json_t *list)
-{
-    static const char *const titles[] = {"node", "operator", "kernel", "output"};
-    size_t n = json_array_size(list);
-    const char **cells = whet_calloc(n * 4 + 1, sizeof(*cells));
-    for (size_t i = 0; cells && i < n; i++) {
-        const json_t *k = json_array_get(list, i);
-        cells[4 * i] = whet_json_str(k, "node");
-        cells[4 * i + 1] = whet_json_str(k, "op");
-        cells[4 * i + 2] = whet_json_str(k, "kernel");
-        cells[4 * i + 3] = whet_json_str(k, "shape");
-    }
-    whet_strbuf_puts(out, "\n");
-    if (cells) whet_render_table(out, width, color, 4, titles, "llll", (int)n, cells);
-    whet_free(cells);
-    whet_strbuf_puts(out, "\n");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *k = json_array_get(list, i), *r = NULL;
-        size_t m = 0;
-        put_line(out, width, "", "%s: %s, %s", whet_json_str(k, "node"), whet_json_str(k, "kernel"), whet_json_str(k, "reason"));
-        json_array_foreach(json_object_get(k, "refused"), m, r)
-            put_line(out, width, "    ", "not %s: %s", whet_json_str(r, "kernel"), whet_json_str(r, "reason"));
-    }
-}
-
-static void put_nodes(whet_strbuf *out, int width, bool color, const json_t *list)
-{
-    static const char *const titles[] = {"node", "operator", "type", "output"};
-    size_t n = json_array_size(list);
-    const char **cells = whet_calloc(n * 4 + 1, sizeof(*cells));
-    for (size_t i = 0; cells && i < n; i++) {
-        const json_t *k = json_array_get(list, i), *y = json_object_get(k, "output");
-        cells[4 * i] = whet_json_str(k, "name");
-        cells[4 * i + 1] = whet_json_str(k, "op");
-        cells[4 * i + 2] = whet_json_str(y, "dtype");
-        cells[4 * i + 3] = whet_json_str(y, "shape");
-    }
-    whet_strbuf_puts(out, "\n");
-    if (cells) whet_render_table(out, width, color, 4, titles, "llll", (int)n, cells);
-    whet_free(cells);
-}
-
-static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
-{
-    const json_t *plan = json_object_get(doc, "plan"), *meta = json_object_get(doc, "metadata");
-    const char *key = NULL;
-    json_t *v = NULL;
-    char a[32], b[32], c[32];
-    whet_render_bold(out, color, whet_json_str(doc, "path"));
-    whet_strbuf_printf(out, "  %s, opset %s, %s\n", whet_json_str(doc, "format"), whet_json_str(meta, "onnx.opset"),
-                       whet_render_bytes(a, sizeof(a), (double)json_integer_value(json_object_get(doc, "bytes"))));
-    put_values(out, "input", json_object_get(doc, "inputs"));
-    put_values(out, "output", json_object_get(doc, "outputs"));
-    whet_strbuf_printf(out, "%-11s %s\n", "parameters", whet_render_count(a, sizeof(a), json_integer_value(json_object_get(doc, "params"))));
-    whet_strbuf_printf(out, "%-11s %s a sample\n", "MACs", whet_render_count(a, sizeof(a), json_integer_value(json_object_get(doc, "macs"))));
-    put_wrapped(out, width, "operators", json_object_get(doc, "operators"));
-    if (json_is_object(plan))
-        whet_strbuf_printf(out, "%-11s constants %s, variables %s, arena %s (batch %lld, %s)\n", "memory",
-                           whet_render_bytes(a, sizeof(a), (double)json_integer_value(json_object_get(plan, "constants"))),
-                           whet_render_bytes(b, sizeof(b), (double)json_integer_value(json_object_get(plan, "variables"))),
-                           whet_render_bytes(c, sizeof(c), (double)json_integer_value(json_object_get(plan, "arena"))),
-                           (long long)json_integer_value(json_object_get(plan, "batch")), whet_json_str(plan, "isa"));
-    else whet_strbuf_printf(out, "%-11s n/a: %s\n", "memory", whet_json_str(doc, "plan_na"));
-    whet_strbuf_printf(out, "%-11s %s\n", "contract", json_is_object(json_object_get(doc, "contract")) ? whet_json_str(doc, "contract_text") :
-                       "none in the file (see `whet contract find`)");
-    json_object_foreach((json_t *)meta, key, v) whet_strbuf_printf(out, "%-11s %s = %s\n", "metadata", key, json_string_value(v));
-    if (json_object_get(doc, "nodes")) put_nodes(out, width, color, json_object_get(doc, "nodes"));
-    if (json_object_get(doc, "kernels")) put_kernels(out, width, color, json_object_get(doc, "kernels"));
+    whet_model_inspect_options o;
+    whet_model_inspect_options_init(&o);
+    if (opt) memcpy(&o, opt, WHET_MIN(opt->size, sizeof(o)));
+    return o;
 }
 
 whet_status whet_model_inspect(const whet_model *m, const whet_model_inspect_options *opt, whet_result **out)
 {
-    whet_model_inspect_options o;
+    const whet_model_inspect_options o = inspect_settle(opt);
     whet_facts facts;
-    json_t *doc = NULL;
-    whet_status status = WHET_OK;
     *out = NULL;
-    memset(&facts, 0, sizeof(facts));
     if (!m) return WHET_FAIL(WHET_EINVAL, "no model is given");
-    whet_model_inspect_options_init(&o);
-    if (opt) memcpy(&o, opt, WHET_MIN(opt->size, sizeof(o)));
     WHET_TRY(whet_facts_read(&facts, m->path));
-    doc = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "path", m->path, "format", m->format_title, "bytes",
-                    (json_int_t)facts.size, "sha256", facts.sha256, "precision", facts.precision, "params", (json_int_t)facts.params,
-                    "macs", (json_int_t)facts.macs, "inputs", values_json(m->g, m->g->inputs, m->g->n_inputs), "outputs",
-                    values_json(m->g, m->g->outputs, m->g->n_outputs), "operators", operators_json(m->g));
-    if (!doc) WHET_GOTO(WHET_FAIL(WHET_ENOMEM, "out of memory"));
-    WHET_GOTO(add_contract(doc, m->g));
-    add_meta(doc, m->g);
-    WHET_GOTO(add_plan(doc, m->g, &o));
-    if (o.nodes) json_object_set_new(doc, "nodes", nodes_json(m->g));
-    status = whet_result_make(out, "inspect", json_incref(doc), 0, render);
-done:
-    json_decref(doc);
+    const whet_status status = inspect_graph(out, m->path, m->format, m->format_title, m->g, &facts, &o);
     whet_facts_dispose(&facts);
     return status;
 }

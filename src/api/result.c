@@ -193,7 +193,7 @@ void whet_render_wrapped(whet_strbuf *out, int width, int hang, const char *fmt,
         if (n > room) {
             n = room;
             while (n > 0 && at[n] != ' ') n--;
-            if (n == 0) n = room;
+            if (n <= strspn(at, " ")) n = room; /* one word fills the line */
         }
         whet_strbuf_printf(out, "%*s%.*s\n", indent, "", (int)n, at);
         at += n;

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/convert.h"
 #include "formats/onnx/onnx.h"
 #include "ir/op.h"
+
+enum { MOST_STEPS = 8 };
 
 typedef enum kind { ORT, LITERT, OPENVINO, EDGETPU } kind;
 
@@ -91,7 +94,7 @@ static void judge_table(judge *j)
 {
     for (int i = 0; i < j->g->n_nodes; i++) {
         const whet_node *n = &j->g->nodes[i];
-        if (!n->op) continue;
+        if (!n->op || whet_node_is(n, "whet.Reorder")) continue;
         if (has(j, n) == 'N') {
             blame(j, n, "it has no operator for this");
             continue;
@@ -117,26 +120,47 @@ static bool is_activation(const whet_graph *g, whet_vid v)
     return v >= 0 && (g->values[v].kind == WHET_VALUE_RESULT || g->values[v].kind == WHET_VALUE_INPUT);
 }
 
-static bool is_8_bit(whet_dtype t) { return t == WHET_S8 || t == WHET_U8; }
+/* What an 8-bit operator takes along: its activation, and moves that say how the image lies. */
+static bool goes_along(const whet_node *n)
+{
+    static const char *const ops[] = {"Relu", "Clip", "Transpose", "Identity", "whet.Reorder"};
+    for (size_t i = 0; i < WHET_COUNT(ops); i++)
+        if (whet_node_is(n, ops[i])) return true;
+    return false;
+}
+
+static bool from_8_bit(const whet_graph *g, whet_vid v)
+{
+    for (int steps = 0; steps < MOST_STEPS; steps++) {
+        if (!is_activation(g, v) || whet_dtype_is_int(g->values[v].dtype)) return true;
+        const whet_nid p = g->values[v].producer;
+        if (p < 0) return false;
+        if (whet_node_is(&g->nodes[p], "DequantizeLinear")) return true;
+        if (!goes_along(&g->nodes[p])) return false;
+        v = g->nodes[p].in[0];
+    }
+    return false;
+}
+
+static bool to_8_bit(whet_graph *g, whet_vid v, int steps)
+{
+    const whet_uses u = whet_graph_uses(g, v);
+    if (whet_dtype_is_int(g->values[v].dtype)) return true;
+    for (int i = 0; i < u.n; i++) {
+        const whet_node *n = &g->nodes[u.nodes[i]];
+        if (whet_node_is(n, "QuantizeLinear")) continue;
+        if (steps >= MOST_STEPS || !goes_along(n) || !to_8_bit(g, n->out[0], steps + 1)) return false;
+    }
+    return u.n > 0;
+}
 
 /* Each input comes out of a DequantizeLinear of 8 bits, each output goes into a QuantizeLinear. */
 static bool quantised(whet_graph *g, const whet_node *n)
 {
-    for (int k = 0; k < n->n_in; k++) {
-        const whet_vid v = n->in[k];
-        if (!is_activation(g, v) || is_8_bit(g->values[v].dtype) || whet_dtype_is_int(g->values[v].dtype)) continue;
-        const whet_nid p = g->values[v].producer;
-        if (p < 0 || !whet_node_is(&g->nodes[p], "DequantizeLinear")) return false;
-    }
-    for (int k = 0; k < n->n_out; k++) {
-        if (n->out[k] < 0 || is_8_bit(g->values[n->out[k]].dtype)) continue;
-        const whet_uses u = whet_graph_uses(g, n->out[k]);
-        for (int i = 0; i < u.n; i++) /* an activation may stand between a product and its quantisation */
-            if (!whet_node_is(&g->nodes[u.nodes[i]], "QuantizeLinear") && !whet_node_is(&g->nodes[u.nodes[i]], "Relu") &&
-                !whet_node_is(&g->nodes[u.nodes[i]], "Clip"))
-                return false;
-        if (u.n == 0) return false;
-    }
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] >= 0 && !from_8_bit(g, n->in[k])) return false;
+    for (int k = 0; k < n->n_out; k++)
+        if (n->out[k] >= 0 && !to_8_bit(g, n->out[k], 0)) return false;
     return true;
 }
 
@@ -151,10 +175,9 @@ static whet_status judge_edgetpu(judge *j)
     }
     for (int i = 0; i < g->n_nodes; i++) {
         const whet_node *n = &g->nodes[i];
-        bool act = n->op && (whet_node_is(n, "Relu") || whet_node_is(n, "Clip")) && n->in[0] >= 0 && g->values[n->in[0]].producer >= 0;
         if (!n->op || whet_node_is(n, "QuantizeLinear") || whet_node_is(n, "DequantizeLinear")) continue;
         if (has(j, n) != 'Q') blame(j, n, "no such operator on the Edge TPU: it and what follows run on the host's CPU");
-        else if (!act && !quantised(g, n)) blame(j, n, "not between 8-bit values: it runs on the host's CPU; quantise the model");
+        else if (!goes_along(n) && !quantised(g, n)) blame(j, n, "not between 8-bit values: it runs on the host's CPU; quantise the model");
     }
     whet_graph_free(g);
     return WHET_OK;
@@ -187,9 +210,19 @@ static whet_status parse(const char *target, const struct family **f, int *minor
     return end != at + 1 && (*end == '\0' || *end == '.') && version >= (*f)->least && version < (*f)->most + 1 ? WHET_OK : unknown(target);
 }
 
+/* A file of another format is judged as the converter would write it. */
+static const whet_graph *as_converted(const judge *j, const char *format, whet_graph **ready)
+{
+    const whet_model_format *f = NULL;
+    for (size_t i = 0; j->f->kind != ORT && strcmp(format, j->f->format) != 0 && (f = whet_format_row(i)) != NULL; i++)
+        if (strcmp(f->name, j->f->format) == 0 && whet_convert_prepare(ready, j->g, f, NULL, NULL) == WHET_OK) return *ready;
+    return j->g;
+}
+
 whet_status whet_target_judge(json_t **out, const whet_graph *g, const char *format, const char *target)
 {
     judge j = {.g = g};
+    whet_graph *ready = NULL;
     whet_status status = WHET_OK;
     const char *at = strchr(target, '@');
     char title[80];
@@ -197,6 +230,7 @@ whet_status whet_target_judge(json_t **out, const whet_graph *g, const char *for
     WHET_TRY(parse(target, &j.f, &j.minor));
     j.file = json_array();
     j.nodes = json_array();
+    j.g = as_converted(&j, format, &ready);
     if (strcmp(format, j.f->format) != 0 && !(j.f->kind == OPENVINO && (strcmp(format, "onnx") == 0 || strcmp(format, "tflite") == 0)))
         blame(&j, NULL, "the file is no %s; convert it first: whet convert IN OUT --to %s", j.f->format, j.f->format);
     if (j.f->kind == ORT) judge_ort(&j, format);
@@ -208,5 +242,6 @@ whet_status whet_target_judge(json_t **out, const whet_graph *g, const char *for
         *out = json_pack("{s:s, s:s, s:b, s:O, s:O}", "target", target, "title", title, "runs", runs, "file", j.file, "nodes", j.nodes);
     json_decref(j.file);
     json_decref(j.nodes);
+    whet_graph_free(ready);
     return status == WHET_OK && !*out ? WHET_ENOMEM : status;
 }

@@ -138,7 +138,7 @@ static int64_t positions(const whet_dims *d, int from)
 
 /* Convolutions: each weight is used once per output position (input position when transposed). Matrix products: output
  * elements times the inner length, leading dimension 1 where it is the batch. */
-static int64_t node_macs(const whet_graph *g, const whet_node *n)
+int64_t whet_facts_node_macs(const whet_graph *g, const whet_node *n)
 {
     const whet_dims *y = n->n_out > 0 ? &g->values[n->out[0]].dims : NULL;
     if (y == NULL || n->n_in < 2 || n->in[1] == WHET_NO_VALUE) return 0;
@@ -151,7 +151,7 @@ static int64_t node_macs(const whet_graph *g, const whet_node *n)
     return 0;
 }
 
-static void count(whet_facts *f, const whet_graph *g)
+void whet_facts_count(whet_facts *f, const whet_graph *g)
 {
     bool has[WHET_DTYPE_COUNT] = {false}, qdq = false;
     f->params = f->macs = 0;
@@ -164,7 +164,7 @@ static void count(whet_facts *f, const whet_graph *g)
     }
     for (int i = 0; i < g->n_nodes; i++) {
         if (g->nodes[i].op == NULL) continue;
-        f->macs += node_macs(g, &g->nodes[i]);
+        f->macs += whet_facts_node_macs(g, &g->nodes[i]);
         qdq |= whet_node_is(&g->nodes[i], "QuantizeLinear") || whet_node_is(&g->nodes[i], "DequantizeLinear");
     }
     f->precision = qdq || has[WHET_S8] || has[WHET_U8] ? "int8" : has[WHET_F16] ? "fp16" : has[WHET_BF16] ? "bf16" : "f32";
@@ -181,7 +181,7 @@ static whet_status read_graph(whet_facts *f)
         f->unreadable = whet_strdup(whet_error_message());
         return f->unreadable != NULL ? WHET_OK : WHET_ENOMEM;
     }
-    count(f, g);
+    whet_facts_count(f, g);
     const char *contract = whet_graph_get_meta(g, WHET_CONTRACT_META);
     if (contract != NULL) f->contract = whet_strdup(contract);
     whet_graph_free(g);

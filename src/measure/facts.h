@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "base/status.h"
+#include "ir/graph.h"
 
 typedef struct whet_facts {
     char *path, *name;       /* as given; file name */
@@ -20,6 +20,10 @@ typedef struct whet_facts {
     double read_ms;          /* of the bytes, once they are cached */
 } whet_facts;
 
+/* Multiply-accumulates of one node, of one sample; 0 for those that are left out by custom. */
+int64_t whet_facts_node_macs(const whet_graph *g, const whet_node *n);
+/* params, macs, precision. */
+void whet_facts_count(whet_facts *f, const whet_graph *g);
 /* Fails only if the file cannot be opened. */
 whet_status whet_facts_read(whet_facts *f, const char *path);
 void whet_facts_dispose(whet_facts *f);
