@@ -145,6 +145,10 @@ whet_status tf_nodes_index(const tf_nodes *nodes, onnx_names *names);
 const tf_function *tf_function_find(const tf_reader *r, const char *name);
 const tf_value *tf_node_attr(const tf_node *n, const char *key);
 
+/* --- batch normalisation written out (tf_read_norm.c): the sum at its end takes these instead of its own inputs. 0: it is none. */
+enum { TF_NORM_INPUTS = 5 };
+size_t tf_norm_inputs(const tf_reader *r, const tf_scope *s, const tf_node *n, const char *refs[TF_NORM_INPUTS]);
+
 /* --- variables (tf_variables.c) */
 whet_status tf_variables_map(tf_reader *r);
 /* The contents of the variable that a node of the graph stands for, as a constant. */

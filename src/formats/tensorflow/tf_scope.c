@@ -140,6 +140,12 @@ static whet_status refuse(const tf_work *w)
     return WHET_EUNSUPPORTED;
 }
 
+static whet_pb_strings inputs_of(const tf_reader *r, const tf_scope *s, const tf_node *n, const char *norm[TF_NORM_INPUTS])
+{
+    const size_t k = tf_norm_inputs(r, s, n, norm);
+    return k ? (whet_pb_strings){k, norm} : n->input;
+}
+
 static whet_status convert(tf_reader *r, tf_scope *s, size_t index)
 {
     const tf_node *n = &s->nodes->v[index];
@@ -149,10 +155,12 @@ static whet_status convert(tf_reader *r, tf_scope *s, size_t index)
     if (n->input.n > TF_MAX_INPUTS) return tf_fail(&w, WHET_EUNSUPPORTED, "more than %d inputs", TF_MAX_INPUTS);
     if (!w.line && tf_function_find(r, n->op)) w.line = tf_op_find("PartitionedCall");
     if (!w.line || !w.line->read) return refuse(&w);
-    w.in = whet_arena_alloc(r->arena, (n->input.n + 1) * sizeof(tf_val *));
+    const char *norm[TF_NORM_INPUTS];
+    const whet_pb_strings refs = inputs_of(r, s, n, norm);
+    w.in = whet_arena_alloc(r->arena, (refs.n + 1) * sizeof(tf_val *));
     if (!w.in) return WHET_ENOMEM;
-    for (size_t i = 0; i < n->input.n; i++)
-        if (*n->input.v[i] != '^') WHET_TRY(lookup(r, s, n, n->input.v[i], &w.in[w.n_in++]));
+    for (size_t i = 0; i < refs.n; i++)
+        if (*refs.v[i] != '^') WHET_TRY(lookup(r, s, n, refs.v[i], &w.in[w.n_in++]));
     WHET_TRY(tf_outputs(r, &w, 1));
     whet_status status = w.line->read(r, &w);
     if (status != WHET_OK) {
@@ -188,8 +196,10 @@ static whet_status step(tf_reader *r, tf_scope *s, walk *k)
     const tf_node *n = &s->nodes->v[i];
     const size_t before = k->depth;
     int node = -1, arg = -1, output = 0;
-    while (k->next[i] < n->input.n) {
-        const char *ref = n->input.v[k->next[i]++];
+    const char *norm[TF_NORM_INPUTS];
+    const whet_pb_strings refs = inputs_of(r, s, n, norm);
+    while (k->next[i] < refs.n) {
+        const char *ref = refs.v[k->next[i]++];
         if (*ref == '^') continue;
         if (!tf_scope_find(r, s, ref, &node, &arg, &output)) return unknown_ref(n, ref);
         if (node >= 0) WHET_TRY(push(s, k, node));

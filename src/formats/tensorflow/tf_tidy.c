@@ -32,18 +32,36 @@ static bool is_bias(const whet_graph *g, whet_vid v, int axis, int rank, int64_t
     return fits;
 }
 
+/* Lifting a bias to 4 dimensions and turning it put ".1" behind its name twice. */
+static char *own_name(const whet_graph *g, const char *name)
+{
+    char *s = whet_strdup(name);
+    for (int i = 0; s && i < 2; i++) {
+        const size_t n = strlen(s);
+        if (n > 2 && strcmp(s + n - 2, ".1") == 0) s[n - 2] = '\0';
+    }
+    if (s && whet_graph_find(g, s) >= 0) {
+        whet_free(s);
+        s = whet_strdup(name);
+    }
+    return s;
+}
+
 static whet_status flat(whet_graph *g, whet_vid v, int64_t channels, whet_vid *out)
 {
     whet_tensor t;
     *out = v;
     if (g->values[v].dims.rank == 1) return WHET_OK;
+    char *name = own_name(g, g->values[v].name);
+    if (!name) return WHET_ENOMEM;
     whet_tensor_init(&t);
     whet_tensor_ref(&t, &g->values[v].data);
     t.shape = WHET_SHAPE(channels);
     const bool trainable = g->values[v].trainable;
-    whet_status status = g->values[v].kind == WHET_VALUE_VARIABLE ? whet_graph_variable(g, g->values[v].name, &t, trainable, out) :
-                                                                   whet_graph_const(g, g->values[v].name, &t, out);
+    whet_status status = g->values[v].kind == WHET_VALUE_VARIABLE ? whet_graph_variable(g, name, &t, trainable, out) :
+                                                                   whet_graph_const(g, name, &t, out);
     whet_tensor_dispose(&t);
+    whet_free(name);
     return status;
 }
 
