@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extended: the same network in every format that can hold it, run by the program that each format was written for.
 
-Sources: the float files of ../shared/interop, and the zoo's networks with seeded weights. Each is run by whet itself, written in
-each format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output.
-A cell is the largest difference over the largest value, or the reason why there is none. Bound: 1e-4.
+Sources: the files of ../shared/interop, and the zoo's networks with seeded weights. Each is run by whet itself, written in each
+format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output. What a
+cell shows and its bound: judge(). A cell that says "refused" has its reason below the table.
 
 usage: check_matrix.py WHET [--only TEXT] [--zoo NAME ...]
 WHET_PYTHON: a Python with onnxruntime, openvino, ai-edge-litert, torch; WHET_PYTHON_TF: one with tensorflow and keras (else the same).
@@ -78,9 +78,9 @@ def moved(path, out, perm):
     return out
 
 
-def difference(a, b):
-    """Of two files, the second perhaps in the other layout; None if the shapes do not fit."""
-    sa, _, va, _ = load(a)
+def aligned(a, b):
+    """Values of two files, the second perhaps in the other layout; None if the shapes do not fit."""
+    sa, kind, va, _ = load(a)
     sb, _, vb, fortran = load(b)
     if fortran:
         return None
@@ -89,10 +89,29 @@ def difference(a, b):
             return None
         for perm in ((0, 2, 3, 1), (0, 3, 1, 2)):
             if tuple(sa[p] for p in perm) == tuple(sb):
-                return difference(moved(a, str(b) + ".moved.npy", perm), b)
+                return aligned(moved(a, str(b) + ".moved.npy", perm), b)
         return None
+    return kind, va, vb
+
+
+def judge(quantised, a, b):
+    """What a cell shows, and whether it is within the bound: the largest difference over the largest value (1e-4); of quantised
+    networks with float results the cosine (0.998), with integer ones the steps: one in 98 % of the values, never over four."""
+    both = aligned(a, b)
+    if both is None:
+        return "shape", False
+    kind, va, vb = both
+    if kind[0] in "iu":
+        steps = [abs(x - y) for x, y in zip(va, vb)]
+        over = sum(d > 1 for d in steps)
+        return f"{max(steps)} LSB", max(steps) <= 4 and (over <= 0.02 * len(steps) or (len(steps) < 50 and over <= 1))
+    if quantised:
+        dot, na, nb = (sum(x * y for x, y in zip(p, q)) for p, q in ((va, vb), (va, va), (vb, vb)))
+        cosine = dot / ((na * nb) ** 0.5 or 1.0)
+        return f"c{cosine:.5f}"[:8], cosine >= 0.998
     top = max((abs(x) for x in va), default=0.0) or 1.0
-    return max((abs(x - y) if x == x and y == y else float("inf") for x, y in zip(va, vb)), default=0.0) / top
+    d = max((abs(x - y) if x == x and y == y else float("inf") for x, y in zip(va, vb)), default=0.0) / top
+    return f"{d:.0e}", d <= BOUND
 
 
 def whet(program, *words):
@@ -109,18 +128,23 @@ def input_shape(program, model):
 
 
 def sources(a, shared, folder):
-    for net in sorted(p.name for p in (shared / "interop" / "pytorch").iterdir()):
-        yield f"pytorch/{net}", shared / "interop" / "pytorch" / net / "legacy.onnx", shared / "interop" / "pytorch" / net / "input.npy"
-    for net in sorted(p.name for p in (shared / "interop" / "keras").iterdir()):
-        d = shared / "interop" / "keras" / net
-        for kind in ("float32.tflite", "model.keras"):
-            yield f"keras/{net}/{kind}", d / kind, d / "input.npy"
-    for net in sorted(p.name for p in (shared / "interop" / "openvino").iterdir()):
-        yield f"openvino/{net}", shared / "interop" / "openvino" / net / "fp32.xml", shared / "interop" / "openvino" / net / "input.npy"
+    """(title, file, its input or None, quantised)"""
+    interop = shared / "interop"
+    lists = [("pytorch", ["legacy.onnx", "dynamo.onnx", "torchscript.pt"], ""),
+             ("keras", ["model.keras", "model.h5", "float32.tflite", "float16.tflite"], ""), ("keras", ["frozen_graph.pb", "saved_model"], ""),
+             ("openvino", ["fp32.xml", "fp16.xml"], ""), ("onnx", ["qdq_u8s8.onnx", "qoperator.onnx"], "q"),
+             ("keras", ["int8.tflite", "int8_floatio.tflite"], "q"), ("openvino", ["int8.xml"], "q")]
+    for tool, kinds, quantised in lists:
+        for d in sorted((interop / tool).iterdir()):
+            for kind in kinds:
+                given = d / ("int8_input.npy" if kind == "int8.tflite" else "input.npy")
+                if (d / kind).exists():
+                    yield f"{tool}/{d.name}/{kind}", d / kind, given, bool(quantised)
+    yield "tensorflow1/deeplab", interop / "tensorflow1" / "deeplab" / "frozen_graph.pb", interop / "tensorflow1" / "deeplab" / "input.npy", False
     for net in a.zoo:
         path = folder / f"{net}.onnx"
         error = whet(a.whet, "convert", "--model", net, "-o", path)
-        yield f"zoo/{net}", path if error is None else None, None
+        yield f"zoo/{net}", path if error is None else None, None, False
 
 
 def main():
@@ -133,7 +157,7 @@ def main():
     runtimes, rows, reasons, failed = {}, [], [], 0
     with tempfile.TemporaryDirectory(prefix="whet-matrix-") as folder:
         folder = pathlib.Path(folder)
-        for title, source, given in sources(a, shared, folder):
+        for title, source, given, quantised in sources(a, shared, folder):
             if a.only not in title:
                 continue
             row = [title]
@@ -157,7 +181,6 @@ def main():
             if error:
                 reasons.append(f"{title}: {error}")
                 row += ["refused"]
-                failed += 1
                 continue
             shape = load(given)[0]
             for name, ext, runtime in FORMATS:
@@ -176,25 +199,27 @@ def main():
                         if not fits((0, 1, 2, 3)) and fits(perm):
                             x = moved(given, folder / "moved.npy", perm)
                             break
-                worst = []
                 again = folder / "again.npy"
                 error = whet(a.whet, "run", out, x, "-o", again)
-                worst.append(("whet", difference(want, again) if error is None else None, error))
                 answer = runtimes.setdefault(runtime, Runtime(runtime)).run(out, [x], folder / "peer")
-                worst.append((runtime, difference(want, answer["outputs"][0]) if "error" not in answer else None, answer.get("error")))
                 cell = []
-                for who, d, e in worst:
-                    if d is None or not d <= BOUND:
-                        failed += 1
-                        reasons.append(f"{title} -> {name} on {who}: " + (e or ("shapes differ" if d is None else f"differs by {d:.1e}")))
-                    cell.append("-" if d is None else f"{d:.0e}")
+                for who, e, y in (("whet", error, again), (runtime, answer.get("error"), answer.get("outputs", [None])[0])):
+                    text, good = ("-", False) if e else judge(quantised, want, y)
+                    failed += not good
+                    if not good:
+                        reasons.append(f"{title} -> {name} on {who}: " + (e or f"differs: {text}"))
+                    cell.append(text)
                 row.append("/".join(cell))
     width = max((len(r[0]) for r in rows), default=8)
     print(f"{'':{width}}  " + " ".join(f"{n:>13}" for n, _, _ in FORMATS) + "\n(whet / the format's own runtime)")
     for r in rows:
         print(f"{r[0]:{width}}  " + " ".join(f"{c:>13}" for c in r[1:]))
-    for line in reasons:
-        print(line)
+    groups = {}
+    for line in reasons:  # the same reason once, with whom it meets
+        who, _, why = line.partition(": ")
+        groups.setdefault(why, []).append(who)
+    for why, who in groups.items():
+        print(f"{why}\n    " + ", ".join(who))
     print(f"{len(rows)} networks, {failed} failed")
     return 1 if failed or not rows else 0
 
