@@ -124,7 +124,7 @@ whet_status whet_pass_activations(whet_pass_context *c)
         whet_vid y = WHET_NO_VALUE;
         if (g->nodes[id].op == NULL || !find(g, &g->nodes[id], &f)) continue;
         const whet_vid old = g->nodes[id].out[0];
-        if (!whet_match_dims(&g->values[f.x].dims, &g->values[old].dims)) continue; /* a constant of higher rank */
+        if (g->values[f.x].dims.rank < 0 || g->values[f.x].dims.rank != g->values[old].dims.rank) continue; /* a constant of higher rank */
         WHET_TRY(whet_graph_node(g, f.op, g->nodes[id].name, WHET_IN(f.x), f.n_attr, f.attr, 1, NULL, &y));
         whet_graph_replace_uses(g, old, y);
         c->changes++;

@@ -199,6 +199,17 @@ static int elu(tfl_writer *w, int x, float scale, float alpha, float width)
     return times(w, tflw_binary(w, TFL_ADD, tflw_unary(w, TFL_RELU, x), tail), scale);
 }
 
+/* Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: 1.5e-7 at most. */
+static int erf_of(tfl_writer *w, int x)
+{
+    static const float a[] = {1.061405429F, -1.453152027F, 1.421413741F, -0.284496736F, 0.254829592F};
+    const int k = tflw_binary(w, TFL_DIV, tflw_const_f32(w, 1), plus(w, times(w, tflw_unary(w, TFL_ABS, x), 0.3275911F), 1));
+    int p = times(w, k, a[0]);
+    for (size_t i = 1; i < WHET_COUNT(a); i++) p = tflw_binary(w, TFL_MUL, plus(w, p, a[i]), k);
+    const int e = tflw_unary(w, TFL_EXP, tflw_unary(w, TFL_NEG, tflw_binary(w, TFL_MUL, x, x)));
+    return tflw_binary(w, TFL_MUL, tflw_unary(w, TFL_SIGN, x), tflw_binary(w, TFL_SUB, tflw_const_f32(w, 1), tflw_binary(w, TFL_MUL, p, e)));
+}
+
 static int compose(tfl_writer *w, const whet_node *n, int x)
 {
     const char *op = n->op->name;
@@ -214,6 +225,7 @@ static int compose(tfl_writer *w, const whet_node *n, int x)
     if (strcmp(op, "Elu") == 0) return alpha == 1 ? tflw_unary(w, TFL_ELU, x) : elu(w, x, 1, alpha, 1);
     if (strcmp(op, "Celu") == 0) return elu(w, x, 1, alpha, alpha);
     if (strcmp(op, "Selu") == 0) return elu(w, x, whet_node_float(n, "gamma", 1.0507009873F), whet_node_float(n, "alpha", 1.6732632423F), 1);
+    if (strcmp(op, "Erf") == 0) return erf_of(w, x);
     if (strcmp(op, "Reciprocal") == 0) return tflw_binary(w, TFL_DIV, tflw_const_f32(w, 1), x);
     if (strcmp(op, "Tan") == 0) return tflw_binary(w, TFL_DIV, tflw_unary(w, TFL_SIN, x), tflw_unary(w, TFL_COS, x));
     return tflw_lost(w, tflw_fail(w, "operator %s", op));

@@ -20,7 +20,7 @@ static whet_status same_tensor(tfl_writer *w, whet_vid v, int x)
 
 whet_status tflite_write_reshape(tfl_writer *w, const whet_node *n, int code)
 {
-    const int x = tflw_in(w, n, 0);
+    const int x = tflw_before_reshape(w, tflw_in(w, n, 0));
     int32_t shape[WHET_MAX_RANK];
     int rank = 0;
     (void)code;

@@ -28,7 +28,10 @@ whet_status tflw_op(tfl_writer *w, int code, int n_in, const int *in, int n_out,
     o->out = whet_arena_alloc(w->arena, ((size_t)n_out + 1) * sizeof(*o->out));
     if (!o->in || !o->out) return w->status = WHET_ENOMEM;
     for (int i = 0; i < n_in; i++) o->in[i] = in[i] == TFL_ABSENT ? -1 : in[i];
-    for (int i = 0; i < n_out; i++) o->out[i] = out[i];
+    for (int i = 0; i < n_out; i++) {
+        o->out[i] = out[i];
+        w->tensors[out[i]].made_by = (int)w->n_ops + 1;
+    }
     for (int i = 0; i < n_opt; i++) o->opt[i] = opt[i];
     w->n_ops++;
     return WHET_OK;
@@ -83,8 +86,15 @@ static int target_of(tfl_writer *w, int rank, const int32_t *shape)
     return tflw_const_s32(w, rank, sizes);
 }
 
+int tflw_before_reshape(const tfl_writer *w, int x)
+{
+    while (x >= 0 && w->tensors[x].made_by > 0 && w->ops[w->tensors[x].made_by - 1].code == TFL_RESHAPE) x = w->ops[w->tensors[x].made_by - 1].in[0];
+    return x;
+}
+
 whet_status tflw_reshape_to(tfl_writer *w, int x, int out)
 {
+    x = tflw_before_reshape(w, x);
     const tfl_tensor to = *tflw_at(w, out);
     const int target = target_of(w, to.rank, to.shape);
     return tflw_op(w, TFL_RESHAPE, TFL_IO(x, target), TFL_IO(out), TFL_NO_OPTIONS);

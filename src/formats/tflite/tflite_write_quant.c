@@ -4,7 +4,7 @@
  * dequantised and whose results are quantised works on those tensors, where TFLite has it in integers:
  *   - kernels that rescale (convolutions, products, sums, ...) go straight to the result's scale;
  *   - kernels that move or compare need one scale: theirs is the operand's, a QUANTIZE behind brings the result to its own;
- *   - softmax, logistic, tanh have a fixed scale, likewise brought to the result's own.
+ *   - softmax, logistic, tanh have a fixed scale; with any other they are computed in float: rounding twice adds up.
  * Everything else is computed in float between DEQUANTIZE and QUANTIZE. */
 #include <math.h>
 
@@ -154,6 +154,16 @@ static bool window_fits(const tfl_writer *w, const whet_node *n)
     return tflw_counts_all(n, &win) || (win.same && !included);
 }
 
+/* Softmax, logistic and tanh give one scale only: 1/256 from -128, or 1/128 around 0. */
+static bool scale_is_fixed(const tfl_writer *w, const whet_node *n, whet_dtype t)
+{
+    tfl_quant q;
+    const whet_vid target = integer_target(w, n->out[0]);
+    const bool around = whet_node_is(n, "Tanh") || t == WHET_S16;
+    const float scale = t == WHET_S16 ? 1.0F / 32768 : around ? 1.0F / 128 : 1.0F / 256;
+    return params_of_value(w, target, &q) && fabsf(q.scale[0] - scale) < 1e-6F * scale && q.zero[0] == (around ? 0 : -128);
+}
+
 static bool constant_one(const tfl_writer *w, whet_vid v)
 {
     whet_tensor t = {0};
@@ -195,6 +205,7 @@ static bool is_integer(tfl_writer *w, const whet_node *n)
     if (t == WHET_S16 && (whet_node_is(n, "Gelu") || whet_node_is(n, "HardSwish") || whet_node_is(n, "PRelu"))) return false;
     if (whet_node_is(n, "Clip") && !tflw_clips_in_integers(w, n)) return false;
     if (whet_node_is(n, "Softmax") && whet_nhwc_axis(w->g, n->in[0], whet_node_int(n, "axis", -1)) != w->g->values[n->in[0]].dims.rank - 1) return false;
+    if (how == FIXED && !scale_is_fixed(w, n, t)) return false;
     return operands_fit(w, n, t) && window_fits(w, n) && (how != PRODUCT || product_fits(w, n, &tail, x));
 }
 
@@ -291,16 +302,6 @@ int tflw_integer_operand(tfl_writer *w, const whet_node *n, whet_vid v)
     return q == WHET_NO_VALUE ? integer_scalar(w, n, v) : tflw_integer_value(w, q);
 }
 
-static tfl_quant fixed_params(tfl_writer *w, whet_dtype t, bool tanh_range)
-{
-    float *scale = whet_arena_alloc(w->arena, sizeof(*scale));
-    int64_t *zero = whet_arena_alloc(w->arena, sizeof(*zero));
-    if (!scale || !zero) return (tfl_quant){.n = 0};
-    *scale = t == WHET_S16 ? 1.0F / 32768 : tanh_range ? 1.0F / 128 : 1.0F / 256;
-    *zero = t == WHET_S16 || tanh_range ? 0 : -128;
-    return (tfl_quant){.n = 1, .scale = scale, .zero = zero};
-}
-
 int tflw_integer_result(tfl_writer *w, whet_vid v)
 {
     const whet_node *n = w->node;
@@ -311,9 +312,9 @@ int tflw_integer_result(tfl_writer *w, whet_vid v)
     if (target == WHET_NO_VALUE) return tflw_lost(w, tflw_fail(w, "a result that is not quantised"));
     const int made = tflw_integer_value(w, target);
     w->fed[target] = 1;
-    if (made < 0 || how == RESCALES || how == PRODUCT) return made;
+    if (made < 0 || how != SAME_SCALE) return made;
     const tfl_tensor t = *tflw_at(w, made);
-    const tfl_quant q = how == FIXED ? fixed_params(w, t.dtype, whet_node_is(n, "Tanh")) : tflw_at(w, tflw_integer_operand(w, n, n->in[0]))->q;
+    const tfl_quant q = tflw_at(w, tflw_integer_operand(w, n, n->in[0]))->q;
     if (q.n != 1) return tflw_lost(w, WHET_ENOMEM);
     if (same_params(&q, &t.q)) return made;
     tflw_shape_of(w, v, &rank, shape);

@@ -27,6 +27,7 @@ typedef struct tfl_tensor {
     int rank;
     int32_t shape[WHET_MAX_RANK]; /* -1: open (the batch) */
     int buffer;                   /* 0: none */
+    int made_by;                  /* number of the operator + 1, 0: none */
     tfl_quant q;
 } tfl_tensor;
 
@@ -116,6 +117,7 @@ whet_status tflw_unary_to(tfl_writer *w, int code, int x, int out);
 whet_status tflw_binary_to(tfl_writer *w, int code, int a, int b, int act, int out);
 int tflw_reshape(tfl_writer *w, int x, int rank, const int32_t *shape);
 whet_status tflw_reshape_to(tfl_writer *w, int x, int out);
+int tflw_before_reshape(const tfl_writer *w, int x); /* what x is a RESHAPE of, else x */
 int tflw_transpose(tfl_writer *w, int x, const int *perm);
 whet_status tflw_transpose_to(tfl_writer *w, int x, const int *perm, int out);
 int tflw_mean(tfl_writer *w, int x, int n_axes, const int64_t *axes); /* keeps dims */
