@@ -17,11 +17,11 @@ static whet_status run(const whet_graph *g, const whet_tensor *x, whet_tensor *y
 {
     whet_exec_options o;
     whet_exec *e = NULL;
-    whet_tensor_init(y);
     whet_exec_options_init(&o);
     o.lower = whet_pass_resolve_shapes;
+    for (int i = 0; i < g->n_outputs; i++) whet_tensor_init(&y[i]);
     whet_status status = whet_exec_create(&e, g, &o);
-    if (status == WHET_OK) status = whet_exec_run(e, 1, x, 1, y);
+    if (status == WHET_OK) status = whet_exec_run(e, g->n_inputs, x, g->n_outputs, y);
     whet_exec_free(e);
     return status;
 }
@@ -36,9 +36,9 @@ static whet_status source(whet_graph **g, const char *from)
 }
 
 /* Contents for an input: a file, or seeded numbers. */
-static whet_status contents(const whet_graph *g, const char *npy, whet_tensor *x)
+static whet_status contents(const whet_graph *g, int input, const char *npy, whet_tensor *x)
 {
-    const whet_value *v = &g->values[g->inputs[0]];
+    const whet_value *v = &g->values[g->inputs[input]];
     whet_shape s = {.rank = v->dims.rank};
     if (npy && *npy && access(npy, R_OK) == 0) return whet_npy_read_tensor(x, npy);
     for (int i = 0; i < s.rank; i++) s.dims[i] = v->dims.dims[i] < 0 ? 1 : v->dims.dims[i];
@@ -52,28 +52,49 @@ static whet_status contents(const whet_graph *g, const char *npy, whet_tensor *x
     return WHET_OK;
 }
 
+/* The i-th file of "x.npy": x.npy, x.npy.1.npy, x.npy.2.npy, ... */
+static const char *numbered(const char *path, int i)
+{
+    static char text[1024];
+    snprintf(text, sizeof(text), i ? "%s.%d.npy" : "%s", path, i);
+    return text;
+}
+
+static whet_status computed(const whet_graph *g, const char *in, const char *out)
+{
+    enum { MANY = 16 };
+    whet_tensor x[MANY], y[MANY];
+    whet_status status = g->n_inputs <= MANY && g->n_outputs <= MANY ? WHET_OK : WHET_EUNSUPPORTED;
+    for (int i = 0; i < MANY; i++) {
+        whet_tensor_init(&x[i]);
+        whet_tensor_init(&y[i]);
+    }
+    for (int i = 0; i < g->n_inputs && status == WHET_OK; i++) {
+        const char *path = numbered(in, i);
+        status = contents(g, i, path, &x[i]);
+        if (status == WHET_OK && access(path, R_OK) != 0) status = whet_npy_write_tensor(path, &x[i]);
+    }
+    if (status == WHET_OK) status = run(g, x, y);
+    for (int i = 0; i < g->n_outputs && status == WHET_OK; i++) status = whet_npy_write_tensor(numbered(out, i), &y[i]);
+    for (int i = 0; i < MANY; i++) {
+        whet_tensor_dispose(&x[i]);
+        whet_tensor_dispose(&y[i]);
+    }
+    return status;
+}
+
 static int convert(int argc, char **argv)
 {
     whet_graph *g = NULL;
-    whet_tensor x, y;
     whet_convert_graph_options o;
     const whet_model_format *f = NULL;
     whet_convert_graph_options_init(&o);
     o.precision = strcmp(argv[3], "f16") == 0 ? WHET_PRECISION_F16 : WHET_PRECISION_KEEP;
-    whet_tensor_init(&x);
-    whet_tensor_init(&y);
     whet_status status = source(&g, argv[1]);
     if (status == WHET_OK) status = whet_format_for_writing("openvino", argv[2], &f);
     if (status == WHET_OK) status = whet_convert_graph(g, f, argv[2], &o, NULL);
-    if (status == WHET_OK && argc > 5) {
-        status = contents(g, argv[4], &x);
-        if (status == WHET_OK) status = run(g, &x, &y);
-        if (status == WHET_OK && access(argv[4], R_OK) != 0) status = whet_npy_write_tensor(argv[4], &x);
-        if (status == WHET_OK) status = whet_npy_write_tensor(argv[5], &y);
-    }
+    if (status == WHET_OK && argc > 5) status = computed(g, argv[4], argv[5]);
     if (status != WHET_OK) fprintf(stderr, "%s: %s\n", whet_status_name(status), whet_error_message());
-    whet_tensor_dispose(&x);
-    whet_tensor_dispose(&y);
     whet_graph_free(g);
     return status != WHET_OK;
 }

@@ -169,7 +169,7 @@ void ov_read_round(ov_work *w)
     ov_out(w, 0, ov_op(w, "Mul", OV_IN(ov_op(w, "Sign", OV_IN(x)), size)));
 }
 
-/* One slope; or one for each channel, which lies along axis 1 here and along the last one in the graph's broadcasting. */
+/* One slope; or one for each channel, which lies along axis 1 here; else as numpy broadcasts. */
 void ov_read_prelu(ov_work *w)
 {
     const whet_tensor *slope = ov_const(w, 1);
@@ -181,7 +181,7 @@ void ov_read_prelu(ov_work *w)
         return;
     }
     whet_vid s = WHET_NO_VALUE;
-    if (rank > 2 && ov_rank(w, 1) == 1) {
+    if (rank > 2 && ov_rank(w, 1) == 1 && ov_dim(w, 1, 0) == ov_dim(w, 0, 1)) {
         whet_shape shape = {.rank = rank - 1};
         whet_tensor t;
         const char *name = NULL;

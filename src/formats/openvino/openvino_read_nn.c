@@ -270,10 +270,17 @@ void ov_read_interpolate(ov_work *w)
     const int n_attr = ov_has(w, at_axes) && !(n == rank) ? 5 : 4;
     whet_vid in[4] = {ov_in(w, 0), WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
     const int at_scales = newest ? 1 : 2;
-    if (!sizes) in[2] = ov_in(w, at_scales);
+    const whet_tensor *scales = !sizes ? ov_const(w, at_scales) : NULL;
+    bool whole = scales && strcmp(a[1].s, "align_corners") == 0; /* counts whole sizes here, fractions of them in the graph */
+    for (int i = 0; i < n && whole; i++) {
+        whole = whet_tensor_numel(scales) == n && ov_dim(w, 0, (int)axes[i]) > 0;
+        if (whole) size[i] = (int64_t)floor((double)ov_dim(w, 0, (int)axes[i]) * whet_tensor_get_f64(scales, i));
+    }
+    if (whole) in[3] = ov_make_ints(w, n, size);
+    else if (!sizes) in[2] = ov_in(w, at_scales);
     else if (ov_has(w, 1) && ov_ints(w, 1, &n, size, WHET_MAX_RANK)) in[3] = ov_make_ints(w, n, size);
     else in[3] = ov_cast(w, ov_in(w, 1), WHET_S64);
-    ov_out(w, 0, ov_node(w, "Resize", sizes ? 4 : 3, in, n_attr, all));
+    ov_out(w, 0, ov_node(w, "Resize", sizes || whole ? 4 : 3, in, n_attr, all));
 }
 
 void ov_read_grid_sample(ov_work *w)

@@ -277,6 +277,30 @@ void ov_read_broadcast(ov_work *w)
     ov_out(w, 0, ov_op(w, "Expand", OV_IN(x, ov_make_ints(w, rank, shape))));
 }
 
+void ov_read_identity(ov_work *w)
+{
+    const whet_vid x = ov_in(w, 0);
+    ov_out(w, 0, ov_op(w, "Identity", OV_IN(x)));
+}
+
+/* Axes by number, or as a mask. */
+void ov_read_reverse(ov_work *w)
+{
+    int64_t axes[WHET_MAX_RANK], start[WHET_MAX_RANK], end[WHET_MAX_RANK], step[WHET_MAX_RANK];
+    const char *mode = ov_text(w, "mode", "index");
+    const int rank = ov_rank(w, 0);
+    int n = ov_need_ints(w, 1, "axes", axes, WHET_MAX_RANK), m = 0;
+    for (int i = 0; i < n; i++) {
+        if (strcasecmp(mode, "mask") == 0 && !axes[i]) continue;
+        axes[m] = strcasecmp(mode, "mask") == 0 ? i : ov_axis(w, axes[i], rank);
+        start[m] = -1, end[m] = INT64_MIN, step[m] = -1;
+        m++;
+    }
+    const whet_vid x = ov_in(w, 0);
+    if (m == 0) ov_out(w, 0, ov_op(w, "Identity", OV_IN(x)));
+    else ov_out(w, 0, ov_op(w, "Slice", OV_IN(x, ov_make_ints(w, m, start), ov_make_ints(w, m, end), ov_make_ints(w, m, axes), ov_make_ints(w, m, step))));
+}
+
 void ov_read_tile(ov_work *w)
 {
     const whet_vid x = ov_in(w, 0);

@@ -30,6 +30,7 @@ void ov_write_binary(ov_writer *w, const whet_node *n)
     const ov_ref a = ov_node_in(w, n, 0), b = ov_node_in(w, n, 1);
     begin(w, n);
     ov_attr(w, "auto_broadcast", "numpy");
+    if (whet_node_is(n, "Div")) ov_attr_bool(w, "m_pythondiv", false); /* integers are cut towards zero */
     ov_input(w, a);
     ov_input(w, b);
     ov_end_as(w, n);

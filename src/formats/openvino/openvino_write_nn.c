@@ -2,6 +2,7 @@
 /* Convolutions, pools, products, normalisations, reductions and resizing, written as layers. A bias is an Add behind its
  * convolution, as IR has it. */
 #include "formats/openvino/openvino_readers.h"
+#include "ir/window.h"
 
 enum { SPATIAL = WHET_MAX_RANK };
 
@@ -98,21 +99,41 @@ void ov_write_conv(ov_writer *w, const whet_node *n)
     close_with(w, n, 2, true);
 }
 
+/* Pads that auto_pad or output_shape leave to be computed: IR would choose others. */
+static void transposed_pads(ov_writer *w, const whet_node *n, int nd, int64_t *begin, int64_t *end)
+{
+    const whet_dims *x = &ov_v(w, n, 0)->dims, *f = &ov_v(w, n, 1)->dims;
+    int64_t kernel[SPATIAL], extra[SPATIAL] = {0};
+    whet_window v;
+    for (int i = 0; i < nd; i++) kernel[i] = f->rank == nd + 2 ? f->dims[2 + i] : -1;
+    if (w->status == WHET_OK) w->status = whet_window_read(n, nd, kernel, &v);
+    whet_node_ints(n, "output_padding", extra, SPATIAL);
+    for (int i = 0; i < nd && w->status == WHET_OK; i++) {
+        const int64_t in = x->dims[2 + i], out = whet_window_out_transposed(&v, n, i, in);
+        const int64_t full = (in - 1) * v.stride[i] + extra[i] + (v.k[i] - 1) * v.dil[i] + 1;
+        const bool plain = !v.same_upper && !v.same_lower && !whet_node_attr(n, "output_shape");
+        begin[i] = v.pad[i];
+        end[i] = v.pad_end[i];
+        if (!plain && (out < 0 || full - begin[i] - end[i] != out)) ov_refuse(w, "the pads that auto_pad or output_shape ask for have no form in IR");
+    }
+}
+
 void ov_write_conv_transpose(ov_writer *w, const whet_node *n)
 {
     const int64_t group = whet_node_int(n, "group", 1);
     const int nd = spatial(w, n);
-    int64_t shape[SPATIAL];
-    const int ns = whet_node_ints(n, "output_shape", shape, SPATIAL);
+    int64_t begin[SPATIAL] = {0}, end[SPATIAL] = {0};
     const ov_ref x = ov_node_in(w, n, 0), f = ov_filter(w, n->in[1], group > 1 ? group : 0);
-    if (ns && strncmp(whet_node_string(n, "auto_pad", "NOTSET"), "SAME", 4) != 0) ov_refuse(w, "output_shape without auto_pad SAME has no form in IR");
-    const ov_ref to = ns ? ov_put_ints(w, ns, shape) : (ov_ref){-1, 0};
+    transposed_pads(w, n, nd, begin, end);
     ov_begin(w, group > 1 ? "GroupConvolutionBackpropData" : "ConvolutionBackpropData", 1, n->name);
-    window(w, n, nd, true);
+    list_attr(w, n, "strides", "strides", nd, 1);
+    list_attr(w, n, "dilations", "dilations", nd, 1);
+    ov_attr_list(w, "pads_begin", nd, begin);
+    ov_attr_list(w, "pads_end", nd, end);
+    ov_attr(w, "auto_pad", "explicit");
     list_attr(w, n, "output_padding", "output_padding", nd, 0);
     ov_input(w, x);
     ov_input(w, f);
-    if (ns) ov_input(w, to);
     close_with(w, n, 2, true);
 }
 
@@ -144,10 +165,10 @@ void ov_write_avg_pool(ov_writer *w, const whet_node *n)
     const int nd = spatial(w, n);
     int64_t d[SPATIAL];
     const ov_ref x = ov_node_in(w, n, 0);
-    for (int i = whet_node_ints(n, "dilations", d, SPATIAL); i-- > 0;)
-        if (d[i] != 1) ov_refuse(w, "dilations have no form in IR's AvgPool");
-    ov_begin(w, "AvgPool", whet_node_int(n, "ceil_mode", 0) ? 14 : 1, n->name);
-    window(w, n, nd, false);
+    bool dilated = false;
+    for (int i = whet_node_ints(n, "dilations", d, SPATIAL); i-- > 0;) dilated |= d[i] != 1;
+    ov_begin(w, "AvgPool", dilated ? 16 : whet_node_int(n, "ceil_mode", 0) ? 14 : 1, n->name);
+    window(w, n, nd, dilated);
     list_attr(w, n, "kernel_shape", "kernel", nd, 1);
     ov_attr_bool(w, "exclude-pad", whet_node_int(n, "count_include_pad", 0) == 0);
     ov_attr(w, "rounding_type", rounding(n));
@@ -409,6 +430,8 @@ static ov_ref resize_to(ov_writer *w, const whet_node *n, bool sizes, int64_t *a
         for (; k < x->rank; k++) given[k] = k;
     for (int i = 0; i < k; i++) given[i] += given[i] < 0 ? x->rank : 0;
     if (!t) {
+        if (!sizes && strcmp(whet_node_string(n, "coordinate_transformation_mode", ""), "align_corners") == 0)
+            ov_refuse(w, "align_corners with scales that are computed has no equal form in IR; give sizes");
         for (int i = 0; i < k; i++) axes[i] = given[i];
         *n_axes = k;
         return ov_node_in(w, n, sizes ? 3 : 2);
@@ -418,6 +441,9 @@ static ov_ref resize_to(ov_writer *w, const whet_node *n, bool sizes, int64_t *a
     for (int i = 0; i < k; i++) {
         const double s = sizes ? 0 : whet_tensor_get_f64(t, i);
         const int a = (int)given[i];
+        const double exact = s * (double)x->dims[a];
+        if (!sizes && x->dims[a] > 0 && exact != floor(exact) && strcmp(whet_node_string(n, "coordinate_transformation_mode", ""), "align_corners") == 0)
+            ov_refuse(w, "align_corners with a scale that gives no whole size has no equal form in IR; give sizes");
         if (sizes ? x->dims[a] == y->dims[a] && x->dims[a] >= 0 : s == 1) continue;
         axes[m] = a;
         size[m] = sizes ? whet_tensor_get_s64(t, i) : 0;
