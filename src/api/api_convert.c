@@ -345,6 +345,7 @@ static void dispose(convert_job *j)
 {
     whet_graph_free(j->g);
     whet_graph_free(j->ready);
+    whet_graph_free(j->back);
     whet_weights_free(j->w);
     whet_convert_report_dispose(&j->report);
     json_decref(j->checks);
@@ -354,7 +355,6 @@ static void dispose(convert_job *j)
 whet_status whet_convert(whet_result **out, const char *from, const char *to, const whet_convert_options *opt)
 {
     convert_job j = {.from = from, .to = to, .agree = true};
-    whet_graph *g = NULL;
     whet_weights *w = NULL;
     char *path = NULL;
     whet_status status = WHET_OK;
@@ -372,12 +372,11 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
         status = made == WHET_OK ? WHET_EUNSUPPORTED : made;
     }
     if (status != WHET_OK) goto done;
-    WHET_GOTO(read_back(&j, &g, &w));
+    WHET_GOTO(read_back(&j, &j.back, &w));
     if (j.o.check) WHET_GOTO(whet_convert_check(&j));
     if (j.o.bundle) WHET_GOTO(whet_convert_bundle(&j));
-    status = whet_result_make(out, "convert", document(&j, g, w, true), !j.agree, render);
+    status = whet_result_make(out, "convert", document(&j, j.back, w, true), !j.agree, render);
 done:
-    whet_graph_free(g);
     whet_weights_free(w);
     whet_free(path);
     dispose(&j);

@@ -226,7 +226,7 @@ whet_status whet_convert_bundle(convert_job *j)
     y = whet_calloc((size_t)g->n_outputs, sizeof(*y));
     if (!y) WHET_GOTO(WHET_ENOMEM);
     WHET_GOTO(whet_convert_reference(g, &x, y));
-    WHET_GOTO(whet_convert_lay(j, g->values[g->outputs[0]].name, &y[0], &laid));
+    WHET_GOTO(whet_convert_lay(j, true, 0, g->values[g->outputs[0]].name, &y[0], &laid));
     WHET_GOTO(save_picture(j, &img));
     WHET_GOTO(save_tensor(j, "expected.npy", &laid));
     WHET_GOTO(whet_contract_to_json(&given, &json));

@@ -30,7 +30,7 @@ whet_status whet_convert_source(const convert_job *j, whet_graph **out)
     return status;
 }
 
-whet_status whet_convert_lay(const convert_job *j, const char *name, const whet_tensor *in, whet_tensor *out)
+static whet_status lay(const convert_job *j, const char *name, const whet_tensor *in, whet_tensor *out)
 {
     bool last = false;
     const json_t *n = NULL;
@@ -48,6 +48,17 @@ whet_status whet_convert_lay(const convert_job *j, const char *name, const whet_
             for (int64_t p = 0; p < d[2] * d[3]; p++)
                 memcpy(to + (size_t)((k * d[2] * d[3] + p) * d[1] + c) * size, from + (size_t)((k * d[1] + c) * d[2] * d[3] + p) * size, size);
     return WHET_OK;
+}
+
+/* A format without 16-bit inputs takes f32 in their place. */
+whet_status whet_convert_lay(const convert_job *j, bool output, int i, const char *name, const whet_tensor *in, whet_tensor *out)
+{
+    const whet_graph *g = j->back;
+    const int n = g ? output ? g->n_outputs : g->n_inputs : 0;
+    const whet_dtype want = i < n ? g->values[output ? g->outputs[i] : g->inputs[i]].dtype : WHET_DTYPE_NONE;
+    WHET_TRY(lay(j, name, in, out));
+    if (!whet_dtype_is_float(want) || !whet_dtype_is_float(out->dtype) || want == out->dtype) return WHET_OK;
+    return whet_tensor_cast(out, out, want);
 }
 
 static whet_status concrete(const whet_graph *g, int i, const whet_contract *c, whet_shape *s)
@@ -75,7 +86,7 @@ static whet_status picture_inputs(const convert_job *j, const whet_graph *g, con
     WHET_TRY(whet_convert_picture(picture, w, h, channels, SEED));
     WHET_TRY(whet_tensor_alloc(of_source, WHET_F32, s));
     for (int64_t k = 0; k < s->dims[0]; k++) WHET_TRY(whet_contract_apply(c, picture, channels, h, w, (float *)of_source->data + (size_t)k * one));
-    if (!j->how.bake) return whet_convert_lay(j, g->values[g->inputs[0]].name, of_source, of_file);
+    if (!j->how.bake) return whet_convert_lay(j, false, 0, g->values[g->inputs[0]].name, of_source, of_file);
     WHET_TRY(whet_tensor_alloc(of_file, WHET_U8, &pixels));
     for (int64_t k = 0; k < s->dims[0]; k++) memcpy((uint8_t *)of_file->data + (size_t)k * one, picture->data, one);
     return WHET_OK;
@@ -99,7 +110,7 @@ whet_status whet_convert_inputs(const convert_job *j, const whet_graph *source, 
             continue;
         }
         WHET_GOTO(whet_convert_sample(source, i, &s, SEED, &of_source[i]));
-        WHET_GOTO(whet_convert_lay(j, source->values[source->inputs[i]].name, &of_source[i], &of_file[i]));
+        WHET_GOTO(whet_convert_lay(j, false, i, source->values[source->inputs[i]].name, &of_source[i], &of_file[i]));
     }
 done:
     whet_image_dispose(&own);
@@ -151,7 +162,7 @@ static whet_status make_trial(const convert_job *j, trial *t)
     for (; t->n_in < g->n_inputs; t->n_in++) WHET_GOTO(store(t->dir, "in", t->n_in, &given[t->n_in], &t->in[t->n_in]));
     for (; t->n_out < g->n_outputs; t->n_out++) {
         whet_tensor laid = {0};
-        status = whet_convert_lay(j, g->values[g->outputs[t->n_out]].name, &y[t->n_out], &laid);
+        status = whet_convert_lay(j, true, t->n_out, g->values[g->outputs[t->n_out]].name, &y[t->n_out], &laid);
         if (status == WHET_OK) status = store(t->dir, "out", t->n_out, &laid, &t->out[t->n_out]);
         whet_tensor_dispose(&laid);
         if (status != WHET_OK) goto done;

@@ -15,6 +15,7 @@ typedef struct convert_job {
     const whet_model_format *source, *target;
     whet_graph *g;       /* the source's, weights put in; NULL: weights alone */
     whet_graph *ready;   /* as it was written */
+    whet_graph *back;    /* as it is read again; NULL: weights, or not readable */
     whet_weights *w;
     whet_convert_report report;
     json_t *checks;      /* of --check: [{"runtime", "version", "verdict", "why", "outputs", "accept"}] */
@@ -36,7 +37,8 @@ whet_status whet_convert_source(const convert_job *j, whet_graph **out);
  * one and there is a contract. */
 whet_status whet_convert_inputs(const convert_job *j, const whet_graph *source, whet_tensor *of_source, whet_tensor *of_file,
                                 whet_image *picture);
-/* In the order that the file has: channels last where the report says so. */
-whet_status whet_convert_lay(const convert_job *j, const char *name, const whet_tensor *in, whet_tensor *out);
+/* Input or output `name`, number i of its side, as the file has it: channels last where the report says so, and in the file's
+ * float type. */
+whet_status whet_convert_lay(const convert_job *j, bool output, int i, const char *name, const whet_tensor *in, whet_tensor *out);
 
 #endif

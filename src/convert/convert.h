@@ -57,6 +57,8 @@ whet_status whet_convert_bake(whet_graph *g, bool free_shapes, int opset, whet_c
 whet_status whet_convert_static(whet_graph *g, whet_convert_report *report);
 /* f32 constants (and variables) of rank >= 1 go to 16 bits with a Cast behind; lossless_only: those that lose nothing. */
 whet_status whet_convert_half(whet_graph *g, bool lossless_only, whet_convert_report *report);
+/* QuantizeLinear and DequantizeLinear whose scale is computed are written out. */
+whet_status whet_convert_dynamic(whet_graph *g, whet_convert_report *report);
 /* Computations in 16 bits become f32; inputs and outputs keep their types. */
 whet_status whet_convert_widen(whet_graph *g, whet_convert_report *report);
 

@@ -99,7 +99,8 @@ static whet_status narrow_output(whet_graph *g, int i, whet_dtype t)
     whet_vid cast = WHET_NO_VALUE;
     char name[512], wide[560];
     snprintf(name, sizeof(name), "%s", g->values[v].name);
-    snprintf(wide, sizeof(wide), "%s/f32", name);
+    snprintf(wide, sizeof(wide), "%s/wide", name);
+    for (int k = 1; whet_graph_find(g, wide) >= 0; k++) snprintf(wide, sizeof(wide), "%s/wide%d", name, k);
     WHET_TRY(whet_graph_rename(g, v, wide));
     WHET_TRY(whet_graph_node(g, "Cast", NULL, 1, &v, 1, &to, 1, (const char *const[]){name}, &cast));
     g->outputs[i] = cast;
