@@ -78,6 +78,7 @@ static int kernel(tfl_writer *w, const whet_node *n, whet_nhwc_weights order, in
         status = whet_nhwc_conv_weights(&t, order, groups, &file);
         q.axis = axis;
         if (status == WHET_OK) made = tflw_const(w, &file, name, &q);
+        if (status == WHET_OK && !w->integer && tflw_is_dequantized(w, n->in[0])) made = tflw_dequantized(w, made);
     } else if (tflw_float_const(w, v, &t)) {
         status = whet_nhwc_conv_weights(&t, order, groups, &file);
         if (status == WHET_OK) made = tflw_product_weights(w, v, &file, axis, name);

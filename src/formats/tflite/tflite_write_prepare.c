@@ -163,6 +163,6 @@ whet_status tflw_spread_quantization(whet_graph *g)
     for (whet_nid id = 0; id < n; id++)
         if (g->nodes[id].op && moves(&g->nodes[id])) WHET_TRY(forward(g, id, &changes));
     for (whet_nid id = n - 1; id >= 0; id--)
-        if (g->nodes[id].op && moves(&g->nodes[id]) && !whet_node_is(&g->nodes[id], "MaxPool")) WHET_TRY(backward(g, id, &changes));
+        if (g->nodes[id].op && moves(&g->nodes[id])) WHET_TRY(backward(g, id, &changes));
     return changes ? whet_graph_sort(g) : WHET_OK;
 }

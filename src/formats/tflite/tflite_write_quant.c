@@ -78,6 +78,8 @@ static whet_vid integer_source(const tfl_writer *w, whet_vid v)
     return params_of(w, n, w->g->values[n->in[0]].dtype, n->in[0], &q) && q.n == 1 ? n->in[0] : WHET_NO_VALUE;
 }
 
+bool tflw_is_dequantized(const tfl_writer *w, whet_vid v) { return integer_source(w, v) != WHET_NO_VALUE; }
+
 /* The value that all readers of v quantise it to; WHET_NO_VALUE if there is no such one. */
 static whet_vid integer_target(const tfl_writer *w, whet_vid v)
 {
@@ -246,7 +248,7 @@ static int integer_const(tfl_writer *w, whet_vid v, const tfl_quant *q)
     return made;
 }
 
-/* The signed tensor of an integer value; of an unsigned input a copy. */
+/* The signed tensor of an integer value; a copy of what other operators than QuantizeLinear make without a sign. */
 int tflw_integer_value(tfl_writer *w, whet_vid v)
 {
     const whet_value *x = &w->g->values[v];
@@ -257,7 +259,7 @@ int tflw_integer_value(tfl_writer *w, whet_vid v)
     const bool known = params_of_value(w, v, &q);
     if (x->kind == WHET_VALUE_CONST) return w->integer_of[v] = integer_const(w, v, known ? &q : NULL);
     tflw_shape_of(w, v, &rank, shape);
-    if (x->kind == WHET_VALUE_INPUT) {
+    if (x->kind == WHET_VALUE_INPUT || !whet_node_is(&w->g->nodes[x->producer], "QuantizeLinear")) {
         const int in = tflw_result(w, v);
         if (in < 0) return -1;
         if (x->dtype != WHET_U8) {

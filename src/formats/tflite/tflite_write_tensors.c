@@ -159,13 +159,13 @@ int tflw_const_f32s(tfl_writer *w, int rank, const int32_t *shape, const float *
 }
 
 /* The constant tensor `stored`, widened to f32 by an operator. */
-static int dequantized(tfl_writer *w, int stored, const char *name)
+int tflw_dequantized(tfl_writer *w, int stored)
 {
     if (stored < 0) return -1;
     const int rank = w->tensors[stored].rank;
     int32_t shape[WHET_MAX_RANK];
     memcpy(shape, w->tensors[stored].shape, sizeof(shape));
-    const int out = add_tensor(w, name, WHET_F32, rank, shape, 0, NULL);
+    const int out = add_tensor(w, NULL, WHET_F32, rank, shape, 0, NULL);
     const whet_status status = tflw_op(w, TFL_DEQUANTIZE, TFL_IO(stored), TFL_IO(out), TFL_NO_OPTIONS);
     return status == WHET_OK ? out : tflw_lost(w, status);
 }
@@ -185,7 +185,7 @@ int tflw_weights(tfl_writer *w, const whet_tensor *t, const char *name)
     if (status != WHET_OK) return tflw_lost(w, status);
     const int stored = tflw_const(w, &other, name, NULL);
     whet_tensor_dispose(&other);
-    return want == WHET_F16 ? dequantized(w, stored, NULL) : stored;
+    return want == WHET_F16 ? tflw_dequantized(w, stored) : stored;
 }
 
 static int const_value(tfl_writer *w, whet_vid v)
@@ -291,6 +291,7 @@ int tflw_value(tfl_writer *w, whet_vid v)
     if (w->g->values[v].kind == WHET_VALUE_CONST) return const_value(w, v);
     const whet_node *n = w->g->values[v].producer == WHET_NO_NODE ? NULL : &w->g->nodes[w->g->values[v].producer];
     if (n && whet_node_is(n, "DequantizeLinear")) return dequantized_value(w, v, n);
+    if (n && whet_node_is(n, "QuantizeLinear")) return w->tensor_of[v] = tflw_integer_output(w, v); /* somebody reads the integers */
     return tflw_result(w, v);
 }
 

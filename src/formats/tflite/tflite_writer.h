@@ -98,6 +98,8 @@ const char *tflw_const_name(const tfl_writer *w, whet_vid v);
 bool tflw_float_const(const tfl_writer *w, whet_vid v, whet_tensor *out);
 int tflw_weights(tfl_writer *w, const whet_tensor *t, const char *name); /* a float constant, as opt->weights asks for it */
 
+int tflw_dequantized(tfl_writer *w, int stored); /* a constant of halves or bytes, widened by an operator */
+
 /* --- operators */
 #define TFL_IO(...) (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__}
 #define TFL_OPTIONS(...) (int)(sizeof((tfl_option[]){__VA_ARGS__}) / sizeof(tfl_option)), (const tfl_option[]){__VA_ARGS__}
@@ -132,6 +134,8 @@ void tflw_alias(tfl_writer *w, whet_vid v, int tensor);
 whet_status tflw_spread_quantization(whet_graph *g); /* tflite_write_prepare.c */
 whet_status tflw_find_integer_nodes(tfl_writer *w);
 int tflw_integer_value(tfl_writer *w, whet_vid q);    /* the signed tensor of an integer value */
+/* v was dequantised with one constant scale: what reads it in float reads weights in float too. */
+bool tflw_is_dequantized(const tfl_writer *w, whet_vid v);
 int tflw_integer_operand(tfl_writer *w, const whet_node *n, whet_vid v); /* of a dequantised operand */
 int tflw_integer_result(tfl_writer *w, whet_vid v);   /* of a value that is quantised behind */
 whet_status tflw_requantize_pending(tfl_writer *w);
