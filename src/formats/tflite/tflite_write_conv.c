@@ -90,8 +90,39 @@ static int kernel(tfl_writer *w, const whet_node *n, whet_nhwc_weights order, in
     return status == WHET_OK ? made : tflw_lost(w, status);
 }
 
-/* A convolution always has a bias. */
-static int bias_of(tfl_writer *w, const whet_node *n, int64_t channels, int x, int weights)
+/* A constant for each channel, or for all, that is added to what n alone gives: it joins the bias. */
+static whet_vid added(tfl_writer *w, const whet_node *n, int64_t channels, whet_vid *last)
+{
+    whet_graph *g = w->g;
+    const whet_uses uses = whet_graph_uses(g, n->out[0]);
+    whet_tensor t = {0};
+    *last = n->out[0];
+    if (w->integer || uses.n != 1 || whet_graph_is_output(g, n->out[0]) || !whet_node_is(&g->nodes[uses.nodes[0]], "Add")) return WHET_NO_VALUE;
+    const whet_node *a = &g->nodes[uses.nodes[0]];
+    const whet_vid other = a->in[0] == n->out[0] ? a->in[1] : a->in[0];
+    const whet_dims *d = &g->values[other].dims;
+    const bool shape = d->rank == 4 && d->dims[0] == 1 && d->dims[2] == 1 && d->dims[3] == 1 && (d->dims[1] == channels || d->dims[1] == 1);
+    if (other == n->out[0] || !(shape || d->rank == 0) || !tflw_float_const(w, other, &t)) return WHET_NO_VALUE;
+    whet_tensor_dispose(&t);
+    w->done[uses.nodes[0]] = 1;
+    *last = a->out[0];
+    return other;
+}
+
+static bool add_to(const tfl_writer *w, whet_tensor *bias, whet_vid v)
+{
+    whet_tensor t = {0}, sum = {0};
+    const bool ok = tflw_float_const(w, v, &t) && whet_tensor_copy(&sum, bias) == WHET_OK;
+    const bool one = ok && whet_tensor_numel(&t) == 1;
+    for (int64_t i = 0; ok && i < whet_tensor_numel(&sum); i++) ((float *)sum.data)[i] += ((const float *)t.data)[one ? 0 : i];
+    whet_tensor_dispose(&t);
+    whet_tensor_dispose(bias);
+    *bias = sum;
+    return ok;
+}
+
+/* A convolution always has a bias. `more` (or WHET_NO_VALUE) is added to it. */
+static int bias_of(tfl_writer *w, const whet_node *n, int64_t channels, int x, int weights, whet_vid more)
 {
     whet_tensor t = {0};
     const whet_shape shape = WHET_SHAPE(channels);
@@ -103,6 +134,7 @@ static int bias_of(tfl_writer *w, const whet_node *n, int64_t channels, int x, i
         whet_status status = whet_tensor_alloc(&t, WHET_F32, &shape);
         if (status != WHET_OK) return tflw_lost(w, status);
     }
+    if (more != WHET_NO_VALUE && !add_to(w, &t, more)) return tflw_lost(w, WHET_ENOMEM);
     int made;
     if (w->integer) made = tflw_integer_bias(w, t.data, channels, x, weights, name);
     else made = given && (was_halves(w, n->in[2]) || w->opt->weights == WHET_F16) ? tflw_product_weights(w, n->in[2], &t, -1, name)
@@ -132,7 +164,9 @@ whet_status tflite_write_conv(tfl_writer *w, const whet_node *n, int code)
     const int multiplier = (int)(depthwise ? wd->dims[0] / groups : 1);
     const int x = padded(w, tflw_in(w, n, 0), &win, -1);
     const int weights = kernel(w, n, depthwise ? WHET_WEIGHTS_1HWC : WHET_WEIGHTS_OHWI, groups, depthwise ? 3 : 0);
-    const int bias = bias_of(w, n, wd->dims[0], x, weights), y = tflw_out_fused(w, n, &act);
+    whet_vid last = n->out[0];
+    const whet_vid more = added(w, n, wd->dims[0], &last);
+    const int bias = bias_of(w, n, wd->dims[0], x, weights, more), y = tflw_last_fused(w, last, &act);
     code = depthwise ? TFL_DEPTHWISE_CONV_2D : TFL_CONV_2D;
     const tfl_option conv[] = {TFL_BYTE(TFL_CONV2D_PADDING, padding_of(&win)), TFL_INT(TFL_CONV2D_STRIDE_W, win.stride[1]),
                                TFL_INT(TFL_CONV2D_STRIDE_H, win.stride[0]), TFL_BYTE(TFL_CONV2D_ACTIVATION, act),
@@ -209,7 +243,7 @@ whet_status tflite_write_transpose_conv(tfl_writer *w, const whet_node *n, int c
     int rank = 0;
     WHET_TRY(whet_nhwc_window_of(w->g, n, &win));
     const int x = tflw_in(w, n, 0), weights = transposed_kernel(w, n, groups, &win);
-    const int bias = n->n_in > 2 && n->in[2] >= 0 ? bias_of(w, n, channels, x, weights) : TFL_ABSENT;
+    const int bias = n->n_in > 2 && n->in[2] >= 0 ? bias_of(w, n, channels, x, weights, WHET_NO_VALUE) : TFL_ABSENT;
     tflw_shape_of(w, n->out[0], &rank, shape);
     const bool whole = !win.valid && !win.same;
     if (whole)

@@ -56,13 +56,15 @@ int tflw_fused(tfl_writer *w, whet_vid v, whet_vid *last)
     return act;
 }
 
-int tflw_out_fused(tfl_writer *w, const whet_node *n, int *act)
+int tflw_last_fused(tfl_writer *w, whet_vid v, int *act)
 {
     whet_vid last = WHET_NO_VALUE;
-    *act = tflw_fused(w, n->out[0], &last);
-    if (last != n->out[0]) w->done[w->g->values[last].producer] = 1;
+    *act = tflw_fused(w, v, &last);
+    if (last != v) w->done[w->g->values[last].producer] = 1;
     return w->integer ? tflw_integer_result(w, last) : tflw_result(w, last);
 }
+
+int tflw_out_fused(tfl_writer *w, const whet_node *n, int *act) { return tflw_last_fused(w, n->out[0], act); }
 
 whet_status tflite_write_unary(tfl_writer *w, const whet_node *n, int code)
 {

@@ -128,6 +128,7 @@ int tflw_pad(tfl_writer *w, int x, const int64_t *before, const int64_t *after, 
 int tflw_fused(tfl_writer *w, whet_vid v, whet_vid *last);
 /* As tfl_out for the value behind a fused activation; marks what is between as done. */
 int tflw_out_fused(tfl_writer *w, const whet_node *n, int *act);
+int tflw_last_fused(tfl_writer *w, whet_vid v, int *act); /* likewise behind v */
 void tflw_alias(tfl_writer *w, whet_vid v, int tensor);
 
 /* --- integers: tflite_write_quant.c */
