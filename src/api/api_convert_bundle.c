@@ -17,17 +17,17 @@ static const struct runtime {
     const char *format, *title, *include, *compile, *c, *py, *module, *import;
 } runtimes[] = {
     {"onnx", "ONNX Runtime", "#include <dlfcn.h>", "cc -O2 -o run run.c -lpng -ldl -lm && ./run [libonnxruntime.so]", bundle_c_ort, bundle_py_ort,
-     "onnxruntime", "import onnxruntime as ort"},
+     "Pillow and onnxruntime", "import onnxruntime as ort\nfrom PIL import Image"},
     {"openvino", "OpenVINO", "#include <openvino/c/openvino.h>", "cc -O2 -o run run.c -lpng -lopenvino_c -lm && ./run", bundle_c_openvino,
-     bundle_py_openvino, "openvino", "import openvino as ov"},
+     bundle_py_openvino, "Pillow and openvino", "import openvino as ov\nfrom PIL import Image"},
     {"tflite", "LiteRT", "#include <tensorflow/lite/c/c_api.h>", "cc -O2 -o run run.c -lpng -ltensorflowlite_c -lm && ./run", bundle_c_tflite,
-     bundle_py_tflite, "ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"},
+     bundle_py_tflite, "Pillow and ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image"},
     {"torchscript", "LibTorch", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
-     bundle_py_torch, "torch", "import torch"},
+     bundle_py_torch, "Pillow and torch", "import torch\nfrom PIL import Image"},
     {"keras", "Keras", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet, bundle_py_keras,
-     "keras", "import keras"},
+     "keras and tensorflow", "import keras\nimport tensorflow as tf"},
     {"keras_h5", "Keras", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet, bundle_py_keras,
-     "keras", "import keras"},
+     "keras and tensorflow", "import keras\nimport tensorflow as tf"},
     {"saved_model", "TensorFlow", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
      bundle_py_saved, "tensorflow", "import tensorflow as tf"},
     {"tensorflow", "TensorFlow", "#include <whet/whet.h>", "cc -O2 -o run run.c -lpng -lwhet -lm && ./run (whet's own engine)", bundle_c_whet,
@@ -181,7 +181,8 @@ static whet_status save_programs(convert_job *j, const whet_graph *source, const
     say(w, "INCLUDES", "%s\n", r->include);
     say(w, "PYMODULE", "%s", r->module);
     say(w, "PYIMPORT", "%s", r->import);
-    say(w, "PYMODE", "%s", img->channels == 3 ? "RGB" : "L");
+    if (strstr(r->import, "tensorflow")) say(w, "PYPICTURE", "tf.io.decode_png(tf.io.read_file(\"picture.png\"), %d).numpy()", img->channels);
+    else say(w, "PYPICTURE", "np.asarray(Image.open(\"picture.png\").convert(\"%s\"))", img->channels == 3 ? "RGB" : "L");
     say(w, "H", "%d", img->height);
     say(w, "W", "%d", img->width);
     say(w, "C", "%d", img->channels);

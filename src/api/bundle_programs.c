@@ -176,16 +176,15 @@ const char bundle_c_whet[] =
 
 const char bundle_py_common[] =
     "\"\"\"Reproduces expected.npy from picture.png with @TITLE@: prints the largest difference and the class, exit code 0 if it\n"
-    "agrees. Written by whet with @MODEL@; needs numpy, Pillow and @PYMODULE@.\"\"\"\n"
+    "agrees. Written by whet with @MODEL@; needs numpy, @PYMODULE@.\"\"\"\n"
     "import os\n"
     "import sys\n"
     "\n"
     "import numpy as np\n"
-    "from PIL import Image\n"
     "@PYIMPORT@\n"
     "\n"
     "os.chdir(os.path.dirname(os.path.abspath(__file__)))\n"
-    "pixels = np.asarray(Image.open(\"picture.png\").convert(\"@PYMODE@\")).reshape(@H@, @W@, @C@)\n"
+    "pixels = @PYPICTURE@.reshape(@H@, @W@, @C@)\n"
     "# @CONTRACT@\n"
     "x = @PYVALUE@\n"
     "want = np.load(\"expected.npy\")\n";
