@@ -204,6 +204,26 @@ whet_status tf_read_batch_to_space(tf_reader *r, tf_work *w)
     return emit_conv(r, w, &conv, &in->v, &m, &win, strcmp(in->conv->op, "DepthwiseConv2dNative") == 0);
 }
 
+/* With padding in numbers the sizes follow from it, but for what the stride leaves open. */
+static whet_status explicit_transposed(const tf_work *w, whet_nhwc_window *win, const int64_t in[2], const int64_t out[2], whet_attr *attrs, int *n)
+{
+    for (int i = 0; i < 2; i++) {
+        const int64_t full = (in[i] - 1) * win->stride[i] + (win->kernel[i] - 1) * win->dilation[i] + 1;
+        win->output_padding[i] = out[i] - (full - win->pads[i] - win->pads[i + 2]);
+        if (win->output_padding[i] < 0 || win->output_padding[i] >= WHET_MAX(win->stride[i], win->dilation[i]))
+            return tf_fail(w, WHET_ESHAPE, "explicit padding does not lead from size %lld to %lld", (long long)in[i], (long long)out[i]);
+    }
+    *n = 0;
+    attrs[(*n)++] = whet_attr_ints("pads", 4, win->pads);
+    attrs[(*n)++] = whet_attr_ints("strides", 2, win->stride);
+    attrs[(*n)++] = whet_attr_ints("dilations", 2, win->dilation);
+    attrs[(*n)++] = whet_attr_ints("output_padding", 2, win->output_padding);
+    return WHET_OK;
+}
+
+/* Channels of the result, or those of one group if they are not told. */
+static int64_t size_channels(const whet_dim *size, int n, const image *m) { return n == 4 && size[m->c] > 0 ? size[m->c] : 1; }
+
 whet_status tf_read_conv_transpose(tf_reader *r, tf_work *w)
 {
     static const int64_t hwoi_to_iohw[4] = {3, 2, 0, 1};
@@ -220,30 +240,19 @@ whet_status tf_read_conv_transpose(tf_reader *r, tf_work *w)
     WHET_TRY(tf_nhwc(r, w, 2, &x));
     WHET_TRY(tf_dims_in(r, w, 0, size, 4, &n));
     const whet_dims d = nhwc_of(whet_nhwc_dims(r->g, x), &m), k = tf_shape_in(r, w, 1);
-    const int h = n == 2 ? 0 : m.h, wd = n == 2 ? 1 : m.w;
+    const int h = n == 2 ? 0 : m.h, wd = n == 2 ? 1 : m.w, n_size = n;
     if (k.rank != 4 || k.dims[0] < 1 || k.dims[1] < 1 || k.dims[3] < 1) return tf_fail(w, WHET_EFORMAT, "the weights are no kernel of 4 dimensions");
     if ((n != 4 && n != 2) || size[h] < 1 || size[wd] < 1 || d.rank != 4 || d.dims[1] < 1 || d.dims[2] < 1)
         return tf_fail(w, WHET_EUNSUPPORTED, "the size of the picture is not known; fix it when exporting");
     if (d.dims[3] > 0 && d.dims[3] != k.dims[3])
-        return tf_fail(w, WHET_EUNSUPPORTED, "%lld channels and weights for %lld; groups are not handled", (long long)d.dims[3], (long long)k.dims[3]);
+        return tf_fail(w, WHET_EUNSUPPORTED, "%lld channels and weights for %lld", (long long)d.dims[3], (long long)k.dims[3]);
     win.kernel[0] = k.dims[0];
     win.kernel[1] = k.dims[1];
     const int64_t in[2] = {d.dims[1], d.dims[2]}, out[2] = {size[h], size[wd]};
-    const int64_t explicit_pads[4] = {win.pads[0], win.pads[1], win.pads[2], win.pads[3]};
-    WHET_TRY(whet_nhwc_transposed_attrs(&win, in, out, attrs, &n));
-    if (!win.same && (explicit_pads[0] || explicit_pads[1] || explicit_pads[2] || explicit_pads[3])) {
-        n = 0;
-        for (int i = 0; i < 2; i++) {
-            const int64_t full = (in[i] - 1) * win.stride[i] + (win.kernel[i] - 1) * win.dilation[i] + 1;
-            win.output_padding[i] = out[i] - (full - explicit_pads[i] - explicit_pads[i + 2]);
-            if (win.output_padding[i] < 0 || win.output_padding[i] >= WHET_MAX(win.stride[i], win.dilation[i]))
-                return tf_fail(w, WHET_ESHAPE, "explicit padding does not lead from size %lld to %lld", (long long)in[i], (long long)out[i]);
-        }
-        attrs[n++] = whet_attr_ints("pads", 4, explicit_pads);
-        attrs[n++] = whet_attr_ints("strides", 2, win.stride);
-        attrs[n++] = whet_attr_ints("dilations", 2, win.dilation);
-        attrs[n++] = whet_attr_ints("output_padding", 2, win.output_padding);
-    }
+    if (win.pads[0] || win.pads[1] || win.pads[2] || win.pads[3]) WHET_TRY(explicit_transposed(w, &win, in, out, attrs, &n));
+    else WHET_TRY(whet_nhwc_transposed_attrs(&win, in, out, attrs, &n));
+    const int64_t group = k.dims[3] > 0 && d.dims[3] > 0 ? size_channels(size, n_size, &m) / k.dims[2] : 1;
+    if (group > 1) attrs[n++] = whet_attr_int("group", group);
     WHET_TRY(whet_nhwc_get(r->g, x, m.form, &v));
     WHET_TRY(tf_weight(r, w, 1, hwoi_to_iohw, true, &f));
     return tf_emit(r, w, "ConvTranspose", WHET_IN(v, f), n, attrs, m.form);

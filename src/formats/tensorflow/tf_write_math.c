@@ -57,6 +57,7 @@ void tf_write_clip(tf_writer *w, const whet_node *n)
     const char *x = tf_in_ref(w, 0);
     if ((tf_has(n, 1) && !has_low) || (tf_has(n, 2) && !has_high)) tf_refuse(w, WHET_EUNSUPPORTED, "bounds that are computed cannot be written");
     if (has_low && has_high && low == 0 && high == 6) tf_last1(w, "Relu6", T0, TF_IN(x));
+    else if (has_low && has_high && low > high) tf_last1(w, "Minimum", T0, TF_IN(op2(w, "Maximum", x, number(w, low)), number(w, high)));
     else if (has_low && has_high) tf_last1(w, "ClipByValue", T0, TF_IN(x, number(w, low), number(w, high)));
     else if (has_low && low == 0) tf_last1(w, "Relu", T0, TF_IN(x));
     else if (has_low || has_high) tf_last1(w, has_low ? "Maximum" : "Minimum", T0, TF_IN(x, number(w, has_low ? low : high)));
@@ -246,8 +247,9 @@ void tf_write_reduce(tf_writer *w, const whet_node *n)
     if (whet_node_is(n, "ReduceL1")) x = op1(w, "Abs", x);
     if (whet_node_is(n, "ReduceSumSquare")) x = op1(w, "Square", x);
     if (whet_node_is(n, "ReduceL1") || whet_node_is(n, "ReduceSumSquare")) op = "Sum";
-    tf_last(w, op, TF_IN(x, tf_const_ints(w, k, axes)),
-            TF_ATTRS(tf_a_type(w, "T", T0), tf_a_type(w, "Tidx", WHET_S32), tf_a_bool(w, "keep_dims", whet_node_int(n, "keepdims", 1) != 0)));
+    const tf_attr a[3] = {tf_a_type(w, "Tidx", WHET_S32), tf_a_bool(w, "keep_dims", whet_node_int(n, "keepdims", 1) != 0), tf_a_type(w, "T", T0)};
+    if (T0 == WHET_BOOL) op = whet_node_is(n, "ReduceMax") ? "Any" : "All";
+    tf_last(w, op, TF_IN(x, tf_const_ints(w, k, axes)), T0 == WHET_BOOL ? 2 : 3, a);
 }
 
 void tf_write_arg_extremum(tf_writer *w, const whet_node *n)

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "formats/tensorflow/tf_writer.h"
+#include "ir/resize_plan.h"
 
 static void four(int64_t x[4], const int64_t hw[2])
 {
@@ -144,11 +145,10 @@ void tf_write_conv_transpose(tf_writer *w, const whet_node *n)
     tf_attr a[TF_PUT_ATTRS];
     int64_t dilation[4];
     if (!is_image(w, 0) || !window(w, &win)) return;
-    if (whet_node_int(n, "group", 1) != 1) tf_refuse(w, WHET_EUNSUPPORTED, "groups cannot be written");
     int k = window_attrs(w, &win, win.given_after, a);
     four(dilation, win.dilation);
     if (win.dilation[0] != 1 || win.dilation[1] != 1) a[k++] = tf_a_ints(w, "dilations", 4, dilation);
-    const char *x = tf_in_ref(w, 0), *f = weights(w, WHET_WEIGHTS_IO_HWOI, 1);
+    const char *x = tf_in_ref(w, 0), *f = weights(w, WHET_WEIGHTS_IO_HWOI, whet_node_int(n, "group", 1));
     with_bias(w, "Conv2DBackpropInput", TF_IN(result_size(w, x), f, x), k, a);
 }
 
@@ -353,6 +353,45 @@ static bool whole_scales(tf_writer *w, const whet_node *n, const whet_dims *x, c
     return true;
 }
 
+/* What an axis does, as a dense matrix out x in. */
+static const char *matrix(tf_writer *w, const whet_resize_rule *rule, const whet_resize_axis *axis)
+{
+    whet_resize_taps t;
+    const int64_t dims[2] = {axis->out, axis->in};
+    const char *ref = NULL;
+    float *m = NULL;
+    memset(&t, 0, sizeof(t));
+    if (axis->in * axis->out > 1 << 24) tf_refuse(w, WHET_EUNSUPPORTED, "a picture of this size cannot be written with such a rule");
+    if (w->status == WHET_OK) w->status = whet_resize_taps_make(&t, rule, axis);
+    if (w->status == WHET_OK && t.holes) tf_refuse(w, WHET_EUNSUPPORTED, "places outside the picture cannot be written");
+    if (w->status == WHET_OK && !(m = whet_calloc((size_t)(axis->in * axis->out), sizeof(*m)))) w->status = WHET_ENOMEM;
+    if (w->status == WHET_OK) {
+        for (int64_t o = 0; o < axis->out; o++)
+            for (int32_t i = t.start[o]; i < t.start[o + 1]; i++) m[o * axis->in + t.index[i]] += (float)t.weight[i];
+        ref = tf_const_floats(w, 2, dims, m);
+    }
+    whet_free(m);
+    whet_resize_taps_free(&t);
+    return ref;
+}
+
+/* Rules that TensorFlow has not: a product with a matrix over the columns, then one over the rows. */
+static void resize_by_products(tf_writer *w, const whet_node *n, const whet_dims *x, const whet_dims *y)
+{
+    whet_shape in = {.rank = 4, .dims = {1, x->dims[3], x->dims[1], x->dims[2]}}, out = {.rank = 4, .dims = {1, y->dims[3], y->dims[1], y->dims[2]}};
+    whet_resize_axis axes[WHET_MAX_RANK];
+    whet_resize_rule rule;
+    const whet_dims rows = {.rank = 3, .dims = {x->dims[0], x->dims[1], y->dims[2] * x->dims[3]}};
+    if (tf_type_of(w, 0) != WHET_F32 || x->dims[3] < 1) tf_refuse(w, WHET_EUNSUPPORTED, "this rule can be written for f32 alone");
+    if (w->status == WHET_OK) w->status = whet_resize_rule_read(n, &rule);
+    if (w->status == WHET_OK) w->status = whet_resize_axes_read(w->g, n, &in, &out, axes);
+    if (w->status != WHET_OK) return;
+    const char *ref = tf_in_ref(w, 0);
+    if (x->dims[2] != y->dims[2]) ref = tf_op1(w, "BatchMatMulV2", WHET_F32, TF_IN(matrix(w, &rule, &axes[3]), ref));
+    ref = tf_op1(w, "BatchMatMulV2", WHET_F32, TF_IN(matrix(w, &rule, &axes[2]), tf_reshape_to(w, ref, WHET_F32, &rows, false)));
+    tf_reshape_to(w, ref, WHET_F32, y, true);
+}
+
 void tf_write_resize(tf_writer *w, const whet_node *n)
 {
     resizing r = {NULL, false, false};
@@ -361,9 +400,10 @@ void tf_write_resize(tf_writer *w, const whet_node *n)
     if (x.dims[1] < 1 || x.dims[2] < 1 || y.dims[1] < 1 || y.dims[2] < 1)
         tf_refuse(w, WHET_EUNSUPPORTED, "the size of the picture is not known; fix it first");
     else if (x.dims[3] != y.dims[3] || x.dims[0] != y.dims[0]) tf_refuse(w, WHET_EUNSUPPORTED, "only height and width can be resized");
-    else if (!resize_rule(n, &x, &y, &r) || !whole_scales(w, n, &x, &y))
-        tf_refuse(w, WHET_EUNSUPPORTED, "mode '%s' with '%s' cannot be written", whet_node_string(n, "mode", "nearest"),
-                  whet_node_string(n, "coordinate_transformation_mode", "half_pixel"));
+    if (w->status == WHET_OK && (!resize_rule(n, &x, &y, &r) || !whole_scales(w, n, &x, &y))) {
+        resize_by_products(w, n, &x, &y);
+        return;
+    }
     const char *in[2] = {tf_in_ref(w, 0), tf_const_ints(w, 2, &y.dims[1])};
     tf_last(w, r.op, 2, in, TF_ATTRS(tf_a_type(w, "T", tf_type_of(w, 0)), tf_a_bool(w, "align_corners", r.corners),
             tf_a_bool(w, "half_pixel_centers", r.centers)));

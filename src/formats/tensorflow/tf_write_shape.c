@@ -18,7 +18,10 @@ void tf_write_reshape(tf_writer *w, const whet_node *n)
     for (int i = 0; i < d.rank; i++) open += d.dims[i] < 0;
     if (whet_node_is(n, "Reshape") && (open > 1 || d.rank < 0)) { /* the sizes are computed in the file too */
         const char *in[2] = {x, tf_in_ref(w, 1)};
-        if (whet_nhwc_is(w->g, n->out[0])) tf_refuse(w, WHET_EUNSUPPORTED, "more than one size is not known; fix the size of the picture first");
+        const whet_value *to = &w->g->values[n->in[1]];
+        bool plain = to->n_known >= 0 && !whet_nhwc_is(w->g, n->out[0]); /* 0, "as it is", is no size to TensorFlow */
+        for (int i = 0; i < to->n_known; i++) plain = plain && to->known[i] != 0;
+        if (!plain) tf_refuse(w, WHET_EUNSUPPORTED, "more than one size is not known; fix the size of the picture first");
         tf_last(w, "Reshape", 2, in, TF_ATTRS(tf_a_type(w, "T", T0), tf_a_type(w, "Tshape", WHET_S64)));
         return;
     }
