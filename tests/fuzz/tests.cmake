@@ -13,6 +13,8 @@ set(fuzz_libs_pickle wire)
 set(fuzz_libs_zip wire)
 set(fuzz_libs_state_dict formats)
 set(fuzz_libs_tflite formats)
+set(fuzz_libs_tensorflow formats)
+set(fuzz_libs_tfbundle wire)
 # Names of files under ../shared of which mutants are made.
 set(fuzz_real_onnx "*.onnx")
 set(fuzz_real_safetensors "*.safetensors")
@@ -28,7 +30,7 @@ add_custom_command(OUTPUT ${fuzz_seeds}/made
   COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py ${fuzz_seeds} COMMAND ${CMAKE_COMMAND} -E touch ${fuzz_seeds}/made
   DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py)
 add_custom_target(fuzz_seeds ALL DEPENDS ${fuzz_seeds}/made)
-foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite)
+foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle)
   set(lib whet_${fuzz_libs_${t}})
   if(NOT TARGET ${lib} OR (WHET_MINIMAL AND t MATCHES "^(zip|state_dict)$")) # no libzip
     continue()
