@@ -353,6 +353,27 @@ static void outputs(void **state)
     whet_graph_free(g);
 }
 
+/* Normalisation and labels of TFLITE_METADATA; the file is a seed of the fuzzer. */
+static void metadata(void **state)
+{
+    const char *path = WHET_BINARY_DIR "/fuzz-seeds/tflite/labels";
+    whet_graph *g = NULL;
+    whet_contract c;
+    (void)state;
+    if (access(path, R_OK) != 0) support_skip("seeds", "%s is not made (target fuzz_seeds)", path);
+    assert_ok(whet_tflite_read(&g, path, NULL));
+    assert_string_equal(whet_graph_get_meta(g, TFLITE_META_SIGNATURE), "serving_default");
+    assert_string_equal(whet_graph_get_meta(g, TFLITE_META_INPUT "0"), "in");
+    assert_string_equal(whet_graph_get_meta(g, TFLITE_META_OUTPUT "0"), "out");
+    whet_contract_init(&c);
+    assert_ok(whet_contract_from_json(&c, whet_graph_get_meta(g, WHET_CONTRACT_META)));
+    assert_true(c.mean[0] == 127.5f && c.std[0] == 127.5f && c.scale == 1 && c.nhwc && c.height == 4);
+    assert_int_equal(c.n_labels, 2);
+    assert_string_equal(c.labels[1], "dog");
+    whet_contract_dispose(&c);
+    whet_graph_free(g);
+}
+
 /* --- damage: every length that is too short, every byte changed */
 static void damage(void **state)
 {
@@ -454,7 +475,7 @@ static void mapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(keras_networks), cmocka_unit_test(mnist), cmocka_unit_test(coral), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(four_bits), cmocka_unit_test(outputs), cmocka_unit_test(damage),
+                                       cmocka_unit_test(four_bits), cmocka_unit_test(outputs), cmocka_unit_test(metadata), cmocka_unit_test(damage),
                                        cmocka_unit_test(allocations), cmocka_unit_test(mapped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
