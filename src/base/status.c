@@ -48,6 +48,13 @@ int whet_status_exit_code(whet_status status)
     return 3;
 }
 
+whet_status whet_error_of_file(whet_status status)
+{
+    if (status != WHET_EINVAL) return status;
+    if (state.e.status == WHET_EINVAL) state.e.status = WHET_EFORMAT;
+    return WHET_EFORMAT;
+}
+
 void whet_error_clear(void)
 {
     error_state *s = &state;

@@ -28,6 +28,8 @@ void whet_error_at_file(const char *path);
 void whet_error_at_offset(int64_t offset);
 void whet_error_at_line(int64_t line);
 void whet_error_at_node(const char *name);
+/* What a file made fail is the file's fault: EINVAL becomes EFORMAT, in the detail too; other statuses stay. */
+whet_status whet_error_of_file(whet_status status);
 
 #define WHET_TRY(expr)                                                                                              \
     do {                                                                                                            \

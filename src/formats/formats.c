@@ -137,10 +137,7 @@ whet_status whet_format_read(whet_graph **out, const char *path, const whet_form
     whet_format_options o = settle(opt);
     *out = NULL;
     WHET_TRY(whet_format_of_file(path, &f));
-    if (f->read) {
-        whet_status status = f->read(out, path, &o);
-        return status == WHET_EINVAL ? WHET_EFORMAT : status; /* an operator's bad attribute is the file's fault here */
-    }
+    if (f->read) return whet_error_of_file(f->read(out, path, &o)); /* an operator's bad attribute too */
     WHET_FAIL(WHET_EUNSUPPORTED, "%s holds no graph; give a model file, and this one as its weights", f->title);
     whet_error_at_file(path);
     return WHET_EUNSUPPORTED;

@@ -288,8 +288,7 @@ static whet_status read_bytes(whet_graph **out, const void *data, size_t size, s
     r.arena = whet_arena_create();
     if (!r.arena) goto done;
     WHET_GOTO(whet_pb_decode(&onnx_model_message, data, size, r.file, r.arena, &model));
-    status = build(&r, &s);
-    if (status == WHET_EINVAL) status = WHET_EFORMAT; /* an operator's bad attribute is the file's fault here */
+    status = whet_error_of_file(build(&r, &s)); /* an operator's bad attribute too */
 done:
     if (status != WHET_OK && *r.file) whet_error_at_file(r.file);
     onnx_files_close(&r);

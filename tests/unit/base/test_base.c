@@ -32,6 +32,12 @@ static void error_detail_is_kept(void **state)
     assert_int_equal(whet_status_exit_code(WHET_EFORMAT), 3);
     assert_int_equal(whet_status_exit_code(WHET_EGATE), 1);
     assert_int_equal(whet_status_exit_code(WHET_ECANCELLED), 130);
+    whet_fail(WHET_EINVAL, "a bad attribute");
+    assert_int_equal(whet_error_of_file(WHET_EINVAL), WHET_EFORMAT);
+    assert_int_equal(whet_error_last()->status, WHET_EFORMAT);
+    whet_fail(WHET_ENOMEM, "no memory");
+    assert_int_equal(whet_error_of_file(WHET_ENOMEM), WHET_ENOMEM);
+    assert_int_equal(whet_error_last()->status, WHET_ENOMEM);
 }
 
 static void messages_hold_no_escapes(void **state)
