@@ -206,6 +206,18 @@ static whet_status tell(const whet_weights *w, const whet_graph *g, const fittin
     return WHET_OK;
 }
 
+/* A view that is not aligned becomes a copy. */
+static whet_status own(whet_tensor *t)
+{
+    whet_tensor copy;
+    if ((uintptr_t)t->data % 64 == 0) return WHET_OK;
+    whet_tensor_init(&copy);
+    WHET_TRY(whet_tensor_copy(&copy, t));
+    whet_tensor_dispose(t);
+    *t = copy;
+    return WHET_OK;
+}
+
 whet_status whet_weights_apply(const whet_weights *w, whet_graph *g, whet_strbuf *report)
 {
     fitting f = {0};
@@ -218,6 +230,8 @@ whet_status whet_weights_apply(const whet_weights *w, whet_graph *g, whet_strbuf
         if (f.found[i] >= 0) WHET_GOTO(whet_weights_fit(&f.tensors[i], &w->tensors[f.found[i]], v->data.dtype, &v->data.shape, v->name));
     }
     if (report) WHET_GOTO(tell(w, g, &f, report));
+    for (int i = 0; i < f.n; i++) /* only constants may lie at any address */
+        if (f.found[i] >= 0 && g->values[f.targets[i].v].kind == WHET_VALUE_VARIABLE) WHET_GOTO(own(&f.tensors[i]));
     const char *contract = whet_weights_meta(w, WHET_CONTRACT_META);
     if (contract && !whet_graph_get_meta(g, WHET_CONTRACT_META)) WHET_GOTO(whet_graph_set_meta(g, WHET_CONTRACT_META, contract));
     for (int i = 0; i < f.n; i++)

@@ -7,6 +7,7 @@
 #include "wire/json.h"
 
 enum { MAX_HEADER = 100 * 1000 * 1000 };
+#define SLACK ((size_t)60 << 20)
 
 struct whet_safetensors {
     whet_map *map;
@@ -127,6 +128,15 @@ static whet_status parse_entries(whet_safetensors *s, size_t header)
     return WHET_OK;
 }
 
+/* An upper bound of the memory that the JSON takes as a tree: containers, members and items of jansson, and the texts. */
+static size_t tree_bytes(const uint8_t *text, size_t n)
+{
+    static const uint16_t cost[256] = {['{'] = 400, ['['] = 150, [','] = 100, [':'] = 100};
+    size_t sum = 2 * n;
+    for (size_t i = 0; i < n; i++) sum += cost[text[i]];
+    return sum;
+}
+
 static whet_status parse(whet_safetensors *s)
 {
     uint64_t header = 0;
@@ -136,6 +146,8 @@ static whet_status parse(whet_safetensors *s)
         return at(s, NULL, WHET_FAIL(WHET_EFORMAT, "safetensors: header of %llu bytes passes the end; not this kind of file, "
                                      "or cut off", (unsigned long long)header));
     if (s->data[8] != '{') return at(s, NULL, WHET_FAIL(WHET_EFORMAT, "safetensors: header does not start with '{'"));
+    if (tree_bytes(s->data + 8, (size_t)header) / 4 > s->size + SLACK / 4)
+        return at(s, NULL, WHET_FAIL(WHET_EFORMAT, "safetensors: the header would take more memory than a file of %zu bytes may: a bomb", s->size));
     WHET_TRY(whet_json_parse(&s->header, (const char *)s->data + 8, (size_t)header, s->name));
     if (!json_is_object(s->header)) return at(s, NULL, WHET_FAIL(WHET_EFORMAT, "safetensors: header is not an object"));
     return parse_entries(s, (size_t)header);

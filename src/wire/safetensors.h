@@ -2,7 +2,7 @@
 /* safetensors files (github.com/huggingface/safetensors, format page): u64 header length, JSON header, bytes. Little-endian,
  * row-major. Reading maps the file: entries point into the mapping and live as long as the handle. Checked: offsets
  * contiguous from 0 to the end without holes, byte length = product of the shape, no duplicate names, metadata of strings
- * only, header at most 100 MB. */
+ * only, header at most 100 MB and such that its tree takes no more memory than 4 times the file and 60 MiB. */
 #ifndef WHET_WIRE_SAFETENSORS_H
 #define WHET_WIRE_SAFETENSORS_H
 

@@ -116,10 +116,31 @@ static void writing_refuses(void **state)
     support_rmtree(dir);
 }
 
+/* A small header that would be a large tree. */
+static void header_bomb(void **state)
+{
+    (void)state;
+    const size_t n = 300000;
+    char *header = whet_alloc(3 * n + 32);
+    uint8_t *file = whet_alloc(3 * n + 64);
+    whet_safetensors *s = NULL;
+    assert_true(header && file);
+    size_t at = (size_t)sprintf(header, "{\"a\":[[]");
+    for (size_t i = 0; i < n; i++) at += (size_t)sprintf(header + at, ",[]");
+    sprintf(header + at, "]}");
+    const size_t length = strlen(header);
+    for (int i = 0; i < 8; i++) file[i] = (uint8_t)(length >> (8 * i));
+    memcpy(file + 8, header, length);
+    assert_status(whet_safetensors_open_mem(&s, file, 8 + length, "b"), WHET_EFORMAT);
+    assert_contains(whet_error_message(), "the header would take more memory than a file of");
+    whet_free(header);
+    whet_free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip), cmocka_unit_test(broken_rules), cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(writing_refuses)};
+        cmocka_unit_test(writing_refuses), cmocka_unit_test(header_bomb)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
