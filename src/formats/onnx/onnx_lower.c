@@ -163,11 +163,33 @@ static whet_status batch_norm(onnx_writer *w, onnx_out *o)
     return onnx_writer_emit(w, o);
 }
 
+/* Groups as the channels of an InstanceNormalization, then scale and bias by channel. Before opset 21 the operator itself scaled
+ * by group. */
 static whet_status group_norm(onnx_writer *w, onnx_out *o)
 {
-    if (w->opset < 21)
-        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "GroupNormalization scales by channel since opset 21; choose --opset 21");
-    return onnx_writer_emit(w, o);
+    const int rank = w->g->values[o->node->in[0]].dims.rank;
+    const int64_t groups = whet_node_int(o->node, "num_groups", 1), flat[3] = {0, groups, -1};
+    int64_t wide[WHET_MAX_RANK] = {-1, 1, 1, 1, 1, 1, 1, 1};
+    const whet_attr epsilon = whet_attr_float("epsilon", whet_node_float(o->node, "epsilon", 1e-5f));
+    double *ones = NULL, *zeros = NULL;
+    const char *unit = NULL, *zero = NULL, *x = o->in[0];
+    const whet_dtype t = w->g->values[o->node->in[0]].dtype;
+    if (w->opset >= 21) return onnx_writer_emit(w, o);
+    if (rank < 3 || groups < 1 || groups > (1 << 20))
+        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "GroupNormalization of unknown rank needs opset 21; choose --opset 21");
+    ones = whet_arena_alloc(w->arena, (size_t)groups * sizeof(*ones));
+    zeros = whet_arena_alloc(w->arena, (size_t)groups * sizeof(*zeros));
+    if (!ones || !zeros) return WHET_ENOMEM;
+    for (int64_t i = 0; i < groups; i++) {
+        ones[i] = 1;
+        zeros[i] = 0;
+    }
+    WHET_TRY(onnx_writer_const(w, o, "ones", t, (int)groups, false, ones, &unit));
+    WHET_TRY(onnx_writer_const(w, o, "zeros", t, (int)groups, false, zeros, &zero));
+    const char *parts = MAKE("Reshape", x, onnx_low_ints(w, o, 3, flat));
+    const char *normal = onnx_low_make(w, o, "InstanceNormalization", ONNX_IN(parts, unit, zero), &epsilon);
+    const char *y = MAKE("Reshape", normal, MAKE("Shape", x)), *shape = onnx_low_ints(w, o, rank - 1, wide);
+    return FINISH("Add", MAKE("Mul", y, MAKE("Reshape", o->in[1], shape)), MAKE("Reshape", o->in[2], shape));
 }
 
 static whet_status gelu(onnx_writer *w, onnx_out *o)
@@ -192,27 +214,49 @@ static whet_status mish(onnx_writer *w, onnx_out *o)
     return FINISH("Mul", o->in[0], MAKE("Tanh", MAKE("Softplus", o->in[0])));
 }
 
+/* The last axes from `axis` on, as negative numbers; 0 where they are not known. */
+static int last_axes(const onnx_writer *w, const onnx_out *o, int64_t *axes)
+{
+    const int rank = w->g->values[o->node->in[0]].dims.rank;
+    int64_t axis = whet_node_int(o->node, "axis", -1);
+    if (axis >= 0 && rank > 0) axis -= rank;
+    if (axis >= 0 || axis < -WHET_MAX_RANK) return 0;
+    for (int i = 0; i < -axis; i++) axes[i] = axis + i;
+    return (int)-axis;
+}
+
+static const char *mean(onnx_writer *w, const onnx_out *o, const char *x, int n, const int64_t *axes)
+{
+    const whet_attr over = whet_attr_ints("axes", n, axes);
+    return w->opset < 18 ? onnx_low_make(w, o, "ReduceMean", ONNX_IN(x), &over) : MAKE("ReduceMean", x, onnx_low_ints(w, o, n, axes));
+}
+
 /* Mean and variance over the last axes, written out; the statistics as outputs need the operator. */
 static whet_status layer_norm(onnx_writer *w, onnx_out *o)
 {
-    const int rank = w->g->values[o->node->in[0]].dims.rank;
-    int64_t axis = whet_node_int(o->node, "axis", -1), *axes = whet_arena_alloc(w->arena, WHET_MAX_RANK * sizeof(*axes));
+    int64_t *axes = whet_arena_alloc(w->arena, WHET_MAX_RANK * sizeof(*axes));
     const char *x = o->in[0], *bias = o->n_in > 2 && o->in[2][0] ? o->in[2] : NULL;
-    const double epsilon = (double)whet_node_float(o->node, "epsilon", 1e-5f);
     if (w->opset >= 17) return onnx_writer_emit(w, o);
     if (!axes) return WHET_ENOMEM;
-    if (o->n_out > 1) return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "LayerNormalization with its statistics needs opset 17; choose --opset 17");
-    if (axis >= 0 && rank > 0) axis -= rank;
-    if (axis >= 0 || axis < -WHET_MAX_RANK)
-        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "LayerNormalization of unknown rank needs opset 17; choose --opset 17");
-    for (int i = 0; i < -axis; i++) axes[i] = axis + i;
-    const whet_attr over = whet_attr_ints("axes", (int)-axis, axes);
-    const char *centred = MAKE("Sub", x, onnx_low_make(w, o, "ReduceMean", ONNX_IN(x), &over));
-    const char *square = MAKE("Mul", centred, centred);
-    const char *variance = onnx_low_make(w, o, "ReduceMean", ONNX_IN(square), &over);
-    const char *deviation = MAKE("Sqrt", MAKE("Add", variance, onnx_low_scalar(w, o, epsilon)));
-    const char *y = MAKE("Div", centred, deviation);
+    const int n = last_axes(w, o, axes);
+    if (n == 0 || o->n_out > 1)
+        return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "LayerNormalization %s needs opset 17; choose --opset 17", n ? "with its statistics" : "of unknown rank");
+    const char *centred = MAKE("Sub", x, mean(w, o, x, n, axes)), *variance = mean(w, o, MAKE("Mul", centred, centred), n, axes);
+    const double epsilon = (double)whet_node_float(o->node, "epsilon", 1e-5f);
+    const char *y = MAKE("Div", centred, MAKE("Sqrt", MAKE("Add", variance, onnx_low_scalar(w, o, epsilon))));
     return bias ? FINISH("Add", MAKE("Mul", y, o->in[1]), bias) : FINISH("Mul", y, o->in[1]);
+}
+
+static whet_status rms_norm(onnx_writer *w, onnx_out *o)
+{
+    int64_t *axes = whet_arena_alloc(w->arena, WHET_MAX_RANK * sizeof(*axes));
+    if (w->opset >= 23) return onnx_writer_emit(w, o);
+    if (!axes) return WHET_ENOMEM;
+    const int n = last_axes(w, o, axes);
+    if (n == 0) return onnx_out_fail(w, o, WHET_EUNSUPPORTED, "RMSNormalization of unknown rank has no form in this opset");
+    const char *x = o->in[0], *square = mean(w, o, MAKE("Mul", x, x), n, axes);
+    const double epsilon = (double)whet_node_float(o->node, "epsilon", 1e-5f);
+    return FINISH("Mul", MAKE("Div", x, MAKE("Sqrt", MAKE("Add", square, onnx_low_scalar(w, o, epsilon)))), o->in[1]);
 }
 
 static whet_status need_wide(onnx_writer *w, onnx_out *o, whet_dtype t)
@@ -260,7 +304,7 @@ static const struct lowering { const char *op; onnx_lower_fn fn; } lowerings[] =
     {"ReduceMax", axes_to_attr}, {"ReduceMean", axes_to_attr}, {"ReduceMin", axes_to_attr}, {"ReduceProd", axes_to_attr},
     {"ReduceSumSquare", axes_to_attr}, {"Split", split}, {"Reshape", reshape}, {"Pad", pad}, {"BatchNormalization", batch_norm},
     {"GroupNormalization", group_norm}, {"Resize", resize}, {"GridSample", grid_sample},
-    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}, {"LayerNormalization", layer_norm}, {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}};
+    {"Gelu", gelu}, {"Swish", swish}, {"HardSwish", hard_swish}, {"Mish", mish}, {"LayerNormalization", layer_norm}, {"RMSNormalization", rms_norm}, {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}};
 
 onnx_lower_fn onnx_lower_find(const char *domain, const char *op)
 {
