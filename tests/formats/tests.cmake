@@ -24,6 +24,11 @@ add_test(NAME formats.formats_convert_python COMMAND python3 ${CMAKE_SOURCE_DIR}
          $<TARGET_FILE:whet> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(formats.formats_convert_python PROPERTIES LABELS formats TIMEOUT 300)
 endif()
+if(TARGET whet AND TARGET formats_test_tflite_write AND NOT CMAKE_CROSSCOMPILING)
+add_test(NAME formats.formats_tflite_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_tflite.py
+         $<TARGET_FILE:whet> $<TARGET_FILE:formats_test_tflite_write> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(formats.formats_tflite_python PROPERTIES LABELS formats TIMEOUT 300)
+endif()
 add_test(NAME formats.formats_operator_tables COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/format_ops_doc.py --check)
 set_tests_properties(formats.formats_operator_tables PROPERTIES LABELS formats TIMEOUT 30)
 if(TARGET whet AND NOT CMAKE_CROSSCOMPILING)
