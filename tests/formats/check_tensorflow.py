@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extended: frozen graphs and SavedModels that whet writes, loaded and run by TensorFlow.
 
-usage: check_tensorflow.py WHET SCRATCH [NAME ...]
+usage: check_tensorflow.py WHET MAKER SCRATCH [NAME ...]   (MAKER NETWORK OUT.onnx writes a network of the zoo; see test_tensorflow.c)
 PyTorch's networks of ../shared/interop against their stored outputs, the zoo's with seeded weights against whet's own, each
 as graph (import_graph_def) and as SavedModel (serving_default): at most 1e-4 of the largest value; no Transpose in convolutional
 networks; equal bytes when written twice. The Python is this one, or WHET_PYTHON_TF, or WHET_PYTHON.
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-ZOO = ["lenet", "cifar-convnet", "resnet20", "mobilenetv2", "resnet18", "efficientnet-b0", "vit-tiny-16"]
+ZOO = ["lenet", "cifar-convnet", "resnet20", "resnet32", "resnet44", "resnet56", "resnet50", "mobilenetv2", "efficientnet-b0", "vit-tiny-16"]
 BOUND = 1e-4
 
 
@@ -55,18 +55,22 @@ def run_saved_model(tf, path, x):
     return list(f(**{next(iter(f.structured_input_signature[1])): tf.constant(x)}).values())[0].numpy()
 
 
-def nets(np, shared, whet, scratch):
+def nets(np, shared, whet, maker, scratch, only):
     for name in sorted(os.listdir(os.path.join(shared, "interop", "pytorch"))):
         folder = os.path.join(shared, "interop", "pytorch", name)
+        if only and name not in only:
+            continue
         yield name, os.path.join(folder, "legacy.onnx"), np.load(os.path.join(folder, "input.npy")), np.load(os.path.join(folder, "output.npy"))
     for name in ZOO:
+        if only and "zoo/" + name not in only:
+            continue
         source, given, made = (os.path.join(scratch, "tf_zoo" + e) for e in (".onnx", "_x.npy", "_y.npy"))
-        call(whet, "convert", "--model", name, "-o", source)
+        call(maker, name, source)
         shape = json.loads(call(whet, "inspect", source, "--json"))["inputs"][0]["shape"].split("x")
         x = np.random.default_rng(3).standard_normal([int(d) if d.isdigit() else 1 for d in shape]).astype(np.float32)
         np.save(given, x)
         call(whet, "run", source, given, "-o", made)
-        yield name, source, x, np.load(made)
+        yield "zoo/" + name, source, x, np.load(made)
 
 
 def check(np, tf, whet, scratch, name, source, x, want):
@@ -81,7 +85,7 @@ def check(np, tf, whet, scratch, name, source, x, want):
             faults.append(f"{ext}: written twice, two files")
         if ext == ".pb":
             y, transposes = run_graph(tf, out, x)
-            if transposes and not name.startswith("vit"):
+            if transposes and "vit" not in name:
                 faults.append(f"{transposes} Transposes in the graph")
         else:
             y = run_saved_model(tf, out, x)
@@ -105,10 +109,8 @@ def main():
         import tensorflow as tf
     except ImportError as error:
         skip(f"{error}; name a Python with tensorflow in WHET_PYTHON_TF")
-    whet, scratch, failed, n = sys.argv[1], sys.argv[2], 0, 0
-    for name, source, x, want in nets(np, find_shared(), whet, scratch):
-        if len(sys.argv) > 3 and name not in sys.argv[3:]:
-            continue
+    whet, maker, scratch, failed, n = sys.argv[1], sys.argv[2], sys.argv[3], 0, 0
+    for name, source, x, want in nets(np, find_shared(), whet, maker, scratch, sys.argv[4:]):
         n += 1
         try:
             faults = check(np, tf, whet, scratch, name, source, x, want)

@@ -65,6 +65,19 @@ static whet_status expand(tf_reader *r, tf_work *w, int value, int shape)
 whet_status tf_read_fill(tf_reader *r, tf_work *w) { return expand(r, w, 1, 0); }
 whet_status tf_read_broadcast(tf_reader *r, tf_work *w) { return expand(r, w, 0, 1); }
 
+/* The second where the first has ones or the same sizes. */
+whet_status tf_read_broadcast_args(tf_reader *r, tf_work *w)
+{
+    whet_dim a[WHET_MAX_RANK], b[WHET_MAX_RANK];
+    int na = 0, nb = 0;
+    WHET_TRY(tf_need(w, 2));
+    WHET_TRY(tf_dims_in(r, w, 0, a, WHET_MAX_RANK, &na));
+    WHET_TRY(tf_dims_in(r, w, 1, b, WHET_MAX_RANK, &nb));
+    bool fits = na >= 0 && nb >= na;
+    for (int i = 0; fits && i < na; i++) fits = a[i] == 1 || (a[i] == b[nb - na + i] && a[i] != WHET_DIM_UNKNOWN);
+    return fits ? tf_alias(w, 0, w->in[1]) : tf_fail(w, WHET_EUNSUPPORTED, "shapes that are not known when the file is read are not handled");
+}
+
 whet_status tf_read_fill_like(tf_reader *r, tf_work *w)
 {
     whet_nhwc *x = NULL;

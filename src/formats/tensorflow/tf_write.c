@@ -431,6 +431,50 @@ static void write_meta(tf_writer *w)
     }
 }
 
+/* Node of a reference, or -1. */
+static int32_t node_of(const onnx_names *index, const char *ref)
+{
+    char name[2048];
+    const size_t size = strcspn(ref, ":");
+    if (size >= sizeof(name)) return -1;
+    memcpy(name, ref, size);
+    name[size] = '\0';
+    return onnx_names_get(index, name, -1);
+}
+
+/* Nodes that no output needs would be taken for outputs by who reads a frozen graph: those that computed a shape that is known,
+ * say. Inputs stay. */
+static whet_status drop_unused(tf_writer *w, const char *const *out_name)
+{
+    onnx_names index = {NULL, 0, 0};
+    int32_t *stack = take(w, w->n_nodes + 1, sizeof(*stack));
+    bool *used = take(w, w->n_nodes + 1, sizeof(*used));
+    size_t depth = 0, kept = 0;
+    whet_status status = w->status;
+    if (status != WHET_OK) return status;
+    for (size_t i = 0; i < w->n_nodes; i++) WHET_GOTO(onnx_names_add(&index, w->nodes[i].name, (int32_t)i, NULL));
+    for (int i = 0; i < w->g->n_outputs; i++) {
+        const int32_t n = node_of(&index, out_name[i]);
+        if (n >= 0 && !used[n]) stack[depth++] = n;
+        if (n >= 0) used[n] = true;
+    }
+    while (depth > 0) {
+        const tf_node *x = &w->nodes[stack[--depth]];
+        for (size_t i = 0; i < x->input.n; i++) {
+            const int32_t n = node_of(&index, x->input.v[i]);
+            if (n < 0 || used[n]) continue;
+            used[n] = true;
+            stack[depth++] = n;
+        }
+    }
+    for (size_t i = 0; i < w->n_nodes; i++)
+        if (used[i] || strcmp(w->nodes[i].op, "Placeholder") == 0) w->nodes[kept++] = w->nodes[i];
+    w->n_nodes = kept;
+done:
+    onnx_names_dispose(&index);
+    return status;
+}
+
 static whet_status build(tf_writer *w, tf_graph *out, const char **out_name)
 {
     const whet_graph *g = w->g;
@@ -446,6 +490,7 @@ static whet_status build(tf_writer *w, tf_graph *out, const char **out_name)
     for (int n = 0; w->status == WHET_OK && n < g->n_nodes; n++)
         if (g->nodes[n].op) write_node(w, &g->nodes[n]);
     if (w->status == WHET_OK) write_outputs(w, uses, out_name);
+    if (w->status == WHET_OK) w->status = drop_unused(w, out_name);
     if (w->status == WHET_OK) write_meta(w);
     whet_free(uses);
     for (const tf_kept *k = w->kept; k; k = k->next) total += whet_tensor_bytes(&k->t);

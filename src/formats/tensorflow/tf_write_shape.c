@@ -168,16 +168,21 @@ void tf_write_slice(tf_writer *w, const whet_node *n)
 
 void tf_write_shape(tf_writer *w, const whet_node *n)
 {
+    static const int64_t order[4] = {0, 3, 1, 2}; /* of the graph's axes in a file with channels last */
     const char *x = tf_in_ref(w, 0);
     const whet_attr *start = whet_node_attr(n, "start"), *end = whet_node_attr(n, "end");
-    if (whet_nhwc_is(w->g, n->in[0])) tf_refuse(w, WHET_EINVAL, "the shape of a picture with its channels last");
+    const int64_t one = 1, from = start ? start->i : 0, to = end ? end->i : 0;
+    const bool part = from != 0 || end, turned = whet_nhwc_is(w->g, n->in[0]);
     const tf_attr a[2] = {tf_a_type(w, "T", T0), tf_a_type(w, "out_type", WHET_S64)};
-    if ((!start || start->i == 0) && !end) {
+    const tf_attr pick[3] = {tf_a_type(w, "Tparams", WHET_S64), tf_a_type(w, "Tindices", WHET_S32), tf_a_type(w, "Taxis", WHET_S32)};
+    if (!part && !turned) {
         tf_last(w, "Shape", TF_IN(x), 2, a);
         return;
     }
-    const int64_t one = 1, from = start ? start->i : 0, to = end ? end->i : 0;
     const char *all = tf_put(w, "Shape", TF_IN(x), 2, a);
+    if (turned && !part) tf_last(w, "GatherV2", TF_IN(all, tf_const_ints(w, 4, order), tf_const_int(w, 0)), 3, pick);
+    if (!part) return;
+    if (turned && !(from == 0 && to == 1)) all = tf_put(w, "GatherV2", TF_IN(all, tf_const_ints(w, 4, order), tf_const_int(w, 0)), 3, pick);
     tf_last(w, "StridedSlice", TF_IN(all, tf_const_ints(w, 1, &from), tf_const_ints(w, 1, &to), tf_const_ints(w, 1, &one)),
             TF_ATTRS(tf_a_type(w, "T", WHET_S64), tf_a_type(w, "Index", WHET_S32), tf_a_int(w, "end_mask", end ? 0 : 1)));
 }
@@ -241,6 +246,13 @@ void tf_write_expand(tf_writer *w, const whet_node *n)
         return;
     }
     if (whet_nhwc_is(w->g, n->out[0])) tf_refuse(w, WHET_EUNSUPPORTED, "sizes that are not known cannot be written for pictures");
+    const whet_value *shape = &w->g->values[n->in[1]];
+    bool whole = shape->n_known == d.rank && d.rank > 0; /* the sizes asked for are those of the result: nothing of x's own among them */
+    for (int i = 0; whole && i < d.rank; i++) whole = shape->known[i] == d.dims[i] && d.dims[i] != WHET_DIM_UNKNOWN;
+    if (whole) {
+        tf_last(w, "BroadcastTo", TF_IN(x, tf_in_ref(w, 1)), TF_ATTRS(tf_a_type(w, "T", T0), tf_a_type(w, "Tidx", WHET_S64)));
+        return;
+    }
     const char *own = tf_put(w, "Shape", TF_IN(x), TF_ATTRS(tf_a_type(w, "T", T0), tf_a_type(w, "out_type", WHET_S64)));
     const char *to = tf_put(w, "BroadcastArgs", TF_IN(own, tf_in_ref(w, 1)), TF_ATTRS(tf_a_type(w, "T", WHET_S64)));
     tf_last(w, "BroadcastTo", TF_IN(x, to), TF_ATTRS(tf_a_type(w, "T", T0), tf_a_type(w, "Tidx", WHET_S64)));
