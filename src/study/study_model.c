@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "data/contract.h"
-#include "formats/onnx/onnx.h"
+#include "convert/convert.h"
 #include "measure/facts.h"
 #include "study/study_keys.h"
 #include "study/study_run.h"
@@ -212,17 +212,19 @@ static whet_status run_export(study_run *r, const char *key, const json_t *job, 
 {
     const char *label = json_string_value(json_object_get(job, "label"));
     char *from = study_path(r, json_string_value(json_object_get(job, "from"))), *to = NULL, *dir = study_path(r, "models"), *name = whet_format("%s.onnx", label);
-    whet_onnx_write_options opt;
+    whet_convert_graph_options opt;
+    const whet_model_format *onnx = NULL;
     whet_graph *g = NULL;
     json_t *file = NULL;
     whet_status status = from != NULL && dir != NULL && name != NULL ? whet_mkdirs(dir) : WHET_ENOMEM;
     (void)key;
-    whet_onnx_write_options_init(&opt);
+    whet_convert_graph_options_init(&opt);
     opt.opset = (int)json_integer_value(json_object_get(job, "opset"));
     if (status == WHET_OK) to = whet_path_join(dir, name);
     if (status == WHET_OK && to == NULL) status = WHET_ENOMEM;
-    if (status == WHET_OK) status = whet_onnx_read(&g, from, NULL);
-    if (status == WHET_OK) status = whet_onnx_write(g, to, &opt);
+    if (status == WHET_OK) status = whet_format_for_writing("onnx", to, &onnx);
+    if (status == WHET_OK) status = whet_format_read(&g, from, NULL);
+    if (status == WHET_OK) status = whet_convert_graph(g, onnx, to, &opt, NULL);
     if (status == WHET_OK) status = study_file(r, to, &file);
     if (status == WHET_OK) *outputs = json_pack("{s:[o]}", "files", file);
     whet_graph_free(g);
