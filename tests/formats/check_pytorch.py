@@ -29,9 +29,10 @@ def skip(reason):
 
 
 def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
+    here = os.path.dirname(os.path.abspath(__file__))
+    for path in (os.environ.get("WHET_SHARED"), "../shared", os.path.join(here, "..", "..", "..", "shared")):
+        if path and os.path.isdir(os.path.join(path, "interop")):
+            return path
     skip("the shared folder is missing (set WHET_SHARED)")
 
 
@@ -45,7 +46,8 @@ def same(torch, a, b):
     if set(a) != set(b):
         raise RuntimeError(f"other names: {sorted(set(a) ^ set(b))[:4]}")
     for k in a:
-        if a[k].dtype != b[k].dtype or a[k].shape != b[k].shape or not torch.equal(a[k].contiguous().view(-1).view(torch.uint8), b[k].contiguous().view(-1).view(torch.uint8)):
+        x, y = (t[k].contiguous().reshape(-1).view(torch.uint8) for t in (a, b))
+        if a[k].dtype != b[k].dtype or a[k].shape != b[k].shape or not torch.equal(x, y):
             raise RuntimeError(f"'{k}' differs")
 
 
