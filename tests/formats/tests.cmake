@@ -9,10 +9,15 @@ endforeach()
 file(GLOB formats_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/formats/test_*.c)
 foreach(t ${formats_tests})
   get_filename_component(tname ${t} NAME_WE)
-  if(WHET_MINIMAL AND tname STREQUAL "test_state_dict") # no libzip
+  if(WHET_MINIMAL AND tname MATCHES "^test_(state_dict|keras_.*)$") # no libzip, no libhdf5
     continue()
   endif()
   whet_test(formats formats_${tname} ${t} ${formats_libs} PkgConfig::JANSSON)
+endforeach()
+foreach(t keras_read keras_write keras_damage)
+  if(TARGET formats_test_${t} AND TARGET whet-h5)
+    add_dependencies(formats_test_${t} whet-h5)
+  endif()
 endforeach()
 if(TARGET formats_test_onnx_write AND NOT CMAKE_CROSSCOMPILING)
 add_test(NAME formats.formats_onnx_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_onnx.py

@@ -431,6 +431,65 @@ def tfbundle_seeds():
         body += struct.pack("<IIB", 0, 1, 0)
         file += body + struct.pack("<I", mask(crc32c(body)))
     yield "two", file + (handles[1] + handles[2]).ljust(40, b"\0") + struct.pack("<Q", 0xdb4775248b80fb57)
+# --- Keras: what the HDF5 worker makes of an .h5 file (src/wire/hdf5_stream.h)
+def h5_record(at, kind, path, name="", shape=(), code=b"\0", size=0, data=b""):
+    head = struct.pack("<B1sBBIIIQ", kind, code, size, len(shape), len(path), len(name), 0, len(data))
+    head += struct.pack(f"<{len(shape)}Q", *shape) + path.encode() + b"\0" + name.encode() + b"\0"
+    out = bytes(-at % 8) + head
+    return out + bytes(-(at + len(out)) % (64 if kind == 2 else 8)) + data
+
+
+def h5_stream(config, weights, version="2.15.0"):
+    def texts(*all_texts):
+        return b"".join(struct.pack("<I", len(t)) + t.encode() + b"\0" for t in all_texts)
+
+    records = [(1, ""), (3, "", "keras_version", (), b"s", 0, texts(version)), (3, "", "model_config", (), b"s", 0, texts(json.dumps(config))),
+               (1, "model_weights")]
+    for layer, parts in weights:
+        group = "model_weights/" + layer
+        names = [f"{layer}/{part}:0" for part, _ in parts]
+        records += [(1, group), (3, group, "weight_names", (len(names),), b"s", 0, texts(*names)), (1, f"{group}/{layer}")]
+        for name, shape in zip(names, [s for _, s in parts]):
+            n = 1
+            for d in shape:
+                n *= d
+            records.append((2, f"{group}/{name}", "", shape, b"f", 4, struct.pack(f"<{n}f", *[0.125 * (i % 9) - 0.25 for i in range(n)])))
+    out = b"whetH5\1\n"
+    for r in records:
+        out += h5_record(len(out), *r)
+    out += bytes(-len(out) % 8) + struct.pack("<B1sBBIIIQ", 255, b"\0", 0, 0, 0, 0, 0, len(records)) + b"\0\0"
+    return out + bytes(-len(out) % 8)
+
+
+def k_layer(cls, name, *sources, **config):
+    nodes = [[[s, 0, 0, {}] for s in sources]] if sources else []
+    return {"class_name": cls, "name": name, "config": dict(config, name=name), "inbound_nodes": nodes}
+
+
+def k_model(layers, first, last):
+    return {"class_name": "Functional", "config": {"name": "m", "layers": layers, "input_layers": [[first, 0, 0]], "output_layers": [[last, 0, 0]]}}
+
+
+def keras_seeds():
+    x = k_layer("InputLayer", "x", batch_input_shape=[None, 6, 6, 2], dtype="float32")
+    yield "conv", h5_stream(k_model([
+        x, k_layer("Conv2D", "c", "x", filters=2, kernel_size=[3, 3], strides=[2, 2], padding="same", activation="relu"),
+        k_layer("BatchNormalization", "b", "c", axis=[3], epsilon=0.001), k_layer("Add", "a", "b", "c"),
+        k_layer("GlobalAveragePooling2D", "g", "a"), k_layer("Dense", "d", "g", units=3, activation="softmax")], "x", "d"),
+        [("c", [("kernel", (3, 3, 2, 2)), ("bias", (2,))]),
+         ("b", [("gamma", (2,)), ("beta", (2,)), ("moving_mean", (2,)), ("moving_variance", (2,))]), ("d", [("kernel", (2, 3)), ("bias", (3,))])])
+    inner = {"class_name": "Sequential", "config": {"name": "s", "layers": [
+        k_layer("InputLayer", "i", batch_input_shape=[None, 6, 6, 2]), k_layer("DepthwiseConv2D", "w", kernel_size=2, depth_multiplier=2, use_bias=False),
+        k_layer("ReLU", "r", max_value=6.0), k_layer("Flatten", "f")]}, "name": "s", "inbound_nodes": [[["x", 0, 0, {}]]]}
+    yield "nested", h5_stream(k_model([x, inner, k_layer("Reshape", "t", "s", target_shape=[10, 10]), k_layer("LayerNormalization", "n", "t", axis=-1)],
+                                      "x", "n"), [("s", [("w/depthwise_kernel", (2, 2, 2, 2))]), ("n", [("gamma", (10,)), ("beta", (10,))])])
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 6, 6, 2], "dtype": "float32", "keras_history": ["x", 0, 0]}}
+    plus = {"module": "keras.src.ops.numpy", "class_name": "Add", "config": {"name": "p"}, "registered_name": "Add", "name": "p",
+            "inbound_nodes": [{"args": [tensor, 0.5], "kwargs": {}}]}
+    yield "three", h5_stream(k_model([
+        x, plus, k_layer("ZeroPadding2D", "z", "p", padding=[[1, 0], [0, 1]]), k_layer("MaxPooling2D", "m", "z", pool_size=[2, 2]),
+        k_layer("UpSampling2D", "u", "m", size=2, interpolation="bilinear"), k_layer("Concatenate", "k", "u", "u", axis=-1),
+        k_layer("Rescaling", "q", "k", scale=[1, 2, 3, 4], offset=-1)], "x", "q"), [], "3.15.1")
 
 
 def main():

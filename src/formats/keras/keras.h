@@ -22,4 +22,7 @@ whet_status whet_keras_h5_write(const whet_graph *g, const char *path, const whe
 /* The datasets of any HDF5 file, by path ("layers/conv2d/vars/0"), without the optimiser's. Keras models: as the graph has them. */
 whet_status whet_keras_h5_read_weights(whet_weights **out, const char *path);
 
+/* For tests: either container from memory, or the stream that the HDF5 worker makes of an .h5 file (wire/hdf5_stream.h). */
+whet_status whet_keras_read_mem(whet_graph **out, const void *data, size_t size, const char *name);
+
 #endif

@@ -120,7 +120,11 @@ static whet_status collect_node(const keras_reader *r, const keras_model *m, con
     *kwargs = NULL;
     if (json_is_array(node)) {
         const json_t *first = json_array_get(node, 0);
-        if (json_is_string(first)) return collect(r, m, node, 0, out); /* a single tensor without the outer list */
+        if (json_is_string(first)) { /* a function's call: one tensor without the outer list */
+            WHET_TRY(collect(r, m, strcmp(json_string_value(first), "_CONSTANT_VALUE") == 0 ? json_array_get(node, 2) : node, 0, out));
+            *kwargs = json_array_get(node, 3);
+            return collect_keywords(r, m, *kwargs, out);
+        }
         return collect_older(r, m, node, out, kwargs);
     }
     const json_t *args = json_object_get(node, "args");

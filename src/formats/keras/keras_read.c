@@ -89,14 +89,20 @@ static whet_status finish(whet_graph **out, whet_status status, const char *path
     return status;
 }
 
+/* Closes h5. */
+static whet_status read_opened(whet_graph **out, whet_hdf5 *h5, const char *path, const whet_format_options *o)
+{
+    const whet_status status = read_h5(out, h5, path, o);
+    whet_hdf5_close(h5);
+    return finish(out, status, path);
+}
+
 whet_status whet_keras_h5_read(whet_graph **out, const char *path, const whet_format_options *o)
 {
     whet_hdf5 *h5 = NULL;
     *out = NULL;
     WHET_TRY(whet_hdf5_open(&h5, path));
-    const whet_status status = read_h5(out, h5, path, o);
-    whet_hdf5_close(h5);
-    return finish(out, status, path);
+    return read_opened(out, h5, path, o);
 }
 
 /* --- weights alone */
@@ -175,14 +181,12 @@ static whet_status open_weights(whet_zip *z, const char *path, whet_hdf5 **out)
     return status;
 }
 
-whet_status whet_keras_read(whet_graph **out, const char *path, const whet_format_options *o)
+/* Closes z. */
+static whet_status read_archive(whet_graph **out, whet_zip *z, const char *path, const whet_format_options *o)
 {
-    whet_zip *z = NULL;
     whet_hdf5 *h5 = NULL;
     json_t *config = NULL, *metadata = NULL;
     whet_status status = WHET_OK;
-    *out = NULL;
-    WHET_GOTO(whet_zip_open(&z, path));
     WHET_GOTO(entry_json(z, "metadata.json", path, &metadata));
     WHET_GOTO(entry_json(z, "config.json", path, &config));
     WHET_GOTO(open_weights(z, path, &h5));
@@ -195,4 +199,27 @@ done:
     whet_hdf5_close(h5);
     whet_zip_close(z);
     return finish(out, status, path);
+}
+
+whet_status whet_keras_read(whet_graph **out, const char *path, const whet_format_options *o)
+{
+    whet_zip *z = NULL;
+    *out = NULL;
+    WHET_TRY(whet_zip_open(&z, path));
+    return read_archive(out, z, path, o);
+}
+
+whet_status whet_keras_read_mem(whet_graph **out, const void *data, size_t size, const char *name)
+{
+    whet_format_options o;
+    whet_zip *z = NULL;
+    whet_hdf5 *h5 = NULL;
+    *out = NULL;
+    whet_format_options_init(&o);
+    if (whet_zip_detect(data, size)) {
+        WHET_TRY(whet_zip_open_mem(&z, data, size, name));
+        return read_archive(out, z, name, &o);
+    }
+    WHET_TRY(whet_hdf5_detect(data, size) ? whet_hdf5_open_mem(&h5, data, size, name) : whet_hdf5_open_stream(&h5, data, size, name));
+    return read_opened(out, h5, name, &o);
 }

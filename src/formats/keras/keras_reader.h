@@ -10,7 +10,7 @@
 #include "formats/nhwc_import.h"
 #include "wire/hdf5.h"
 
-enum { KERAS_MAX_DEPTH = 16, KERAS_MAX_LAYERS = 1 << 12, KERAS_MAX_CALLS = 1 << 15, KERAS_MAX_PARAMS = 12, KERAS_MAX_TENSORS = 256 };
+enum { KERAS_MAX_DEPTH = 16, KERAS_MAX_LAYERS = 1 << 12, KERAS_MAX_CALLS = 1 << 13, KERAS_MAX_PARAMS = 12, KERAS_MAX_TENSORS = 256 };
 
 typedef struct keras_reader {
     whet_graph *g;
