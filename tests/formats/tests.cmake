@@ -41,3 +41,8 @@ add_test(NAME formats.formats_bundles COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(formats.formats_bundles PROPERTIES LABELS formats TIMEOUT 300)
 endif()
+if(TARGET whet AND TARGET formats_test_tensorflow AND NOT CMAKE_CROSSCOMPILING)
+add_test(NAME formats.formats_tensorflow_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_tensorflow.py
+         $<TARGET_FILE:whet> $<TARGET_FILE:formats_test_tensorflow> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(formats.formats_tensorflow_python PROPERTIES LABELS formats TIMEOUT 600)
+endif()

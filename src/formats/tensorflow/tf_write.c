@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing: nodes, names, constants, the two kinds of file. Weights stand as constants in the graph; a SavedModel is that graph
  * with a signature. Sources: graph.proto, saved_model.proto, meta_graph.proto of TensorFlow. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/io.h"
@@ -10,138 +9,12 @@
 
 enum { PRODUCER = 1087, MIN_CONSUMER = 12 }; /* GraphDef versions: TensorFlow 2.10 */
 
-void tf_refuse(tf_writer *w, whet_status status, const char *fmt, ...)
-{
-    char text[1024] = "", op[64];
-    va_list args;
-    if (w->status != WHET_OK) return;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (w->node) whet_fail(status, "%s: %s", whet_op_text(w->node->op, op, sizeof(op)), text);
-    else whet_fail(status, "%s", text);
-    if (w->node) whet_error_at_node(w->node->name);
-    w->status = status;
-}
-
-static void *take(tf_writer *w, size_t count, size_t size)
-{
-    size_t bytes = 0;
-    void *p = whet_mul_size(count, size, &bytes) ? whet_arena_alloc(w->arena, bytes + 1) : NULL;
-    if (!p && w->status == WHET_OK) w->status = WHET_ENOMEM;
-    return p;
-}
-
-/* --- attributes */
-
-static tf_attr attr(tf_writer *w, const char *key, tf_value **v)
-{
-    *v = take(w, 1, sizeof(tf_value));
-    return (tf_attr){.key = key, .value = *v};
-}
-
-tf_attr tf_a_type(tf_writer *w, const char *key, whet_dtype t)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (tf_dtype_code(t) == 0) tf_refuse(w, WHET_EUNSUPPORTED, "type %s cannot be written", whet_dtype_name(t));
-    if (v) v->type = tf_dtype_code(t);
-    if (v) v->head.has = TF_HAS_TYPE;
-    return a;
-}
-
-tf_attr tf_a_int(tf_writer *w, const char *key, int64_t x)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (v) v->i = x;
-    if (v) v->head.has = TF_HAS_I;
-    return a;
-}
-
-tf_attr tf_a_bool(tf_writer *w, const char *key, bool x)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (v) v->b = x;
-    if (v) v->head.has = TF_HAS_B;
-    return a;
-}
-
-tf_attr tf_a_float(tf_writer *w, const char *key, float x)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (v) v->f = x;
-    if (v) v->head.has = TF_HAS_F;
-    return a;
-}
-
-tf_attr tf_a_text(tf_writer *w, const char *key, const char *s)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (v) v->s = (whet_pb_bytes){(const uint8_t *)s, strlen(s)};
-    return a;
-}
-
-tf_attr tf_a_ints(tf_writer *w, const char *key, int n, const int64_t *x)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    tf_list *list = take(w, 1, sizeof(*list));
-    int64_t *copy = take(w, (size_t)n, sizeof(*copy));
-    if (!v || !list || !copy) return a;
-    memcpy(copy, x, (size_t)n * sizeof(*copy));
-    list->i = (whet_pb_ints){(size_t)n, copy};
-    v->list = list;
-    return a;
-}
-
-static const tf_shape *shape_of(tf_writer *w, const whet_dims *d)
-{
-    tf_shape *s = take(w, 1, sizeof(*s));
-    tf_dim *dims = take(w, WHET_MAX_RANK, sizeof(*dims));
-    if (!s || !dims) return NULL;
-    for (int i = 0; i < d->rank; i++) {
-        dims[i].size = d->dims[i] < 0 ? -1 : d->dims[i];
-        dims[i].head.has = 1;
-    }
-    s->dim.n = d->rank < 0 ? 0 : (size_t)d->rank;
-    s->dim.v = dims;
-    s->unknown_rank = d->rank < 0;
-    return s;
-}
-
-tf_attr tf_a_shape(tf_writer *w, const char *key, const whet_dims *d)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    if (v) v->shape = shape_of(w, d);
-    return a;
-}
-
-tf_attr tf_a_tensor(tf_writer *w, const char *key, const whet_tensor *t)
-{
-    tf_value *v = NULL;
-    tf_attr a = attr(w, key, &v);
-    tf_tensor *p = take(w, 1, sizeof(*p));
-    const whet_dims d = whet_dims_of(&t->shape);
-    if (!v || !p) return a;
-    if (tf_dtype_code(t->dtype) == 0) tf_refuse(w, WHET_EUNSUPPORTED, "a constant of type %s cannot be written", whet_dtype_name(t->dtype));
-    p->dtype = tf_dtype_code(t->dtype);
-    p->shape = shape_of(w, &d);
-    p->content = (whet_pb_bytes){t->data ? t->data : (const void *)"", whet_tensor_bytes(t)};
-    v->tensor = p;
-    return a;
-}
-
 /* --- names: [A-Za-z0-9.][A-Za-z0-9_.\-/]* */
 
 static const char *legal_name(tf_writer *w, const char *text, const char *more)
 {
     const size_t size = strlen(text) + strlen(more) + 24;
-    char *name = take(w, size, 1);
+    char *name = tf_take(w, size, 1);
     bool added = false;
     if (!name) return NULL;
     while (*text && strchr("/_-", *text) && text[1]) text++; /* a name begins with a letter, a digit or a dot */
@@ -163,8 +36,8 @@ static const char *legal_name(tf_writer *w, const char *text, const char *more)
 
 static const char *emit(tf_writer *w, const char *op, const char *name, int n_in, const char *const *in, int n_attr, const tf_attr *a)
 {
-    const char **refs = take(w, (size_t)n_in + 1, sizeof(*refs));
-    tf_attr *attrs = take(w, (size_t)n_attr + 1, sizeof(*attrs));
+    const char **refs = tf_take(w, (size_t)n_in + 1, sizeof(*refs));
+    tf_attr *attrs = tf_take(w, (size_t)n_attr + 1, sizeof(*attrs));
     for (int i = 0; i < n_in; i++)
         if (!in[i]) tf_refuse(w, WHET_EUNSUPPORTED, "a required input is missing");
     if (w->status != WHET_OK || !name) return NULL;
@@ -220,7 +93,7 @@ void tf_result(tf_writer *w, const char *ref)
 
 const char *tf_const_tensor(tf_writer *w, const char *name, whet_tensor *t)
 {
-    tf_kept *k = take(w, 1, sizeof(*k));
+    tf_kept *k = tf_take(w, 1, sizeof(*k));
     if (!k) {
         whet_tensor_dispose(t);
         return NULL;
@@ -412,18 +285,18 @@ static void write_meta(tf_writer *w)
     for (int i = 0; i < w->g->n_meta; i++) {
         char name[48];
         const whet_meta *m = &w->g->meta[i];
-        tf_tensor *t = take(w, 1, sizeof(*t));
-        whet_pb_bytes *s = take(w, 2, sizeof(*s));
+        tf_tensor *t = tf_take(w, 1, sizeof(*t));
+        whet_pb_bytes *s = tf_take(w, 2, sizeof(*s));
         tf_value *v = NULL;
         const whet_dims two = {.rank = 1, .dims = {2}};
         if (strncmp(m->key, "tensorflow.", 11) == 0 || strncmp(m->key, "onnx.", 5) == 0) continue; /* what another file said of itself */
-        tf_attr a[2] = {attr(w, "dtype", &v), attr(w, "value", &v)};
+        tf_attr a[2] = {tf_attr_new(w, "dtype", &v), tf_attr_new(w, "value", &v)};
         if (!t || !s || !v) return;
         ((tf_value *)(uintptr_t)a[0].value)->type = TF_STRING;
         s[0] = (whet_pb_bytes){(const uint8_t *)m->key, strlen(m->key)};
         s[1] = (whet_pb_bytes){(const uint8_t *)m->value, strlen(m->value)};
         t->dtype = TF_STRING;
-        t->shape = shape_of(w, &two);
+        t->shape = tf_shape_of(w, &two);
         t->string_val = (whet_pb_bytes_list){2, s};
         v->tensor = t;
         snprintf(name, sizeof(name), TF_META_PREFIX "%d", count++);
@@ -447,8 +320,8 @@ static int32_t node_of(const onnx_names *index, const char *ref)
 static whet_status drop_unused(tf_writer *w, const char *const *out_name)
 {
     onnx_names index = {NULL, 0, 0};
-    int32_t *stack = take(w, w->n_nodes + 1, sizeof(*stack));
-    bool *used = take(w, w->n_nodes + 1, sizeof(*used));
+    int32_t *stack = tf_take(w, w->n_nodes + 1, sizeof(*stack));
+    bool *used = tf_take(w, w->n_nodes + 1, sizeof(*used));
     size_t depth = 0, kept = 0;
     whet_status status = w->status;
     if (status != WHET_OK) return status;
@@ -478,7 +351,7 @@ done:
 static whet_status build(tf_writer *w, tf_graph *out, const char **out_name)
 {
     const whet_graph *g = w->g;
-    tf_versions *versions = take(w, 1, sizeof(*versions));
+    tf_versions *versions = tf_take(w, 1, sizeof(*versions));
     int *uses = whet_calloc((size_t)g->n_values + 1, sizeof(*uses));
     size_t total = 0;
     if (!versions || !uses) w->status = WHET_ENOMEM;
@@ -510,18 +383,18 @@ static whet_status build(tf_writer *w, tf_graph *out, const char **out_name)
 
 static void fill_infos(tf_writer *w, int n, const whet_vid *v, const char *const *names, tf_infos *out)
 {
-    tf_info_entry *e = take(w, (size_t)n + 1, sizeof(*e));
+    tf_info_entry *e = tf_take(w, (size_t)n + 1, sizeof(*e));
     if (!e) return;
     for (int i = 0; i < n; i++) {
-        tf_info *info = take(w, 1, sizeof(*info));
+        tf_info *info = tf_take(w, 1, sizeof(*info));
         const size_t size = strlen(names[i]) + 3;
-        char *name = take(w, size, 1);
+        char *name = tf_take(w, size, 1);
         const whet_dims d = tf_file_dims(w, v[i]);
         if (!info || !name) return;
         snprintf(name, size, "%s:0", names[i]);
         info->name = name;
         info->dtype = tf_dtype_code(w->g->values[v[i]].dtype);
-        info->shape = shape_of(w, &d);
+        info->shape = tf_shape_of(w, &d);
         e[i].key = names[i];
         e[i].value = info;
     }
@@ -533,11 +406,11 @@ static whet_status build_saved_model(tf_writer *w, const tf_graph *graph, const 
 {
     static const char *const tags[1] = {"serve"};
     const whet_graph *g = w->g;
-    tf_meta_graph *meta = take(w, 1, sizeof(*meta));
-    tf_meta_info *info = take(w, 1, sizeof(*info));
-    tf_sig_entry *e = take(w, 1, sizeof(*e));
-    tf_sig *sig = take(w, 1, sizeof(*sig));
-    const char **in_name = take(w, (size_t)g->n_inputs + 1, sizeof(*in_name));
+    tf_meta_graph *meta = tf_take(w, 1, sizeof(*meta));
+    tf_meta_info *info = tf_take(w, 1, sizeof(*info));
+    tf_sig_entry *e = tf_take(w, 1, sizeof(*e));
+    tf_sig *sig = tf_take(w, 1, sizeof(*sig));
+    const char **in_name = tf_take(w, (size_t)g->n_inputs + 1, sizeof(*in_name));
     if (w->status != WHET_OK) return w->status;
     for (int i = 0; i < g->n_inputs; i++) in_name[i] = w->ref[g->inputs[i]];
     fill_infos(w, g->n_inputs, g->inputs, in_name, &sig->inputs);

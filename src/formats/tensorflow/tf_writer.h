@@ -32,7 +32,11 @@ typedef void (*tf_write_fn)(tf_writer *w, const whet_node *n);
 
 void tf_refuse(tf_writer *w, whet_status status, const char *fmt, ...) WHET_PRINTF(3, 4);
 
+void *tf_take(tf_writer *w, size_t count, size_t size); /* of the arena; NULL with the status set */
+const tf_shape *tf_shape_of(tf_writer *w, const whet_dims *d);
+
 /* --- attributes */
+tf_attr tf_attr_new(tf_writer *w, const char *key, tf_value **v); /* to be filled in */
 tf_attr tf_a_type(tf_writer *w, const char *key, whet_dtype t);
 tf_attr tf_a_int(tf_writer *w, const char *key, int64_t x);
 tf_attr tf_a_bool(tf_writer *w, const char *key, bool x);
