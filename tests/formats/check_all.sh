@@ -5,7 +5,7 @@
 cd "$(dirname "$0")" || exit 1
 whet=$1 failed=0
 case $whet in /*) ;; *) whet=$OLDPWD/$whet ;; esac
-for check in check_matrix.py check_four.py check_tflite_read.py; do
+for check in check_matrix.py check_four.py check_keras.py check_tflite_read.py; do
     echo "-- $check"
     python3 "$check" "$whet"
     code=$?

@@ -162,7 +162,7 @@ whet_status keras_layer_weight(keras_writer *w, int layer, const char *role, whe
         whet_tensor_dispose(t);
         return WHET_FAIL(WHET_EUNSUPPORTED, "layer '%s' has too many weights", l->name);
     }
-    l->weights[l->n_weights++] = (keras_out_weight){.role = role, .sub = "", .path = "", .t = *t};
+    l->weights[l->n_weights++] = (keras_out_weight){.role = role, .t = *t};
     whet_tensor_init(t);
     return WHET_OK;
 }

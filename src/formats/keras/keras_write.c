@@ -73,20 +73,10 @@ whet_status keras_layers_of(keras_writer *w)
 }
 
 /* --- configuration */
-/* Calls as lists; layers that are called with keywords need Keras 3's form, since its reader of the older one drops them. */
-static json_t *tensor_of(const keras_writer *w, int layer)
-{
-    return json_pack("{s:s,s:{s:[n],s:s,s:[s,i,i]}}", "class_name", "__keras_tensor__", "config", "shape", "dtype", "float32", "keras_history", w->layers[layer].name, 0, 0);
-}
-
+/* Calls as lists, which both versions read. */
 static json_t *calls_of(const keras_writer *w, const keras_out_layer *l)
 {
     json_t *calls = json_array(), *call = json_array();
-    if (l->by_keyword) {
-        json_decref(call);
-        json_array_append_new(calls, json_pack("{s:[o],s:{s:o,s:o}}", "args", tensor_of(w, l->in[0]), "kwargs", "value", tensor_of(w, l->in[1]), "key", tensor_of(w, l->in[2])));
-        return calls;
-    }
     for (int i = 0; i < l->n_in; i++) json_array_append_new(call, json_pack("[s,i,i,{}]", w->layers[l->in[i]].name, 0, 0));
     if (l->n_in > 0) json_array_append_new(calls, call);
     else json_decref(call);
@@ -145,27 +135,17 @@ static whet_status add_dataset(whet_hdf5_writer *h, const char *path, const whet
     return whet_hdf5_add_dataset(h, &it);
 }
 
-/* <class>[_n]/vars/<i>, and the parts of composed layers likewise. */
+/* <class>[_n]/vars/<i>. */
 static whet_status add_stored(whet_hdf5_writer *h, const keras_out_layer *l, const char *store)
 {
-    char path[2 * KERAS_NAME], last[2 * KERAS_NAME] = "-";
-    int at = 0;
+    char vars[KERAS_NAME + 16], path[KERAS_NAME + 32];
+    snprintf(vars, sizeof vars, "%s/vars", store);
     WHET_TRY(whet_hdf5_add_group(h, store));
+    WHET_TRY(whet_hdf5_add_group(h, vars));
+    WHET_TRY(whet_hdf5_add_text(h, vars, "name", l->name));
     for (int i = 0; i < l->n_weights; i++) {
-        const keras_out_weight *x = &l->weights[i];
-        if (strcmp(last, x->sub) != 0) {
-            if (x->sub[0] != '\0') {
-                snprintf(path, sizeof path, "%s/%s", store, x->sub);
-                WHET_TRY(whet_hdf5_add_group(h, path));
-            }
-            snprintf(path, sizeof path, "%s%s%s/vars", store, x->sub[0] != '\0' ? "/" : "", x->sub);
-            WHET_TRY(whet_hdf5_add_group(h, path));
-            if (x->sub[0] == '\0') WHET_TRY(whet_hdf5_add_text(h, path, "name", l->name));
-            snprintf(last, sizeof last, "%s", x->sub);
-            at = 0;
-        }
-        snprintf(path, sizeof path, "%s%s%s/vars/%d", store, x->sub[0] != '\0' ? "/" : "", x->sub, at++);
-        WHET_TRY(add_dataset(h, path, &x->t));
+        snprintf(path, sizeof path, "%s/%d", vars, i);
+        WHET_TRY(add_dataset(h, path, &l->weights[i].t));
     }
     return WHET_OK;
 }
@@ -192,21 +172,16 @@ static whet_status add_named(whet_hdf5_writer *h, const keras_out_layer *l)
     char *names[KERAS_OUT_WEIGHTS] = {NULL}, *group = whet_format("model_weights/%s", l->name), *inner = whet_format("model_weights/%s/%s", l->name, l->name);
     whet_status status = group != NULL && inner != NULL ? WHET_OK : WHET_ENOMEM;
     for (int i = 0; i < l->n_weights && status == WHET_OK; i++) {
-        const keras_out_weight *x = &l->weights[i];
-        names[i] = whet_format("%s/%s%s%s:0", l->name, x->path, x->path[0] != '\0' ? "/" : "", x->role);
+        names[i] = whet_format("%s/%s:0", l->name, l->weights[i].role);
         if (names[i] == NULL) status = WHET_ENOMEM;
     }
     if (status == WHET_OK) status = whet_hdf5_add_group(h, group);
     if (status == WHET_OK) status = whet_hdf5_add_texts(h, group, "weight_names", (size_t)l->n_weights, (const char *const *)names);
     if (status == WHET_OK && l->n_weights > 0) status = whet_hdf5_add_group(h, inner);
     for (int i = 0; i < l->n_weights && status == WHET_OK; i++) {
-        const keras_out_weight *x = &l->weights[i];
-        char *path = whet_format("%s/%s", group, names[i]), *part = whet_format("%s/%s", inner, x->path);
-        status = path != NULL && part != NULL ? WHET_OK : WHET_ENOMEM;
-        if (status == WHET_OK && x->path[0] != '\0' && (i == 0 || strcmp(l->weights[i - 1].path, x->path) != 0)) status = whet_hdf5_add_group(h, part);
-        if (status == WHET_OK) status = add_dataset(h, path, &x->t);
+        char *path = whet_format("%s/%s", group, names[i]);
+        status = path != NULL ? add_dataset(h, path, &l->weights[i].t) : WHET_ENOMEM;
         whet_free(path);
-        whet_free(part);
     }
     for (int i = 0; i < l->n_weights; i++) whet_free(names[i]);
     whet_free(group);

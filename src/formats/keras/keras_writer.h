@@ -13,8 +13,6 @@ enum { KERAS_OUT_INPUTS = 64, KERAS_OUT_WEIGHTS = 8 };
 
 typedef struct keras_out_weight {
     const char *role; /* "kernel" */
-    const char *sub;  /* part of a composed layer: "query_dense" in model.weights.h5; "" else */
-    const char *path; /* of the part in .h5 files: "query"; "" else */
     whet_tensor t;    /* as in the file */
 } keras_out_weight;
 
@@ -25,9 +23,7 @@ typedef struct keras_out_layer {
     int n_in, in[KERAS_OUT_INPUTS]; /* layers */
     int n_weights;
     keras_out_weight weights[KERAS_OUT_WEIGHTS];
-    bool by_keyword; /* the second and third input are the keywords value and key */
     int depth, order; /* longest way to an output; when a search from the outputs first met it */
-    bool waits;
 } keras_out_layer;
 
 /* What a value of the graph is in the file. */
