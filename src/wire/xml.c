@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* XML over expat: the whole document in one call, so nothing is copied twice; our own allocator, so failures can be tested.
- * Entities can only be declared in a document type, and that is refused where it starts. */
+/* XML over expat, the whole document in one call. Entities can only be declared in a document type, and that is refused where it
+ * starts. */
 #include "wire/xml.h"
 
 #include <expat.h>
@@ -17,8 +17,6 @@ typedef struct xml_state {
     int depth;
     whet_strbuf text;
 } xml_state;
-
-static void *xml_realloc(void *p, size_t n) { return whet_realloc(p, 1, n); }
 
 static void stop(xml_state *s, whet_status status)
 {
@@ -98,11 +96,10 @@ static whet_status verdict(xml_state *s)
 
 whet_status whet_xml_parse(const void *data, size_t size, const char *file, const whet_xml_handler *h, void *arg)
 {
-    static const XML_Memory_Handling_Suite memory = {whet_alloc, xml_realloc, whet_free};
     xml_state s = {.h = h, .arg = arg, .file = file};
     whet_status status = WHET_OK;
     if (size > INT32_MAX) return WHET_FAIL(WHET_EUNSUPPORTED, "XML documents over 2 GiB are not handled");
-    s.parser = XML_ParserCreate_MM(NULL, &memory, NULL);
+    s.parser = XML_ParserCreate(NULL);
     if (!s.parser) return WHET_FAIL(WHET_ENOMEM, "no memory for the XML reader");
     whet_strbuf_init(&s.text);
     XML_SetUserData(s.parser, &s);

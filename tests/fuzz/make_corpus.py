@@ -492,6 +492,71 @@ def keras_seeds():
         k_layer("Rescaling", "q", "k", scale=[1, 2, 3, 4], offset=-1)], "x", "q"), [], "3.15.1")
 
 
+# --- OpenVINO IR: the .xml, a NUL byte, the .bin
+class Ir:
+    def __init__(self):
+        self.layers, self.edges, self.bin, self.n = "", "", b"", 0
+
+    def layer(self, kind, data="", ins=(), dims=((),), version="opset1", precision="FP32"):
+        ports = "".join(f'<port id="{i}" />' for i in range(len(ins)))
+        outs = "".join(f'<port id="{len(ins) + i}" precision="{precision}" names="t{self.n}_{i}">' + "".join(f"<dim>{x}</dim>" for x in d) + "</port>"
+                       for i, d in enumerate(dims))
+        self.edges += "".join(f'<edge from-layer="{a}" from-port="{p}" to-layer="{self.n}" to-port="{i}" />' for i, (a, p) in enumerate(ins))
+        self.layers += (f'<layer id="{self.n}" name="l{self.n}" type="{kind}" version="{version}">' + (f"<data {data} />" if data else "")
+                        + (f"<input>{ports}</input>" if ins else "") + (f"<output>{outs}</output>" if outs else "") + "</layer>\n")
+        self.n += 1
+        return self.n - 1, len(ins)
+
+    def const(self, kind, dims, raw):
+        at, self.bin = len(self.bin), self.bin + raw
+        shape = ",".join(map(str, dims))
+        precision = {"f32": "FP32", "f16": "FP16", "i64": "I64", "i8": "I8"}[kind]
+        return self.layer("Const", f'element_type="{kind}" shape="{shape}" offset="{at}" size="{len(raw)}"', (), (dims,), "opset1", precision)
+
+    def floats(self, dims, *xs):
+        return self.const("f32", dims, struct.pack(f"<{len(xs)}f", *xs))
+
+    def ints(self, *xs):
+        return self.const("i64", (len(xs),), struct.pack(f"<{len(xs)}q", *xs))
+
+    def done(self, last, version=11):
+        self.layer("Result", "", (last,), ())
+        info = '<rt_info><whet_metadata><info name="k" value="v" /></whet_metadata><model_info><labels value="a b" /></model_info></rt_info>'
+        return (f'<?xml version="1.0"?>\n<net name="n" version="{version}"><layers>{self.layers}</layers><edges>{self.edges}</edges>{info}</net>').encode() \
+            + b"\0" + self.bin
+
+
+def openvino_seeds():
+    window = 'strides="1,1" dilations="1,1" pads_begin="1,1" pads_end="1,1" auto_pad="explicit"'
+    numpy = 'auto_broadcast="numpy"'
+    g = Ir()
+    x = g.layer("Parameter", 'shape="?,2,4,4" element_type="f32"', (), ((-1, 2, 4, 4),))
+    lo, hi = g.floats((), -1.0), g.floats((), 127 / 128)
+    q = g.layer("FakeQuantize", 'levels="256" ' + numpy, (x, lo, hi, lo, hi), ((-1, 2, 4, 4),))
+    w8 = g.layer("Convert", 'destination_type="f32"', (g.const("i8", (2, 2, 3, 3), bytes(range(36))),), ((2, 2, 3, 3),))
+    w = g.layer("Multiply", numpy, (w8, g.floats((2, 1, 1, 1), 0.5, 0.25)), ((2, 2, 3, 3),))
+    c = g.layer("Convolution", window, (q, w), ((-1, 2, 4, 4),))
+    s = g.layer("ShapeOf", 'output_type="i64"', (c,), ((4,),), "opset3", "I64")
+    b = g.layer("Reshape", 'special_zero="false"', (g.floats((2,), 1.0, 2.0), g.ints(1, 2, 1, 1)), ((1, 2, 1, 1),))
+    y = g.layer("Add", numpy, (c, b), ((-1, 2, 4, 4),))
+    y = g.layer("Reshape", 'special_zero="true"', (y, s), ((-1, 2, 4, 4),))
+    yield "int8", g.done(y)
+    g = Ir()
+    x = g.layer("Parameter", 'shape="1,2,4,4" element_type="f32"', (), ((1, 2, 4, 4),))
+    w = g.layer("Convert", 'destination_type="f32"', (g.const("f16", (2, 1, 1, 3, 3), bytes(36)),), ((2, 1, 1, 3, 3),))
+    y = g.layer("GroupConvolution", window, (x, w), ((1, 2, 4, 4),))
+    y = g.layer("MVN", 'eps="1e-6" normalize_variance="true" eps_mode="INSIDE_SQRT"', (y, g.ints(3)), ((1, 2, 4, 4),), "opset6")
+    y = g.layer("MaxPool", 'strides="2,2" dilations="1,1" kernel="2,2" pads_begin="0,0" pads_end="0,0" rounding_type="floor" auto_pad="explicit" '
+                'index_element_type="i64" axis="0"', (y,), ((1, 2, 2, 2), (1, 2, 2, 2)), "opset8")
+    y = g.layer("Interpolate", 'mode="linear_onnx" shape_calculation_mode="sizes" coordinate_transformation_mode="half_pixel" antialias="false"',
+                (y, g.ints(4, 4), g.ints(2, 3)), ((1, 2, 4, 4),), "opset11")
+    y = g.layer("StridedSlice", 'begin_mask="1,0" end_mask="1,0" shrink_axis_mask="0,1"', (y, g.ints(0, 1), g.ints(0, 2)), ((1, 4, 4),))
+    y = g.layer("VariadicSplit", "", (y, g.ints(1), g.ints(1, -1)), ((1, 1, 4), (1, 3, 4)))
+    y = g.layer("Transpose", "", (y, g.ints(0, 2, 1)), ((1, 4, 1),))
+    yield "plain", g.done(y, 10)
+    yield "attack", b'<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "b">]><net name="&a;" version="11"><layers/></net>'
+
+
 def main():
     for name, seeds in list(globals().items()):
         if not name.endswith("_seeds"):

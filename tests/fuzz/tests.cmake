@@ -16,6 +16,7 @@ set(fuzz_libs_tflite formats)
 set(fuzz_libs_tensorflow formats)
 set(fuzz_libs_tfbundle wire)
 set(fuzz_libs_keras formats)
+set(fuzz_libs_openvino formats)
 # Names of files under ../shared of which mutants are made.
 set(fuzz_real_onnx "*.onnx")
 set(fuzz_real_safetensors "*.safetensors")
@@ -32,9 +33,9 @@ add_custom_command(OUTPUT ${fuzz_seeds}/made
   COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py ${fuzz_seeds} COMMAND ${CMAKE_COMMAND} -E touch ${fuzz_seeds}/made
   DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py)
 add_custom_target(fuzz_seeds ALL DEPENDS ${fuzz_seeds}/made)
-foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle keras)
+foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle keras openvino)
   set(lib whet_${fuzz_libs_${t}})
-  if(NOT TARGET ${lib} OR (WHET_MINIMAL AND t MATCHES "^(zip|state_dict|keras)$")) # no libzip
+  if(NOT TARGET ${lib} OR (WHET_MINIMAL AND t MATCHES "^(zip|state_dict|keras|openvino)$")) # no libzip, libhdf5, expat
     continue()
   endif()
   add_executable(fuzz_${t}_replay ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${t}.c ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)

@@ -20,9 +20,16 @@ typedef struct loader {
     char path[MAX_PATH]; /* inside rt_info: "nncf.quantization" */
     size_t path_len[WHET_XML_DEPTH + 2];
     int cap_dims;
+    bool failed;         /* out of memory in keep() */
 } loader;
 
-static const char *keep(loader *c, const char *s) { return s ? whet_arena_strdup(c->f->arena, s) : NULL; }
+/* NULL stays NULL; a failure is told when the element is done. */
+static const char *keep(loader *c, const char *s)
+{
+    const char *copy = s ? whet_arena_strdup(c->f->arena, s) : NULL;
+    c->failed |= s && !copy;
+    return copy;
+}
 
 static whet_status number(const char *text, const char *what, int64_t *out)
 {
@@ -176,9 +183,8 @@ static whet_status open_meta(loader *c, const char *name, const char *const *a)
     return WHET_OK;
 }
 
-static whet_status on_open(void *arg, const char *name, const char *const *a, int64_t line)
+static whet_status open_element(loader *c, const char *name, const char *const *a, int64_t line)
 {
-    loader *c = arg;
     c->depth++;
     c->line = line;
     if (c->depth == 1) {
@@ -204,6 +210,13 @@ static whet_status on_open(void *arg, const char *name, const char *const *a, in
     if (c->depth == 4) c->in_inputs = strcmp(name, "input") == 0;
     if (c->depth == 5 && strcmp(name, "port") == 0) return open_port(c, a);
     return WHET_OK;
+}
+
+static whet_status on_open(void *arg, const char *name, const char *const *a, int64_t line)
+{
+    loader *c = arg;
+    WHET_TRY(open_element(c, name, a, line));
+    return c->failed ? WHET_ENOMEM : WHET_OK;
 }
 
 static whet_status on_close(void *arg, const char *name, const char *text)

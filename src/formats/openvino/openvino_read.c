@@ -98,11 +98,14 @@ whet_status ov_read_const(ov_reader *r, ov_layer *l)
 
 /* --- names */
 
-const char *ov_first_name(whet_arena *a, const char *names)
+const char *ov_first_name(ov_work *w, const char *names)
 {
     if (!names || !*names) return NULL;
-    char *out = whet_arena_strdup(a, names), *to = out;
-    if (!out) return NULL;
+    char *out = whet_arena_strdup(w->r->f.arena, names), *to = out;
+    if (!out) {
+        w->status = WHET_ENOMEM;
+        return NULL;
+    }
     for (const char *p = names; *p && *p != ','; p++) {
         if (*p == '\\' && p[1] == ',') p++;
         *to++ = *p;
@@ -118,7 +121,7 @@ static whet_status read_parameter(ov_reader *r, ov_layer *l)
     ov_work w = {.r = r, .g = r->g, .l = l};
     whet_dims d = {.rank = 0};
     const whet_dtype t = ov_type(&w, "element_type", WHET_DTYPE_NONE);
-    const char *s = ov_text(&w, "shape", ""), *name = l->n_out ? ov_first_name(r->f.arena, l->out[0].names) : NULL;
+    const char *s = ov_text(&w, "shape", ""), *name = l->n_out ? ov_first_name(&w, l->out[0].names) : NULL;
     if (!name) name = l->name;
     if (t == WHET_DTYPE_NONE) ov_fail(&w, WHET_EFORMAT, "the element type is missing");
     if (l->n_out != 1) ov_fail(&w, WHET_EFORMAT, "a parameter has one output port, this has %d", l->n_out);
@@ -147,7 +150,7 @@ static whet_status read_parameter(ov_reader *r, ov_layer *l)
 static whet_status read_result(ov_reader *r, ov_layer *l)
 {
     ov_work w = {.r = r, .g = r->g, .l = l};
-    const char *name = ov_first_name(r->f.arena, l->output_names);
+    const char *name = ov_first_name(&w, l->output_names);
     const whet_vid v = ov_in(&w, 0);
     if (w.status != WHET_OK) return w.status;
     if (name && r->g->values[v].kind == WHET_VALUE_RESULT && !whet_graph_is_output(r->g, v) && whet_graph_find(r->g, name) < 0)
@@ -232,15 +235,13 @@ static whet_status foreign_contract(ov_reader *r)
     const char *reverse = find_meta(&r->f, "model_info.reverse_input_channels"), *labels = find_meta(&r->f, "model_info.labels");
     whet_contract c;
     whet_status status = WHET_ENOMEM;
-    char *json = NULL, *copy = whet_strdup(labels ? labels : ""), word[256];
+    char *json = NULL, *copy = NULL, word[256];
     const char **names = NULL;
     int n = 0;
-    if (!mean && !scale && !labels) {
-        whet_free(copy);
-        return WHET_OK;
-    }
+    if (!mean && !scale && !labels) return WHET_OK;
+    copy = whet_strdup(labels ? labels : "");
     whet_contract_init(&c);
-    c.given = true;
+    c.given = mean || scale;
     for (int i = 0; i < WHET_MAX_CHANNELS; i++) c.mean[i] = 0, c.std[i] = scale ? 1 : 1.0f / 255;
     c.scale = 1.0f / 255;
     if (mean) levels(mean, c.mean);

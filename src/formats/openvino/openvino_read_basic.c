@@ -223,7 +223,7 @@ static bool widened(ov_work *w, whet_dtype to)
     const ov_port *p = ov_source(w, 0, NULL);
     whet_tensor t;
     if (!p || !p->is_const || p->wide || !whet_dtype_is_float(p->t.dtype) || (to != WHET_F32 && to != WHET_F64)) return false;
-    const char *name = ov_first_name(w->r->f.arena, p->names);
+    const char *name = ov_first_name(w, p->names);
     const bool half = p->t.dtype == WHET_F16 || p->t.dtype == WHET_BF16;
     whet_tensor_init(&t);
     whet_tensor_ref(&t, &p->t);

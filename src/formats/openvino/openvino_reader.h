@@ -137,7 +137,7 @@ void ov_fail(ov_work *w, whet_status status, const char *fmt, ...) WHET_PRINTF(3
 /* Counts `bytes` of new constants; EFORMAT where they outgrow the file. */
 whet_status ov_budget(ov_reader *r, size_t bytes);
 whet_status ov_read_const(ov_reader *r, ov_layer *l);
-const char *ov_first_name(whet_arena *a, const char *names); /* of an escaped, comma-separated list; NULL if none */
+const char *ov_first_name(ov_work *w, const char *names); /* of an escaped, comma-separated list; NULL if none */
 /* The layer computes with small integer constants: done, its output is constant. */
 bool ov_fold(ov_work *w);
 /* Outputs whose contents inference knows count as constants for what reads them. */

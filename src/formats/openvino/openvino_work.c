@@ -282,7 +282,7 @@ int ov_axis(ov_work *w, int64_t axis, int rank)
 static void name_value(ov_work *w, int o, whet_vid v)
 {
     char buf[300];
-    const char *name = ov_first_name(w->r->f.arena, w->l->out[o].names);
+    const char *name = ov_first_name(w, w->l->out[o].names);
     const whet_value *value = &w->g->values[v];
     if (value->kind != WHET_VALUE_RESULT || v < w->first_new) return;
     if (!name && w->l->n_out > 1) {
@@ -290,7 +290,7 @@ static void name_value(ov_work *w, int o, whet_vid v)
         name = buf;
     }
     if (!name) name = w->l->name;
-    if (strcmp(value->name, name) == 0 || whet_graph_find(w->g, name) >= 0) return;
+    if (w->status != WHET_OK || strcmp(value->name, name) == 0 || whet_graph_find(w->g, name) >= 0) return;
     w->status = whet_graph_rename(w->g, v, name);
 }
 
@@ -330,8 +330,8 @@ void ov_out_wide(ov_work *w, int o, const whet_tensor *t, whet_dtype wide, const
         return;
     }
     ov_port *p = &w->l->out[o];
-    const char *own = ov_first_name(w->r->f.arena, p->names);
-    p->t = mine;
+    const char *own = ov_first_name(w, p->names);
+    p->t = mine; /* also after a failure: the port frees it */
     p->is_const = true;
     p->wide = wide;
     p->const_name = own ? own : name ? name : w->l->name;
