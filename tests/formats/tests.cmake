@@ -9,7 +9,7 @@ endforeach()
 file(GLOB formats_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/formats/test_*.c)
 foreach(t ${formats_tests})
   get_filename_component(tname ${t} NAME_WE)
-  if(WHET_MINIMAL AND tname MATCHES "^test_(state_dict|keras_.*)$") # no libzip, no libhdf5
+  if(WHET_MINIMAL AND tname MATCHES "^test_(state_dict|keras_.*|openvino_.*)$") # no libzip, libhdf5, expat
     continue()
   endif()
   whet_test(formats formats_${tname} ${t} ${formats_libs} PkgConfig::JANSSON)
