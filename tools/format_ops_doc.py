@@ -67,7 +67,7 @@ def keras(folder):
 
 def torchscript(folder):
     for row in rows(folder / "torchscript_ops.def", "T"):
-        yield "aten::" + row[0], row[1] or "several", mark(row[2]), mark(row[3]), ""
+        yield "several" if row[0] == "none" else "aten::" + row[0], row[1] or "several", mark(row[2]), mark(row[3]), ""
 
 
 TABLES = [("onnx", "ONNX", "opset", onnx), ("tflite", "TFLite", "version", tflite), ("openvino", "OpenVINO IR", "opset", openvino),

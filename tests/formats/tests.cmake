@@ -9,7 +9,7 @@ endforeach()
 file(GLOB formats_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/formats/test_*.c)
 foreach(t ${formats_tests})
   get_filename_component(tname ${t} NAME_WE)
-  if(WHET_MINIMAL AND tname MATCHES "^test_(state_dict|keras_.*|openvino_.*)$") # no libzip, libhdf5, expat
+  if(WHET_MINIMAL AND tname MATCHES "^test_(state_dict|torchscript|keras_.*|openvino_.*)$") # no libzip, libhdf5, expat
     continue()
   endif()
   whet_test(formats formats_${tname} ${t} ${formats_libs} PkgConfig::JANSSON)
@@ -33,6 +33,11 @@ if(TARGET whet AND TARGET formats_test_tflite_write AND NOT CMAKE_CROSSCOMPILING
 add_test(NAME formats.formats_tflite_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_tflite.py
          $<TARGET_FILE:whet> $<TARGET_FILE:formats_test_tflite_write> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(formats.formats_tflite_python PROPERTIES LABELS formats TIMEOUT 300)
+endif()
+if(TARGET formats_test_torchscript AND NOT CMAKE_CROSSCOMPILING)
+add_test(NAME formats.formats_torchscript_python COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_torchscript.py
+         $<TARGET_FILE:formats_test_torchscript> ${CMAKE_BINARY_DIR}/tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(formats.formats_torchscript_python PROPERTIES LABELS formats TIMEOUT 600)
 endif()
 add_test(NAME formats.formats_operator_tables COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/format_ops_doc.py --check)
 set_tests_properties(formats.formats_operator_tables PROPERTIES LABELS formats TIMEOUT 30)

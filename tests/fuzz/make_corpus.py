@@ -557,6 +557,55 @@ def openvino_seeds():
     yield "attack", b'<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "b">]><net name="&a;" version="11"><layers/></net>'
 
 
+# --- TorchScript
+SCRIPT = b"""class Net(Module):
+  __parameters__ = ["weight", ]
+  __buffers__ = []
+  weight : Tensor
+  training : bool
+  __annotations__["0"] = __torch__.Act
+  def forward(self: __torch__.Net,
+    x: Tensor,
+    flag: bool=False) -> Tuple[Tensor, Tensor]:
+    _0 = torch.conv2d(x, self.weight, None, [1, 1], [0, 0], [1, 1], 1)
+    if torch.eq(torch.dim(_0), 4):
+      pass
+    else:
+      ops.prim.RaiseException("AssertionError: ")
+    y = annotate(List[Tensor], [])
+    for i in range(2):
+      _1 = torch.append(y, torch.mul(_0, -0.5))
+    a, b, = y
+    c = (getattr(self, "0")).forward(torch.add_(a, b, alpha=2), )
+    B = ops.prim.NumToTensor(torch.size(c, 0))
+    return (torch.reshape(c, [int(B), -1]), torch.slice(c, 2, 0, 9223372036854775807, 2))
+class Act(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  def forward(self: __torch__.Act,
+    x: Tensor) -> Tensor:
+    training = self.training
+    if training:
+      return torch.relu(x)
+    return torch.softmax(torch.gelu(x), 1, None)
+"""
+
+
+def torchscript_seeds():
+    def text(s):
+        return b"X" + struct.pack("<I", len(s)) + s
+
+    def module(name, items):
+        return b"c__torch__\n" + name + b"\n)\x81}(" + b"".join(text(k) + v for k, v in items) + b"ub"
+    act = module(b"Act", [(b"training", b"\x89")])
+    net = module(b"Net", [(b"weight", torch_tensor(b"FloatStorage", b"0", 6, [2, 3, 1, 1], [3, 1, 1, 1])), (b"training", b"\x88"), (b"0", act)])
+    yield "net", archive([("n/data.pkl", b"\x80\x02" + net + b"."), ("n/constants.pkl", b"\x80\x02)."), ("n/version", b"3\n"),
+                          ("n/code/__torch__.py", SCRIPT), ("n/data/0", struct.pack("<6f", *range(6)))])
+    yield "source", SCRIPT
+    yield "odd", b"def f(x: int=-1) -> int:\n  while x[1:]:\n    y, = {\"a\\x41\": (1., )}, None\n  return -9223372036854775808\n"
+
+
 def main():
     for name, seeds in list(globals().items()):
         if not name.endswith("_seeds"):

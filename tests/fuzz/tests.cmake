@@ -12,6 +12,7 @@ set(fuzz_libs_study study)
 set(fuzz_libs_pickle wire)
 set(fuzz_libs_zip wire)
 set(fuzz_libs_state_dict formats)
+set(fuzz_libs_torchscript formats)
 set(fuzz_libs_tflite formats)
 set(fuzz_libs_tensorflow formats)
 set(fuzz_libs_tfbundle wire)
@@ -33,9 +34,9 @@ add_custom_command(OUTPUT ${fuzz_seeds}/made
   COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py ${fuzz_seeds} COMMAND ${CMAKE_COMMAND} -E touch ${fuzz_seeds}/made
   DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py)
 add_custom_target(fuzz_seeds ALL DEPENDS ${fuzz_seeds}/made)
-foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle keras openvino)
+foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle keras openvino torchscript)
   set(lib whet_${fuzz_libs_${t}})
-  if(NOT TARGET ${lib} OR (WHET_MINIMAL AND t MATCHES "^(zip|state_dict|keras|openvino)$")) # no libzip, libhdf5, expat
+  if(NOT TARGET ${lib} OR (WHET_MINIMAL AND t MATCHES "^(zip|torchscript|state_dict|keras|openvino)$")) # no libzip, libhdf5, expat
     continue()
   endif()
   add_executable(fuzz_${t}_replay ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${t}.c ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)

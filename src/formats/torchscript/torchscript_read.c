@@ -47,7 +47,7 @@ static whet_status read_extra(reader *r)
     size_t size = 0;
     WHET_TRY(ts_archive_text(r->archive, TS_EXTRA, MAX_EXTRA, &text, &size));
     if (!text) return WHET_OK;
-    whet_status status = whet_json_parse(&r->extra, text, size, TS_EXTRA);
+    whet_status status = whet_json_parse(&r->extra, text, size, NULL);
     whet_free(text);
     return status;
 }
@@ -128,6 +128,7 @@ static whet_status begin(reader *r)
     if (!e->arena) return WHET_ENOMEM;
     WHET_TRY(whet_graph_create(&e->g, dot ? dot + 1 : r->root->type));
     e->steps = 0;
+    e->used = (ts_names){0};
     e->depth = e->n_calls = 0;
     e->frame = NULL;
     e->restart = false;

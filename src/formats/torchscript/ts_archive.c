@@ -324,16 +324,13 @@ static whet_status read_pickle(ts_archive *a, const char *entry, whet_pickle **o
     whet_pickle_global globals[MAX_GLOBALS];
     whet_pickle_options opt = {.globals = globals, .allows = "tensors, containers and the file's own modules"};
     whet_zip_bytes b;
-    char *name = NULL;
     for (size_t i = 0; i < torch_globals_count && opt.n_globals < MAX_GLOBALS - 3; i++) globals[opt.n_globals++] = torch_globals[i];
     globals[opt.n_globals++] = (whet_pickle_global){"torch.jit._pickle", "*", WHET_PICKLE_CALLED};
     globals[opt.n_globals++] = (whet_pickle_global){"__torch__*", "*", WHET_PICKLE_BUILT | WHET_PICKLE_CALLED | WHET_PICKLE_ANY};
     *out = NULL;
     WHET_TRY(whet_zip_read(a->zip, find(a, entry), &b));
-    opt.base = 0;
-    name = whet_format("%s/%s", a->name, entry);
-    whet_status status = name ? whet_pickle_read(out, b.data, b.size, name, &opt, NULL) : WHET_ENOMEM;
-    whet_free(name);
+    opt.base = b.view ? b.offset : 0; /* offsets in the file; of packed pickles, in the pickle */
+    const whet_status status = whet_pickle_read(out, b.data, b.size, a->name, &opt, NULL);
     whet_zip_bytes_free(&b);
     return status;
 }

@@ -118,6 +118,7 @@ typedef struct ts_eval {
     const ts_list *constants; /* CONSTANTS.cN */
     ts_weight *weights;       /* all of the file */
     bool variables;           /* parameters become variables */
+    ts_names used;            /* names of nodes: how often each was wanted */
     int n_inputs;
     ts_input inputs[TS_MAX_INPUTS];
     bool restart;             /* a dimension of an input was learnt: begin again */

@@ -314,3 +314,44 @@ whet_status ts_read_fill_like(ts_call *c)
     }
     return filled(c, &sizes, strcmp(c->op->name, "ones_like") == 0, t);
 }
+
+/* A number, or a list of numbers, as a tensor. */
+whet_status ts_read_tensor(ts_call *c)
+{
+    const ts_value *v = &c->arg[0];
+    bool list = v->kind == TSV_LIST || v->kind == TSV_TUPLE, known = true, whole = true;
+    const int n = list ? v->as.list->n : 1;
+    const ts_value *items = list ? v->as.list->v : v;
+    const int64_t size = n;
+    whet_tensor t;
+    whet_vid y = WHET_NO_VALUE, none = WHET_NO_VALUE;
+    whet_dtype type = WHET_F32;
+    double x = 0;
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        known &= ts_number(&items[i], &x);
+        whole &= items[i].kind == TSV_INT || items[i].kind == TSV_SIZE;
+    }
+    WHET_TRY(type_of(c, 1, whole ? WHET_S64 : WHET_F32, &type));
+    if (type == WHET_DTYPE_NONE) return ts_refuse(c, "this element type is not handled");
+    if (!known && list) {
+        WHET_TRY(ts_sizes(c, v, &y, &count));
+    } else if (!known) {
+        WHET_TRY(ts_size_vid(c->e, v, &y));
+        WHET_TRY(ts_ints(c, 0, &size, &none));
+        WHET_TRY(ts_emit(c, "Reshape", WHET_IN(y, none), WHET_NO_ATTRS, &y));
+    } else {
+        const whet_shape shape = whet_shape_of(list, &size);
+        whet_tensor_init(&t);
+        WHET_TRY(whet_tensor_alloc(&t, type, &shape));
+        for (int i = 0; i < n; i++) {
+            (void)ts_number(&items[i], &x);
+            whet_tensor_set_f64(&t, i, x);
+        }
+        whet_status status = whet_graph_const(c->e->g, NULL, &t, &y);
+        whet_tensor_dispose(&t);
+        if (status != WHET_OK) return status;
+    }
+    WHET_TRY(ts_cast(c, y, type, &y));
+    return ts_result(c, y);
+}

@@ -180,13 +180,26 @@ whet_status ts_size_of(ts_eval *e, whet_vid v, int axis, ts_value *out)
 
 /* --- results */
 
-whet_status ts_emit_many(ts_call *c, const char *op, int n_in, const whet_vid *in, int n_attr, const whet_attr *attrs, int n_out, whet_vid *out)
+/* "layer1.0.conv1/Conv", then "layer1.0.conv1/Conv_1": the graph's own search for a free name would take long among thousands. */
+static whet_status node_name(ts_call *c, const char *op, char *name, size_t size)
 {
-    char name[512] = "";
     const ts_frame *f = c->e->frame;
     while (f && !f->self) f = f->outer;
     const char *path = f ? f->self->path : "";
-    snprintf(name, sizeof(name), "%.400s%s%.100s", path, *path ? "/" : "", strncmp(op, "whet.", 5) == 0 ? op + 5 : op);
+    const int n = snprintf(name, size, "%.400s%s%.60s", path, *path ? "/" : "", strncmp(op, "whet.", 5) == 0 ? op + 5 : op);
+    ts_value *times = ts_names_find(&c->e->used, name);
+    if (times) {
+        snprintf(name + n, size - (size_t)n, "_%lld", (long long)times->as.i++);
+        return WHET_OK;
+    }
+    const char *key = whet_arena_strdup(c->e->arena, name);
+    return key ? ts_names_set(c->e, &c->e->used, key, ts_int(1)) : WHET_ENOMEM;
+}
+
+whet_status ts_emit_many(ts_call *c, const char *op, int n_in, const whet_vid *in, int n_attr, const whet_attr *attrs, int n_out, whet_vid *out)
+{
+    char name[512] = "";
+    WHET_TRY(node_name(c, op, name, sizeof(name)));
     return whet_graph_node(c->e->g, op, name, n_in, in, n_attr, attrs, n_out, NULL, out);
 }
 

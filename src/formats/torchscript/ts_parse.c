@@ -344,6 +344,7 @@ static whet_status parse_field(parser *p, ts_field **out)
     if (p->l.token.kind != TS_WORD) return fail(p, "an attribute or a method is missing");
     f->name = p->l.token.s;
     WHET_TRY(parse_simple(p, &s));
+    if (s.kind == TS_EVAL || s.kind == TS_RETURN) return fail(p, "an attribute or a method is missing");
     if (s.kind == TS_ASSIGN && s.target->kind == TS_NAME) f->value = s.value;
     *out = f;
     return WHET_OK;
