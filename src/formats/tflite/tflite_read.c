@@ -77,7 +77,7 @@ static whet_status read_tensors(tfl_reader *r, const whet_fb_table *graph)
     whet_fb_vector list;
     whet_fb_table t;
     WHET_TRY(whet_fb_list(graph, TFL_SUBGRAPH_TENSORS, 4, &list));
-    if (list.n > TFL_MAX_TENSORS) return at(r, graph->at, WHET_FAIL(WHET_ENOMEM, "%zu tensors, at most %d are handled", list.n, (int)TFL_MAX_TENSORS));
+    if (list.n > 16384 + r->fb.size / 64) return at(r, graph->at, WHET_FAIL(WHET_EFORMAT, "%zu tensors in a file of this size", list.n));
     r->tensors = whet_calloc(list.n + 1, sizeof(*r->tensors));
     if (!r->tensors) return WHET_ENOMEM;
     for (size_t i = 0; i < list.n; i++) {
@@ -128,6 +128,9 @@ static whet_status read_operator(tfl_reader *r, const whet_fb_table *t, int numb
     WHET_TRY(whet_fb_list_table(&r->opcodes, which, &code));
     WHET_TRY(tensor_list(r, t, TFL_OPERATOR_INPUTS, true, TFL_MAX_ARITY, in, &n.n_in));
     WHET_TRY(tensor_list(r, t, TFL_OPERATOR_OUTPUTS, false, TFL_MAX_ARITY, out, &n.n_out));
+    const size_t arity = (size_t)n.n_in + (size_t)n.n_out;
+    if (arity > r->arity_left) return at(r, t->at, WHET_FAIL(WHET_EFORMAT, "operators have more inputs than a file of this size can name"));
+    r->arity_left -= arity;
     if (n.n_out < 1) return at(r, t->at, WHET_FAIL(WHET_EFORMAT, "operator %d has no output", number));
     n.label = r->tensors[out[0]].name;
     const int old = (int)whet_fb_int(&code, TFL_OPCODE_DEPRECATED_BUILTIN, 1, 0), now = (int)whet_fb_int(&code, TFL_OPCODE_BUILTIN, 4, 0);
@@ -251,6 +254,8 @@ static whet_status read_bytes(whet_graph **out, const void *data, size_t size, c
     tfl_reader r = {.pin = pin, .copy_left = size > SIZE_MAX / 8 ? SIZE_MAX : 2 * size + ((size_t)24 << 20)};
     whet_status status = WHET_OK;
     *out = NULL;
+    /* lists and tables may be shared in the file; what is made of them is not */
+    r.arity_left = 16384 + size / 4;
     r.max_nodes = (int)(32768 + WHET_MIN(size / 512, (size_t)1 << 20));
     r.arena = whet_arena_create();
     if (!r.arena) status = WHET_ENOMEM;

@@ -201,15 +201,27 @@ TFL_READ(resize)
     const bool align = whet_fb_bool(&n->opt, linear ? TFL_RESIZE_BILINEAR_ALIGN_CORNERS : TFL_RESIZE_NEAREST_ALIGN_CORNERS);
     const bool half = whet_fb_bool(&n->opt, linear ? TFL_RESIZE_BILINEAR_HALF_PIXEL : TFL_RESIZE_NEAREST_HALF_PIXEL);
     const int64_t axes[2] = {2, 3};
+    int64_t sizes[4] = {0};
+    int count = 0;
     whet_vid in[4] = {WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE, WHET_NO_VALUE};
     WHET_TRY(tfl_arity(r, n, 2, 2, 1));
     if (align && half) return tfl_fail(r, n, WHET_EFORMAT, "align_corners and half_pixel_centers exclude each other");
     WHET_TRY(tfl_get(r, n, 0, WHET_NCHW, &in[0]));
-    WHET_TRY(tfl_s64(r, n, 1, &in[3]));
-    return tfl_last(r, n, 0, TFL_ACT_NONE, WHET_NCHW, "Resize", 4, in,
-                    WHET_ATTRS(whet_attr_string("mode", linear ? "linear" : "nearest"), whet_attr_ints("axes", 2, axes),
-                               whet_attr_string("coordinate_transformation_mode", align ? "align_corners" : half ? "half_pixel" : "asymmetric"),
-                               whet_attr_string("nearest_mode", align || half ? "round_prefer_ceil" : "floor")));
+    const whet_dims x = r->g->values[in[0]].dims;
+    const whet_attr attrs[4] = {
+        whet_attr_string("mode", linear ? "linear" : "nearest"),
+        whet_attr_string("coordinate_transformation_mode", align ? "align_corners" : half ? "half_pixel" : "asymmetric"),
+        whet_attr_string("nearest_mode", align || half ? "round_prefer_ceil" : "floor"), whet_attr_ints("axes", 2, axes)};
+    if (!tfl_is_const(r, n, 1) || x.dims[0] < 0 || x.dims[1] < 0) {
+        WHET_TRY(tfl_s64(r, n, 1, &in[3]));
+        return tfl_last(r, n, 0, TFL_ACT_NONE, WHET_NCHW, "Resize", 4, in, 4, attrs);
+    }
+    WHET_TRY(tfl_ints(r, n, 1, "the size", 2, sizes + 2, &count)); /* all four where they are known: older opsets have no axes */
+    if (count != 2) return tfl_fail(r, n, WHET_EFORMAT, "the size has %d numbers", count);
+    sizes[0] = x.dims[0];
+    sizes[1] = x.dims[1];
+    WHET_TRY(tfl_ints_value(r, 4, sizes, &in[3]));
+    return tfl_last(r, n, 0, TFL_ACT_NONE, WHET_NCHW, "Resize", 4, in, 3, attrs);
 }
 
 TFL_READ(lrn)

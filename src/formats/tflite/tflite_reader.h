@@ -9,7 +9,7 @@
 #include "formats/tflite/tflite_schema.h"
 #include "wire/flatbuf.h"
 
-enum { TFL_MAX_ARITY = 1024, TFL_MAX_TENSORS = 1 << 17, TFL_MAX_BUFFERS = 1 << 18, TFL_MAX_INTS = 64 };
+enum { TFL_MAX_ARITY = 1024, TFL_MAX_INTS = 64 };
 
 /* A tensor has up to four values: as the file types it (`raw`: integers where it is quantised) and as numbers (`real`: floats),
  * each channels last and first. They are made when an operator asks for them. */
@@ -38,6 +38,7 @@ typedef struct tfl_reader {
     tfl_tensor *tensors;
     int n_tensors;
     size_t copy_left;      /* bytes of constants that may still be copied: tensors can share a buffer */
+    size_t arity_left;     /* inputs and outputs that operators may still have */
     int max_nodes;
 } tfl_reader;
 
