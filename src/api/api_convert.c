@@ -185,13 +185,16 @@ static json_t *changes(const json_t *from, const json_t *to)
     return list;
 }
 
-/* What the file says once it is read again; a format that is only written is described as it was written. */
+/* What the file says once it is read again; what the reader does not handle is described as it was written. */
 static whet_status read_back(convert_job *j, whet_graph **g, whet_weights **w)
 {
     const whet_model_format *f = NULL;
     WHET_TRY(whet_format_of_file(j->to, &f));
     if (!f->read) return f->read_weights ? whet_format_read_weights(w, j->to) : WHET_OK;
-    return whet_format_read(g, j->to, NULL);
+    const whet_status status = whet_format_read(g, j->to, NULL);
+    if (status != WHET_EUNSUPPORTED) return status;
+    json_array_append_new(j->report.remarks, json_sprintf("whet itself does not read the file again: %s", whet_error_last()->text));
+    return WHET_OK;
 }
 
 static void add_contract(json_t *doc, const whet_graph *g, const whet_weights *w)

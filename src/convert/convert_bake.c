@@ -57,14 +57,16 @@ static const char *no_resize(const whet_contract *c, bool free_shapes, int opset
     return NULL;
 }
 
-/* In NCHW. Half-pixel centres are those of all three libraries; nearest takes the pixel whose area the centre falls into. */
+/* In NCHW. Half-pixel centres are those of all three libraries; nearest takes the pixel that the centre falls into, but for OpenCV,
+ * which takes the one under the corner. */
 static void resize(chain *c, const whet_contract *k, int h, int w)
 {
     const bool nearest = k->filter == WHET_FILTER_NEAREST;
     const bool antialias = !nearest && (k->lib == WHET_RESIZE_PILLOW || (k->lib == WHET_RESIZE_TF && k->antialias));
-    const whet_attr attrs[] = {whet_attr_string("coordinate_transformation_mode", nearest ? "asymmetric" : "half_pixel"),
+    const bool corner = nearest && k->lib == WHET_RESIZE_OPENCV;
+    const whet_attr attrs[] = {whet_attr_string("coordinate_transformation_mode", corner ? "asymmetric" : "half_pixel"),
                                whet_attr_string("mode", nearest ? "nearest" : "linear"),
-                               whet_attr_string("nearest_mode", "floor"), whet_attr_int("antialias", 1)};
+                               whet_attr_string("nearest_mode", corner ? "floor" : "round_prefer_ceil"), whet_attr_int("antialias", 1)};
     const whet_vid x = c->x;
     whet_vid own = WHET_NO_VALUE, two = WHET_NO_VALUE, sizes = WHET_NO_VALUE;
     /* N and C as they come, H and W fixed */
