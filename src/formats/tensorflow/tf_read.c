@@ -362,6 +362,7 @@ done:
     }
     for (tf_val *v = r.vals; v; v = v->next) whet_tensor_dispose(&v->data);
     onnx_names_dispose(&r.keys);
+    onnx_names_dispose(&r.inlined);
     whet_free(r.key);
     whet_arena_free(r.arena);
     tf_unpin(r.bundle_pin);

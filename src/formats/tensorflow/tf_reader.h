@@ -46,6 +46,7 @@ typedef struct tf_scope {
     onnx_names names, args;      /* node name -> index; argument -> index into arg[] */
     tf_val **arg;
     tf_results *done;            /* per node */
+    const char *prefix;          /* of names: "" but for a function that is inlined again */
     int depth;
 } tf_scope;
 
@@ -63,7 +64,8 @@ typedef struct tf_reader {
     const char **key;
     size_t n_keys, cap_keys;
     tf_budget budget;
-    size_t n_converted, max_converted;
+    size_t n_converted, max_converted, n_again;
+    onnx_names inlined;         /* functions */
     tf_val *vals;
 } tf_reader;
 

@@ -150,6 +150,13 @@ static whet_status convert(tf_reader *r, tf_scope *s, size_t index)
 {
     const tf_node *n = &s->nodes->v[index];
     tf_work w = {.s = s, .node = n, .op = n->op, .name = n->name, .line = tf_op_find(n->op)};
+    if (s->prefix) { /* names of their own, which need no search for a free one */
+        const size_t size = strlen(s->prefix) + strlen(n->name) + 1;
+        char *name = whet_arena_alloc(r->arena, size);
+        if (!name) return WHET_ENOMEM;
+        snprintf(name, size, "%s%s", s->prefix, n->name);
+        w.name = name;
+    }
     if (++r->n_converted > r->max_converted)
         return WHET_FAIL(WHET_ENOMEM, "functions that call functions expand to more than %zu nodes", r->max_converted);
     if (n->input.n > TF_MAX_INPUTS) return tf_fail(&w, WHET_EUNSUPPORTED, "more than %d inputs", TF_MAX_INPUTS);
@@ -254,6 +261,14 @@ static whet_status inline_function(tf_reader *r, tf_work *w, const tf_function *
     const char **refs = whet_arena_alloc(r->arena, (n + 1) * sizeof(*refs));
     whet_status status = refs ? WHET_OK : WHET_ENOMEM;
     if (status != WHET_OK) return status;
+    bool first = true;
+    WHET_GOTO(onnx_names_add(&r->inlined, f->signature->name, 1, &first));
+    if (!first) {
+        char text[32];
+        snprintf(text, sizeof(text), "call_%zu/", ++r->n_again);
+        inner.prefix = whet_arena_strdup(r->arena, text);
+        if (!inner.prefix) WHET_GOTO(WHET_ENOMEM);
+    }
     WHET_GOTO(tf_scope_open(r, &inner, &f->node));
     for (size_t i = 0; i < f->signature->input.n; i++) {
         const char *name = f->signature->input.v[i].name;

@@ -146,8 +146,8 @@ whet_status tf_variable_load(tf_reader *r, tf_work *w, tf_val **out)
     if (!r->bundle)
         return tf_fail(w, WHET_EUNSUPPORTED, r->meta ? "the folder holds no checkpoint (variables/variables.index) for this variable" :
                        "a variable has no contents in a graph file; freeze the graph, or give the SavedModel's folder");
-    const int32_t at = onnx_names_get(&r->keys, w->name, -1);
-    const char *key = at >= 0 ? r->key[at] : w->name;
+    const int32_t at = onnx_names_get(&r->keys, w->node->name, -1);
+    const char *key = at >= 0 ? r->key[at] : w->node->name;
     const whet_tfbundle_entry *e = whet_tfbundle_find(r->bundle, key);
     if (!e) return tf_fail(w, WHET_EFORMAT, "the checkpoint has no entry '%.200s'", key);
     const whet_dtype t = tf_dtype(e->dtype);
