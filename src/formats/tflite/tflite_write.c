@@ -169,6 +169,7 @@ static whet_status prepare(tfl_writer *w)
 static whet_status build(tfl_writer *w)
 {
     WHET_TRY(prepare(w));
+    tflw_look_for_unsigned(w);
     WHET_TRY(write_inputs(w, w->inputs));
     WHET_TRY(tflw_find_integer_nodes(w));
     for (whet_nid id = 0; id < w->g->n_nodes; id++)

@@ -283,7 +283,7 @@ static int lowest(tfl_writer *w, const whet_node *n, int x)
     if (!w->integer) return never_negative(w, n->in[0]) ? -1 : tflw_const_f32(w, -FLT_MAX);
     whet_status status = whet_tensor_alloc(&low, t.dtype, &scalar);
     if (status != WHET_OK) return tflw_lost(w, status);
-    whet_tensor_set_s64(&low, 0, t.dtype == WHET_S16 ? INT16_MIN : INT8_MIN);
+    whet_tensor_set_s64(&low, 0, t.dtype == WHET_U8 ? 0 : t.dtype == WHET_S16 ? INT16_MIN : INT8_MIN);
     const int made = tflw_const(w, &low, NULL, &t.q);
     whet_tensor_dispose(&low);
     return made;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Integers. A value between a QuantizeLinear and its DequantizeLinear is one tensor of 8 or 16 bits in the file, signed inside
- * (u8 is s8 with 128 less; inputs and outputs keep their type and a QUANTIZE moves them over). A node whose operands are
+ * (u8 is s8 with 128 less; inputs and outputs keep their type and a QUANTIZE moves them
+ * over). A node whose operands are
  * dequantised and whose results are quantised works on those tensors, where TFLite has it in integers:
  *   - kernels that rescale (convolutions, products, sums, ...) go straight to the result's scale;
  *   - kernels that move or compare need one scale: theirs is the operand's, a QUANTIZE behind brings the result to its own;
@@ -33,12 +34,12 @@ static rule rule_of(const whet_node *n)
 
 /* --- parameters */
 
-/* Scale and zero point of a Q or DQ node in the file's terms (u8 as s8); false if they are no constants or blocks. */
+/* Scale and zero point of a Q or DQ node in the file's terms (u8 as s8, unless it stays); false if they are no constants or blocks. */
 static bool params_of(const tfl_writer *w, const whet_node *n, whet_dtype t, whet_vid v, tfl_quant *q)
 {
     const whet_tensor *s = whet_graph_const_data(w->g, n->in[1]);
     const whet_tensor *z = n->n_in > 2 && n->in[2] >= 0 ? whet_graph_const_data(w->g, n->in[2]) : NULL;
-    const int64_t shift = t == WHET_U8 ? 128 : 0;
+    const int64_t shift = t == WHET_U8 && !w->keeps_unsigned ? 128 : 0;
     if (!s || (n->n_in > 2 && n->in[2] >= 0 && !z) || whet_node_int(n, "block_size", 0) != 0) return false;
     const int64_t count = whet_tensor_numel(s);
     float *scale = whet_arena_alloc(w->arena, (size_t)count * sizeof(*scale) + 8);
@@ -100,7 +101,11 @@ static whet_vid integer_target(const tfl_writer *w, whet_vid v)
     return target;
 }
 
-static whet_dtype inner_dtype(const tfl_writer *w, whet_vid q) { return tflw_stored_dtype(w->g->values[q].dtype); }
+static whet_dtype inner_dtype(const tfl_writer *w, whet_vid q)
+{
+    const whet_dtype t = w->g->values[q].dtype;
+    return t == WHET_U8 && !w->keeps_unsigned ? WHET_S8 : t;
+}
 
 bool tflw_integer_weights(const tfl_writer *w, whet_vid v, whet_tensor *data, tfl_quant *q)
 {
@@ -109,9 +114,11 @@ bool tflw_integer_weights(const tfl_writer *w, whet_vid v, whet_tensor *data, tf
     const whet_node *n = &w->g->nodes[w->g->values[v].producer];
     const whet_tensor *t = whet_node_is(n, "DequantizeLinear") ? whet_graph_const_data(w->g, n->in[0]) : NULL;
     if (!t || (t->dtype != WHET_S8 && t->dtype != WHET_U8) || !params_of(w, n, t->dtype, n->in[0], q)) return false;
+    const bool as_they_are = t->dtype == WHET_S8 || w->keeps_unsigned;
+    if (w->keeps_unsigned && (t->dtype != WHET_U8 || q->n != 1)) return false; /* kernels of u8 have one scale */
     for (int i = 0; i < q->n; i++)
-        if (q->zero[i] != 0) return false;
-    if (t->dtype == WHET_S8) {
+        if (q->zero[i] != 0 && !w->keeps_unsigned) return false;
+    if (as_they_are) {
         if (!t->buffer) return whet_tensor_copy(data, t) == WHET_OK;
         whet_tensor_ref(data, t);
         return true;
@@ -163,7 +170,8 @@ static bool scale_is_fixed(const tfl_writer *w, const whet_node *n, whet_dtype t
     const whet_vid target = integer_target(w, n->out[0]);
     const bool around = whet_node_is(n, "Tanh") || t == WHET_S16;
     const float scale = t == WHET_S16 ? 1.0F / 32768 : around ? 1.0F / 128 : 1.0F / 256;
-    return params_of_value(w, target, &q) && fabsf(q.scale[0] - scale) < 1e-6F * scale && q.zero[0] == (around ? 0 : -128);
+    const int64_t zero = t == WHET_U8 ? (around ? 128 : 0) : around ? 0 : -128;
+    return params_of_value(w, target, &q) && fabsf(q.scale[0] - scale) < 1e-6F * scale && q.zero[0] == zero;
 }
 
 static bool constant_one(const tfl_writer *w, whet_vid v)
@@ -181,7 +189,7 @@ static bool operands_fit(tfl_writer *w, const whet_node *n, whet_dtype t)
     for (int i = 0; i < (all ? n->n_in : 1); i++) {
         const whet_vid q = integer_source(w, n->in[i]);
         if (q != WHET_NO_VALUE && inner_dtype(w, q) == t) continue;
-        if (q != WHET_NO_VALUE || whet_node_is(n, "Concat") || t != WHET_S8 || !constant_one(w, n->in[i])) return false;
+        if (q != WHET_NO_VALUE || whet_node_is(n, "Concat") || t == WHET_S16 || !constant_one(w, n->in[i])) return false;
     }
     return true;
 }
@@ -211,6 +219,20 @@ static bool is_integer(tfl_writer *w, const whet_node *n)
     return operands_fit(w, n, t) && window_fits(w, n) && (how != PRODUCT || product_fits(w, n, &tail, x));
 }
 
+/* Weights of u8 with a zero point of their own, as the oldest files have them: only kernels of u8 take them, so all stays u8. */
+void tflw_look_for_unsigned(tfl_writer *w)
+{
+    for (whet_nid id = 0; id < w->g->n_nodes; id++) {
+        const whet_node *n = &w->g->nodes[id];
+        tfl_quant q;
+        if (rule_of(n) != PRODUCT || n->in[1] < 0 || w->g->values[n->in[1]].producer == WHET_NO_NODE) continue;
+        const whet_node *dq = &w->g->nodes[w->g->values[n->in[1]].producer];
+        if (!whet_node_is(dq, "DequantizeLinear") || w->g->values[dq->in[0]].dtype != WHET_U8 || !whet_graph_const_data(w->g, dq->in[0])) continue;
+        if (params_of(w, dq, WHET_U8, dq->in[0], &q) && q.n == 1 && q.zero[0] != 0) w->keeps_unsigned = true;
+        if (w->keeps_unsigned) return;
+    }
+}
+
 whet_status tflw_find_integer_nodes(tfl_writer *w)
 {
     for (whet_nid id = 0; id < w->g->n_nodes; id++)
@@ -236,7 +258,7 @@ static int integer_const(tfl_writer *w, whet_vid v, const tfl_quant *q)
 {
     whet_tensor t = {0}, s = {0};
     whet_status status = whet_nhwc_const(w->g, v, &t);
-    if (status == WHET_OK && t.dtype == WHET_U8) {
+    if (status == WHET_OK && t.dtype == WHET_U8 && !w->keeps_unsigned) {
         status = whet_tensor_alloc(&s, WHET_S8, &t.shape);
         for (int64_t i = 0; status == WHET_OK && i < whet_tensor_numel(&t); i++) ((int8_t *)s.data)[i] = (int8_t)(((uint8_t *)t.data)[i] - 128);
         whet_tensor_dispose(&t);
@@ -262,7 +284,7 @@ int tflw_integer_value(tfl_writer *w, whet_vid v)
     if (x->kind == WHET_VALUE_INPUT || !whet_node_is(&w->g->nodes[x->producer], "QuantizeLinear")) {
         const int in = tflw_result(w, v);
         if (in < 0) return -1;
-        if (x->dtype != WHET_U8) {
+        if (x->dtype != WHET_U8 || w->keeps_unsigned) {
             w->tensors[in].q = q;
             return w->integer_of[v] = in;
         }
@@ -274,7 +296,7 @@ int tflw_integer_value(tfl_writer *w, whet_vid v)
         const int inner = quantized_temp(w, WHET_S8, rank, shape, &q);
         return w->integer_of[v] = requantize(w, in, inner);
     }
-    const int made = quantized_temp(w, tflw_stored_dtype(x->dtype), rank, shape, &q);
+    const int made = quantized_temp(w, inner_dtype(w, v), rank, shape, &q);
     if (made >= 0) w->tensors[made].name = x->name;
     return w->integer_of[v] = made;
 }
@@ -287,11 +309,13 @@ static int integer_scalar(tfl_writer *w, const whet_node *n, whet_vid v)
     const float x = ((const float *)t.data)[0];
     float *scale = whet_arena_alloc(w->arena, sizeof(*scale));
     int64_t *zero = whet_arena_alloc(w->arena, sizeof(*zero));
-    whet_status status = scale && zero ? whet_tensor_alloc(&one, WHET_S8, &t.shape) : WHET_ENOMEM;
+    const bool u8 = w->keeps_unsigned;
+    whet_status status = scale && zero ? whet_tensor_alloc(&one, u8 ? WHET_U8 : WHET_S8, &t.shape) : WHET_ENOMEM;
     whet_tensor_dispose(&t);
     if (status != WHET_OK) return tflw_lost(w, status);
-    *scale = fabsf(x) / 127;
-    ((int8_t *)one.data)[0] = x < 0 ? -127 : 127;
+    *scale = fabsf(x) / (u8 ? 255 : 127);
+    *zero = u8 && x < 0 ? 255 : 0;
+    whet_tensor_set_s64(&one, 0, u8 ? (x < 0 ? 0 : 255) : x < 0 ? -127 : 127);
     const tfl_quant q = {.n = 1, .scale = scale, .zero = zero};
     const int made = tflw_const(w, &one, NULL, &q);
     whet_tensor_dispose(&one);
@@ -341,7 +365,7 @@ int tflw_integer_output(tfl_writer *w, whet_vid v)
 {
     const whet_value *x = &w->g->values[v];
     const int inner = tflw_integer_value(w, v);
-    if (inner < 0 || x->dtype != WHET_U8) return inner;
+    if (inner < 0 || x->dtype != WHET_U8 || w->keeps_unsigned) return inner;
     const tfl_tensor t = *tflw_at(w, inner);
     int64_t *zero = whet_arena_alloc(w->arena, (size_t)t.q.n * sizeof(*zero) + 8);
     if (!zero) return tflw_lost(w, WHET_ENOMEM);

@@ -46,11 +46,6 @@ void tflw_shape_of(const tfl_writer *w, whet_vid v, int *rank, int32_t *shape)
     for (int i = 0; i < d.rank; i++) shape[i] = d.dims[i] >= 0 ? (int32_t)d.dims[i] : -1;
 }
 
-whet_dtype tflw_stored_dtype(whet_dtype t)
-{
-    return t == WHET_F16 || t == WHET_BF16 || t == WHET_F64 ? WHET_F32 : t == WHET_U8 ? WHET_S8 : t;
-}
-
 int tflw_result(tfl_writer *w, whet_vid v)
 {
     const whet_value *x = &w->g->values[v];

@@ -65,6 +65,7 @@ typedef struct tfl_writer {
     int *integer_of;   /* per value of 8 or 16 bits: its signed form inside, -1 */
     uint8_t *done, *integer_node; /* per node */
     uint8_t *fed;      /* per value: its integer tensor is the result of the node in front of its QuantizeLinear */
+    bool keeps_unsigned; /* integers of u8 stay u8 */
     bool integer;      /* the node being written computes in integers */
     const whet_node *node;
     tfl_pending pending[TFL_MAX_IO]; /* requantisations behind the node being written */
@@ -133,6 +134,7 @@ void tflw_alias(tfl_writer *w, whet_vid v, int tensor);
 
 /* --- integers: tflite_write_quant.c */
 whet_status tflw_spread_quantization(whet_graph *g); /* tflite_write_prepare.c */
+void tflw_look_for_unsigned(tfl_writer *w);
 whet_status tflw_find_integer_nodes(tfl_writer *w);
 int tflw_integer_value(tfl_writer *w, whet_vid q);    /* the signed tensor of an integer value */
 /* v was dequantised with one constant scale: what reads it in float reads weights in float too. */
@@ -147,8 +149,6 @@ bool tflw_integer_alias(tfl_writer *w, whet_vid v, int x);
 int tflw_integer_output(tfl_writer *w, whet_vid v);
 /* Weights of s8 with zero points 0 (s8 behind DequantizeLinear, or u8 with 128), and their scales; false: they are not. */
 bool tflw_integer_weights(const tfl_writer *w, whet_vid v, whet_tensor *data, tfl_quant *q);
-bool tflw_has_integer_weights(const tfl_writer *w, whet_vid v);
-whet_dtype tflw_stored_dtype(whet_dtype t);           /* of a value inside: u8 as s8, f16 as f32 */
 /* s32 (s64 for 16-bit activations) with the scales of x times the weights'. */
 int tflw_integer_bias(tfl_writer *w, const float *bias, int64_t n, int x, int weights, const char *name);
 
