@@ -8,6 +8,7 @@
 
 #include "convert/convert_private.h"
 #include "data/contract.h"
+#include "formats/nhwc_export.h"
 #include "passes/channels_last.h"
 #include "passes/passes.h"
 
@@ -50,6 +51,30 @@ static bool is_integer_constant(const whet_graph *g, whet_vid v)
     return v >= 0 && g->values[v].kind == WHET_VALUE_CONST && whet_dtype_is_int(g->values[v].dtype);
 }
 
+/* Integer weights that a reader left turned (large ones stay views of the file) are turned now: folding would go on through the
+ * DequantizeLinear behind. */
+static whet_status turn_integers(whet_graph *g)
+{
+    const int n_nodes = g->n_nodes;
+    for (int i = 0; i < n_nodes; i++) {
+        int64_t perm[WHET_MAX_RANK];
+        int p[WHET_MAX_RANK];
+        whet_tensor t = {0};
+        whet_vid v = WHET_NO_VALUE;
+        if (!whet_node_is(&g->nodes[i], "Transpose") || !is_integer_constant(g, g->nodes[i].in[0])) continue;
+        const whet_value *x = &g->values[g->nodes[i].in[0]];
+        const int rank = whet_node_ints(&g->nodes[i], "perm", perm, WHET_MAX_RANK);
+        if (rank != x->data.shape.rank || rank == 0 || whet_dtype_size(x->dtype) == 0) continue;
+        for (int k = 0; k < rank; k++) p[k] = (int)perm[k];
+        whet_status status = whet_nhwc_permute(&x->data, p, &t);
+        if (status == WHET_OK) status = whet_graph_const(g, x->name, &t, &v);
+        whet_tensor_dispose(&t);
+        WHET_TRY(status);
+        if (!whet_graph_is_output(g, g->nodes[i].out[0])) whet_graph_replace_uses(g, g->nodes[i].out[0], v);
+    }
+    return WHET_OK;
+}
+
 /* Folding leaves variables alone. */
 static void shield(whet_graph *g)
 {
@@ -87,7 +112,9 @@ static whet_status run_passes(whet_graph *g, bool fold, bool keep_norm, whet_con
     for (size_t i = 0; i < WHET_COUNT(steps); i++) {
         if ((!fold && !steps[i].always) || (keep_norm && strcmp(steps[i].pass, "layer-norm") == 0)) continue;
         WHET_TRY(one_pass(g, &steps[i], report));
-        if (i == 0) shield(g);
+        if (i > 0) continue;
+        WHET_TRY(turn_integers(g));
+        shield(g);
     }
     unshield(g);
     return WHET_OK;
