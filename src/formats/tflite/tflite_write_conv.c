@@ -63,6 +63,12 @@ int tflw_product_weights(tfl_writer *w, whet_vid v, const whet_tensor *file, int
     return made;
 }
 
+bool tflw_takes_bytes(const tfl_writer *w, const whet_node *n, const tfl_quant *q, whet_dtype t)
+{
+    const bool counts = q->n == 1 && q->scale[0] == 1; /* products of integers as floats: rounding them again would be wrong */
+    return w->integer || (t == WHET_S8 && !counts && !tflw_is_dequantized(w, n->in[0]));
+}
+
 /* The node's weights in the file's order, in integers where they are. */
 static int kernel(tfl_writer *w, const whet_node *n, whet_nhwc_weights order, int64_t groups, int axis)
 {
@@ -78,7 +84,7 @@ static int kernel(tfl_writer *w, const whet_node *n, whet_nhwc_weights order, in
         status = whet_nhwc_conv_weights(&t, order, groups, &file);
         q.axis = axis;
         if (status == WHET_OK) made = tflw_const(w, &file, name, &q);
-        if (status == WHET_OK && !w->integer && tflw_is_dequantized(w, n->in[0])) made = tflw_dequantized(w, made);
+        if (status == WHET_OK && !tflw_takes_bytes(w, n, &q, t.dtype)) made = tflw_dequantized(w, made);
     } else if (tflw_float_const(w, v, &t)) {
         status = whet_nhwc_conv_weights(&t, order, groups, &file);
         if (status == WHET_OK) made = tflw_product_weights(w, v, &file, axis, name);

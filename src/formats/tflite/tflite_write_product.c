@@ -81,7 +81,7 @@ static int matrix(tfl_writer *w, const whet_node *n, float alpha)
         if (status != WHET_OK) tflw_lost(w, status);
         q.axis = 0;
         made = tflw_const(w, &file, name, &q);
-        if (!w->integer && tflw_is_dequantized(w, n->in[0])) made = tflw_dequantized(w, made);
+        if (!tflw_takes_bytes(w, n, &q, t.dtype)) made = tflw_dequantized(w, made);
     } else if (tflw_float_const(w, n->in[1], &t)) {
         whet_status status = whet_nhwc_permute(&t, perm, &file);
         if (status != WHET_OK) return tflw_lost(w, status);

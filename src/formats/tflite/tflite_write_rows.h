@@ -57,6 +57,9 @@ bool tflw_joins_product(tfl_writer *w, const whet_node *n);
 /* Weights of a convolution or product, f32 in the file's order, outputs along `axis` (-1: one scale for all): as they are, or
  * in fewer bits as w->opt->weights asks for. v: the graph's value, whose halves stay halves. */
 int tflw_product_weights(tfl_writer *w, whet_vid v, const whet_tensor *file, int axis, const char *name);
+/* Weights of bytes stay bytes: in integers, or with float operands that LiteRT rounds itself (dynamic range). Else they are
+ * dequantised in front. */
+bool tflw_takes_bytes(const tfl_writer *w, const whet_node *n, const tfl_quant *q, whet_dtype t);
 /* The window can be an AVERAGE_POOL_2D alone, behind padding with zeros at most. */
 bool tflw_counts_all(const whet_node *n, const whet_nhwc_window *win);
 
