@@ -15,7 +15,9 @@ NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", 
 ZOO = [("lenet", [2, 1, 28, 28]), ("cifar-convnet", [2, 3, 32, 32]), ("resnet20", [2, 3, 32, 32]), ("resnet50", [1, 3, 224, 224]),
        ("mobilenetv2", [1, 3, 224, 224]), ("efficientnet-b0", [1, 3, 224, 224]), ("vit-tiny-16", [1, 3, 224, 224])]
 RANDOM = [("torchvision", "resnet50"), ("torchvision", "mobilenet_v2"), ("timm", "efficientnet_b0"), ("timm", "vit_tiny_patch16_224")]
-BOUNDS = {"qdq_u8s8": 2e-2, "qoperator": 2e-2, "dynamic": 1e-3}  # a literal run, as formats in the wild differ
+# A literal run. The last bit of a sum, which differs between releases of PyTorch, can move a quantised activation by one step:
+# deeplab's dynamic file is 2.1e-3 off in 1.13 and 5e-7 in 2.13.
+BOUNDS = {"qdq_u8s8": 2e-2, "qoperator": 2e-2, "dynamic": 5e-3}
 # Loads and runs a list of (model, input, wanted, bound): also what the older PyTorch is given.
 JUDGE = """
 import json, sys, warnings
@@ -107,7 +109,7 @@ def read(program, scratch, torch, np):
         try:
             net = __import__("timm").create_model(name) if library == "timm" else getattr(__import__("torchvision").models, name)()
         except Exception as error:  # a library may be missing or not fit this PyTorch
-            print(f"SKIP: {library}: {str(error).splitlines()[0]}")
+            print(f"SKIP: {library}: {str(error).splitlines()[0]}", flush=True)
             continue
         torch.manual_seed(1)
         x, path = torch.randn(1, 3, 224, 224) / 2, [os.path.join(scratch, "read" + e) for e in (".pt", "_x.npy", "_y.npy")]
