@@ -8,7 +8,7 @@ if(TARGET whet)
   # where everything is static and that their packages do not bring.
   set(private "-lsqlite3 -ljansson -lpng -ljpeg -lz")
   if(NOT WHET_MINIMAL)
-    string(APPEND private " -lwebp -lyaml -lcurl -larchive")
+    string(APPEND private " -lwebp -lyaml -lcurl -larchive -lexpat -lzip")
   endif()
   string(APPEND private " -lm -ldl -lpthread")
   if(WHET_ONEDNN)
