@@ -153,7 +153,7 @@ static void constants(void **state)
 static void functions(void **state)
 {
     (void)state;
-    char names[24][8];
+    char names[24][16];
     tfm_start(); /* f calls f */
     tfm_call("again", "f", "x");
     tfm_function("f", 0, "again:output:0");

@@ -41,7 +41,8 @@ set_tests_properties(formats.formats_torchscript_python PROPERTIES LABELS format
 endif()
 add_test(NAME formats.formats_operator_tables COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/format_ops_doc.py --check)
 set_tests_properties(formats.formats_operator_tables PROPERTIES LABELS formats TIMEOUT 30)
-if(TARGET whet AND NOT CMAKE_CROSSCOMPILING)
+# The programs of bundles are compiled as a user would, without sanitizers, and so cannot use a library that has them.
+if(TARGET whet AND NOT CMAKE_CROSSCOMPILING AND NOT WHET_SANITIZE)
 add_test(NAME formats.formats_bundles COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/formats/check_bundles.py $<TARGET_FILE:whet> ${CMAKE_SOURCE_DIR}
          WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(formats.formats_bundles PROPERTIES LABELS formats TIMEOUT 300)
