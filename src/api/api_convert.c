@@ -154,10 +154,25 @@ static json_t *count_operators(const whet_graph *g, int *nodes)
     return counts;
 }
 
+static int64_t size_if_there(char *path) /* takes the path */
+{
+    const int64_t n = path && whet_file_exists(path) ? (int64_t)whet_file_size(path) : 0;
+    whet_free(path);
+    return n;
+}
+
+/* Of the file, of OpenVINO's weights beside it, of the graph in a SavedModel's folder (ours has no other file). */
+static int64_t bytes_of(const char *path)
+{
+    if (whet_dir_exists(path)) return size_if_there(whet_path_join(path, "saved_model.pb"));
+    const int64_t bin = strcmp(whet_path_ext(path), ".xml") == 0 ? size_if_there(whet_format("%.*s.bin", (int)(strlen(path) - 4), path)) : 0;
+    return (int64_t)whet_file_size(path) + bin;
+}
+
 static json_t *side(const char *path, const whet_model_format *f, const whet_graph *g, const whet_weights *w)
 {
     int nodes = 0;
-    json_t *o = json_pack("{s:s, s:s, s:I}", "path", path, "format", f->name, "bytes", (json_int_t)whet_file_size(path));
+    json_t *o = json_pack("{s:s, s:s, s:I}", "path", path, "format", f->name, "bytes", (json_int_t)bytes_of(path));
     if (g) {
         const char *opset = whet_graph_get_meta(g, "onnx.opset");
         json_t *counts = count_operators(g, &nodes);

@@ -215,6 +215,11 @@ whet_status whet_convert_bundle(convert_job *j)
     whet_contract_init(&c);
     whet_contract_init(&given);
     j->bundle = json_pack("[s]", j->to);
+    if (strcmp(whet_path_ext(j->to), ".xml") == 0) { /* the weights beside it */
+        char *bin = whet_format("%.*s.bin", (int)(strlen(j->to) - 4), j->to);
+        if (bin) json_array_append_new(j->bundle, json_string(bin));
+        whet_free(bin);
+    }
     WHET_GOTO(whet_convert_source(j, &g));
     const char *before = whet_graph_get_meta(g, WHET_CONTRACT_META), *after = whet_graph_get_meta(j->ready, WHET_CONTRACT_META);
     if (!before || !after)

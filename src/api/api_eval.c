@@ -40,7 +40,7 @@ static whet_status known_contract(struct eval_job *j)
     const whet_contract_fields *f = j->o->contract;
     bool from_file = false;
 
-    if (strcmp(whet_path_ext(j->model), ".onnx") == 0) WHET_TRY(whet_model_contract_read(j->model, &j->contract));
+    WHET_TRY(whet_model_contract_read(j->model, &j->contract));
     from_file = j->contract.given;
     WHET_TRY(whet_contract_fields_apply(&j->contract, f));
     j->contract.given = from_file || whet_contract_fields_scale(f);

@@ -119,8 +119,8 @@ whet_status whet_format_for_writing(const char *name, const char *path, const wh
     *out = name ? find_format(name) : by_extension(path, true);
     if (*out && ((*out)->write || (*out)->write_weights)) return WHET_OK;
     *out = NULL;
-    return WHET_FAIL(WHET_EINVAL, "'%s' %s; formats that can be written: %s", name ? name : path,
-                     name ? "is no format that models can be written in" : "has no extension of a format", names_of(names, sizeof(names), true));
+    return WHET_FAIL(WHET_EINVAL, "'%s' %s: %s", name ? name : path,
+                     name ? "is no format that models can be written in; there are" : "has no extension of a format; name one with --to", names_of(names, sizeof(names), true));
 }
 
 static whet_format_options settle(const whet_format_options *opt)
