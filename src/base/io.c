@@ -126,6 +126,16 @@ struct whet_writer {
     whet_status status;
 };
 
+/* A pipe that nothing reads would keep fopen waiting for ever. */
+static FILE *open_pipe(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return NULL;
+    FILE *f = fcntl(fd, F_SETFL, 0) == 0 ? fdopen(fd, "wb") : NULL;
+    if (f == NULL) close(fd);
+    return f;
+}
+
 whet_status whet_writer_open(whet_writer **out, const char *path)
 {
     static atomic_uint serial;
@@ -146,7 +156,13 @@ whet_status whet_writer_open(whet_writer **out, const char *path)
         status = WHET_ENOMEM;
         goto done;
     }
-    w->f = direct ? fopen(path, "wbe") : fopen(w->tmp, "wbxe");
+    const bool pipe = direct && S_ISFIFO(st.st_mode);
+    w->f = pipe ? open_pipe(path) : direct ? fopen(path, "wbe") : fopen(w->tmp, "wbxe");
+    if (w->f == NULL && pipe && errno == ENXIO) {
+        status = whet_fail(WHET_EIO, "nothing reads this pipe; start its reader first");
+        whet_error_at_file(path);
+        goto done;
+    }
     if (w->f == NULL) {
         status = sys_fail("writing", path);
         goto done;
