@@ -89,6 +89,8 @@ whet_status ov_read_const(ov_reader *r, ov_layer *l)
     if (w.status == WHET_OK) w.status = whet_shape_bytes(&t.shape, t.dtype, &bytes);
     if (w.status == WHET_OK && (offset < 0 || size < 0 || (uint64_t)size < bytes))
         ov_fail(&w, WHET_EFORMAT, "%lld bytes at %lld of the .bin; %zu are needed", (long long)size, (long long)offset, bytes);
+    if (w.status == WHET_OK && !r->bin && size > 0)
+        ov_fail(&w, WHET_EFORMAT, "its bytes stand in the .bin of the same name beside the .xml, which is not there; copy both files");
     if (w.status == WHET_OK && ((uint64_t)offset > r->bin_size || (uint64_t)size > r->bin_size - (uint64_t)offset))
         ov_fail(&w, WHET_EFORMAT, "%lld bytes at %lld are wanted, but the .bin has %zu", (long long)size, (long long)offset, r->bin_size);
     if (w.status == WHET_OK) w.status = load(r, &t, r->bin + offset, bytes);

@@ -326,6 +326,8 @@ whet_status whet_openvino_write(const whet_graph *g, const char *path, const whe
     ov_writer w = {.g = g};
     whet_xml_writer x;
     char *bin = NULL;
+    whet_writer *out = NULL;
+    bool there = true;
     whet_status status = WHET_OK;
     if (strcmp(whet_path_ext(path), ".xml") != 0)
         return WHET_FAIL(WHET_EINVAL, "'%s' does not end in .xml; an IR is a pair NAME.xml and NAME.bin", path);
@@ -333,9 +335,16 @@ whet_status whet_openvino_write(const whet_graph *g, const char *path, const whe
     WHET_GOTO(open_writer(&w, g, o));
     WHET_GOTO(write_graph(&w, &x));
     bin = whet_format("%.*s.bin", (int)(strlen(path) - 4), path);
-    status = bin ? put_bin(&w, bin) : WHET_ENOMEM;
-    if (status == WHET_OK) status = whet_file_write(path, x.out.data, x.out.len);
+    if (!bin) WHET_GOTO(WHET_ENOMEM);
+    there = whet_file_exists(bin);
+    WHET_GOTO(whet_writer_open(&out, path)); /* before the .bin: where the .xml cannot stand, no half of a pair is left */
+    WHET_GOTO(whet_writer_write(out, x.out.data, x.out.len));
+    WHET_GOTO(put_bin(&w, bin));
+    status = whet_writer_commit(out);
+    out = NULL;
+    if (status != WHET_OK && !there) remove(bin);
 done:
+    whet_writer_abort(out);
     close_writer(&w);
     whet_xml_writer_dispose(&x);
     whet_free(bin);
