@@ -333,13 +333,25 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 }
 
 /* --- */
+
+/* What a bundle lacks is told before anything is written. */
+static whet_status open_bundle(const convert_job *j)
+{
+    if (!whet_graph_get_meta(j->g, WHET_CONTRACT_META) || !whet_graph_get_meta(j->ready, WHET_CONTRACT_META))
+        return WHET_FAIL(WHET_EINVAL, "a bundle needs the preprocessing contract; write it with `whet contract set`");
+    if (j->ready->n_inputs != 1)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "a bundle is made of models with one input, this one has %d", j->ready->n_inputs);
+    return whet_mkdirs(j->o.bundle);
+}
+
 static whet_status write_result(convert_job *j)
 {
     const bool needs_graph = j->target->write != NULL;
-    if (!j->g && needs_graph && !j->target->write_weights)
+    if (!j->g && needs_graph && (j->o.bundle || !j->target->write_weights))
         return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' holds weights alone, %s needs the network too: name it with --model", j->from, j->target->title);
     if (!j->g) return j->target->write_weights(j->w, j->to);
     WHET_TRY(whet_convert_prepare(&j->ready, j->g, j->target, &j->how, &j->report));
+    if (j->o.bundle) WHET_TRY(open_bundle(j));
     return whet_convert_write(j->ready, j->target, j->to, &j->how, &j->report);
 }
 
@@ -352,7 +364,7 @@ static whet_status place_bundle(convert_job *j, char **path)
     if (!j->o.format) return WHET_FAIL(WHET_EINVAL, "--bundle needs --to FORMAT");
     WHET_TRY(whet_format_for_writing(j->o.format, "", &f));
     if (!f->write) return WHET_FAIL(WHET_EINVAL, "--bundle needs a format that holds the graph, %s does not", f->title);
-    WHET_TRY(whet_mkdirs(j->o.bundle));
+    if (!*j->o.bundle) return WHET_FAIL(WHET_EINVAL, "--bundle wants the name of a folder");
     snprintf(name, sizeof(name), "model%.*s", (int)strcspn(f->ext, " "), f->ext);
     *path = whet_path_join(j->o.bundle, name);
     j->to = *path;

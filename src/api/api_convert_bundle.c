@@ -222,8 +222,7 @@ whet_status whet_convert_bundle(convert_job *j)
     }
     WHET_GOTO(whet_convert_source(j, &g));
     const char *before = whet_graph_get_meta(g, WHET_CONTRACT_META), *after = whet_graph_get_meta(j->ready, WHET_CONTRACT_META);
-    if (!before || !after)
-        WHET_GOTO(WHET_FAIL(WHET_EINVAL, "a bundle needs the preprocessing contract; write it with `whet contract set`"));
+    if (!before || !after) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "a bundle needs the preprocessing contract"));
     if (g->n_inputs != 1 || g->n_outputs < 1) WHET_GOTO(WHET_FAIL(WHET_EUNSUPPORTED, "a bundle is made of models with one input, this one has %d", g->n_inputs));
     WHET_GOTO(whet_contract_from_json(&c, before));
     WHET_GOTO(whet_contract_from_json(&given, after));
