@@ -368,8 +368,10 @@ static void metadata(void **state)
     whet_contract_init(&c);
     assert_ok(whet_contract_from_json(&c, whet_graph_get_meta(g, WHET_CONTRACT_META)));
     assert_true(c.mean[0] == 127.5f && c.std[0] == 127.5f && c.scale == 1 && c.nhwc && c.height == 4);
+#ifndef WHET_MINIMAL /* the labels are in an archive, which libzip reads */
     assert_int_equal(c.n_labels, 2);
     assert_string_equal(c.labels[1], "dog");
+#endif
     whet_contract_dispose(&c);
     whet_graph_free(g);
 }
