@@ -261,6 +261,7 @@ static whet_status by_constant(keras_writer *w, const whet_node *n, int side)
         if (status == WHET_OK) status = give_like(w, n, in, y);
     } else if (status == WHET_OK) {
         whet_tensor own;
+        whet_tensor_init(&own);
         status = whet_tensor_copy(&own, &t);
         if (status == WHET_OK) apply(&own, sub && side == 0, div);
         if (status == WHET_OK) status = by_array(w, n, &turned, sum ? NULL : &own, sum ? &own : NULL);
