@@ -12,12 +12,13 @@
 #include "passes/channels_last.h"
 #include "passes/passes.h"
 
-/* In the order of the table of passes. `always`: wanted by every frozen format; the others where things are folded. Fusing is
- * the engine's business: no file has a form for its results. */
-static const struct step { const char *pass, *what; bool always; } steps[] = {
-    {"freeze", "changed", true}, {"fold-constants", "folded", true}, {"fold-batchnorm", "folded", false}, {"canonical", "fused", false},
-    {"activations", "fused", false}, {"layer-norm", "fused", false}, {"cse", "dropped", false}, {"fold-scale", "folded", false},
-    {"move-transposes", "changed", false}, {"dead-code", "dropped", true}};
+/* In the order of the table of passes. ALWAYS: wanted by every frozen format; NAMED: also where only whole activations can be
+ * written; the others where things are folded. Fusing is the engine's business: no file has a form for its results. */
+enum { ALWAYS, NAMED, FOLDED };
+static const struct step { const char *pass, *what; int when; } steps[] = {
+    {"freeze", "changed", ALWAYS}, {"fold-constants", "folded", ALWAYS}, {"fold-batchnorm", "folded", FOLDED}, {"canonical", "fused", FOLDED},
+    {"activations", "fused", NAMED}, {"layer-norm", "fused", NAMED}, {"cse", "dropped", FOLDED}, {"fold-scale", "folded", FOLDED},
+    {"move-transposes", "changed", FOLDED}, {"dead-code", "dropped", ALWAYS}};
 
 enum { USUAL_OPSET = 17, LAST_OPSET = 21 };
 
@@ -107,10 +108,10 @@ done:
     return status;
 }
 
-static whet_status run_passes(whet_graph *g, bool fold, bool keep_norm, whet_convert_report *report)
+static whet_status run_passes(whet_graph *g, bool fold, bool named, bool keep_norm, whet_convert_report *report)
 {
     for (size_t i = 0; i < WHET_COUNT(steps); i++) {
-        if ((!fold && !steps[i].always) || (keep_norm && strcmp(steps[i].pass, "layer-norm") == 0)) continue;
+        if ((!fold && steps[i].when != ALWAYS && !(named && steps[i].when == NAMED)) || (keep_norm && strcmp(steps[i].pass, "layer-norm") == 0)) continue;
         WHET_TRY(one_pass(g, &steps[i], report));
         if (i > 0) continue;
         WHET_TRY(turn_integers(g));
@@ -147,7 +148,7 @@ static whet_status prepare(whet_graph *g, const whet_model_format *target, const
     if (o->bake) WHET_TRY(whet_convert_bake(g, !(target->traits & WHET_FORMAT_STATIC), onnx ? (o->opset ? o->opset : 17) : 13, report));
     if (half && graphs && (!onnx || o->precision == WHET_PRECISION_F32)) WHET_TRY(whet_convert_widen(g, report));
     if ((target->traits & WHET_FORMAT_FROZEN) && graphs) WHET_TRY(whet_convert_dynamic(g, report));
-    if (frozen) WHET_TRY(run_passes(g, fold, onnx && o->opset != 0 && o->opset < 17, report));
+    if (frozen) WHET_TRY(run_passes(g, fold, (target->traits & WHET_FORMAT_NAMED) != 0, onnx && o->opset != 0 && o->opset < 17, report));
     if (target->traits & WHET_FORMAT_STATIC) WHET_TRY(whet_convert_static(g, report));
     if (target->traits & WHET_FORMAT_NHWC) {
         whet_pass_context last = {.g = g};

@@ -44,14 +44,15 @@ static void inputs(const whet_graph *g, whet_tensor *x, whet_tensor *last)
 {
     const whet_dims *d = &g->values[g->inputs[0]].dims;
     const int64_t c = d->dims[1], area = d->dims[2] * d->dims[3];
-    const whet_shape shape = WHET_SHAPE(1, c, d->dims[2], d->dims[3]), turned = WHET_SHAPE(1, d->dims[2], d->dims[3], c);
+    const int64_t n = WHET_MAX(d->dims[0], 1);
+    const whet_shape shape = WHET_SHAPE(n, c, d->dims[2], d->dims[3]), turned = WHET_SHAPE(n, d->dims[2], d->dims[3], c);
     whet_tensor_init(x);
     whet_tensor_init(last);
     assert_ok(whet_tensor_alloc(x, WHET_F32, &shape));
     assert_ok(whet_tensor_alloc(last, WHET_F32, &turned));
-    for (int64_t i = 0; i < c * area; i++) ((float *)x->data)[i] = (float)((i * 7919) % 255) / 255.f;
-    for (int64_t i = 0; i < area; i++)
-        for (int64_t k = 0; k < c; k++) ((float *)last->data)[i * c + k] = ((float *)x->data)[k * area + i];
+    for (int64_t i = 0; i < n * c * area; i++) ((float *)x->data)[i] = (float)((i * 7919) % 255) / 255.f;
+    for (int64_t i = 0; i < n * area; i++)
+        for (int64_t k = 0; k < c; k++) ((float *)last->data)[i * c + k] = ((float *)x->data)[(i / area * c + k) * area + i % area];
 }
 
 static double distance(const whet_tensor *a, const whet_tensor *b)
@@ -133,6 +134,37 @@ static void zoo(void **state)
     for (size_t i = 0; i < WHET_COUNT(names); i++) check_zoo(names[i]);
 }
 
+/* Attention in products of heads, a class token, GELU written out; normalised channels with scales. */
+static void transformers(void **state)
+{
+    static const char *const names[] = {"vit", "convnext"};
+    char *dir = support_tmpdir();
+    (void)state;
+    for (size_t i = 0; i < 2 * WHET_COUNT(names); i++) {
+        char rel[128], *path = whet_format("%s/m", dir);
+        whet_graph *g = NULL, *back = NULL;
+        whet_tensor x, last, want, y;
+        snprintf(rel, sizeof rel, "interop/pytorch/%s/legacy.onnx", names[i / 2]);
+        support_shared(source, rel);
+        assert_ok(whet_format_read(&g, source, NULL));
+        inputs(g, &x, &last);
+        run(g, &x, &want);
+        assert_ok(whet_convert_graph(g, format(forms[i % 2]), path, NULL, NULL));
+        assert_ok(whet_format_read(&back, path, NULL));
+        run(back, &last, &y);
+        const double d = distance(&y, &want);
+        if (!(d <= 1e-5)) fail_msg("%s as %s differs by %.3g", names[i / 2], forms[i % 2], d);
+        whet_tensor_dispose(&x);
+        whet_tensor_dispose(&last);
+        whet_tensor_dispose(&want);
+        whet_tensor_dispose(&y);
+        whet_graph_free(g);
+        whet_graph_free(back);
+        whet_free(path);
+    }
+    support_rmtree(dir);
+}
+
 /* Keras -> whet -> Keras: every parameter with its name and bytes. */
 static void round_trip(void **state)
 {
@@ -204,6 +236,6 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(round_trip), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(transformers), cmocka_unit_test(round_trip), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

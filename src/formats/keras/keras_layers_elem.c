@@ -224,6 +224,27 @@ whet_status keras_read_merge(keras_call *c)
     return WHET_OK;
 }
 
+/* Matrices of a batch: axes are those that are summed over, 1 or 2 of [N, a, b]. */
+whet_status keras_read_dot(keras_call *c)
+{
+    int64_t axes[2];
+    whet_dims d;
+    whet_vid v[2], y = WHET_NO_VALUE;
+    if (c->n_in != 2) return keras_fail(c, WHET_EFORMAT, "it is called with %zu tensors", c->n_in);
+    if (keras_true(c, "normalize", false)) return keras_fail(c, WHET_EUNSUPPORTED, "normalize is not supported");
+    WHET_TRY(keras_ints(c, "axes", 2, 0, axes));
+    for (int i = 0; i < 2; i++) {
+        WHET_TRY(keras_dims(c, c->in[i], 3, &d));
+        WHET_TRY(whet_nhwc_get(c->r->g, c->in[i], WHET_NHWC, &v[i]));
+        if (axes[i] < 0) axes[i] += 3;
+        if (axes[i] != 1 && axes[i] != 2) return keras_fail(c, WHET_EUNSUPPORTED, "only products over axis 1 or 2 of three are supported");
+        if (axes[i] != 2 - i) WHET_TRY(keras_emit(c, "Transpose", WHET_IN(v[i]), WHET_ATTRS(whet_attr_ints("perm", 3, (const int64_t[]){0, 2, 1})), &v[i]));
+    }
+    WHET_TRY(keras_emit(c, "MatMul", 2, v, WHET_NO_ATTRS, &y));
+    c->out = whet_nhwc_of(y, WHET_NHWC);
+    return WHET_OK;
+}
+
 whet_status keras_read_concatenate(keras_call *c)
 {
     whet_dims d;

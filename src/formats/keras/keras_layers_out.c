@@ -45,8 +45,15 @@ whet_status keras_in(const keras_writer *w, const whet_node *n, int i, bool rows
     const whet_vid v = i < n->n_in ? n->in[i] : WHET_NO_VALUE;
     *out = v >= 0 ? &w->refs[v] : NULL;
     if (v < 0 || (*out)->layer < 0) return keras_refuse(n, "its input %d is %s", i, keras_is_const(w, v) ? "a constant, and no layer gives one" : "not there");
+    if ((*out)->batch != 0) return keras_refuse(n, "the batch is not the first axis of its input '%s'", w->g->values[v].name);
     if ((*out)->rows && !rows_too) return keras_refuse(n, "it works across the batch of its input '%s'", w->g->values[v].name);
     return WHET_OK;
+}
+
+whet_status keras_in_moved(const keras_writer *w, const whet_node *n, int i, const keras_ref **out)
+{
+    *out = i < n->n_in && n->in[i] >= 0 ? &w->refs[n->in[i]] : NULL;
+    return *out != NULL && (*out)->batch != 0 ? WHET_OK : keras_in(w, n, i, false, out);
 }
 
 whet_status keras_in_const(const keras_writer *w, const whet_node *n, int i, whet_tensor *out)

@@ -177,6 +177,42 @@ whet_status keras_read_cropping(keras_call *c)
     return give(c, y);
 }
 
+/* A number or (front, back) of the tokens of [N, T, C]. */
+static whet_status read_ends(keras_call *c, const char *key, int64_t out[2], whet_dims *d, whet_vid *x)
+{
+    WHET_TRY(keras_ints(c, key, 2, 1, out));
+    if (out[0] < 0 || out[1] < 0 || out[0] > 1 << 20 || out[1] > 1 << 20 || keras_channels_first(c)) return keras_fail(c, WHET_EFORMAT, "its %s cannot be read", key);
+    WHET_TRY(keras_dims(c, c->in[0], 3, d));
+    return whet_nhwc_get(c->r->g, c->in[0], WHET_NHWC, x);
+}
+
+whet_status keras_read_zero_padding_1d(keras_call *c)
+{
+    int64_t e[2];
+    whet_dims d;
+    whet_vid x = WHET_NO_VALUE, pads = WHET_NO_VALUE, y = WHET_NO_VALUE;
+    WHET_TRY(read_ends(c, "padding", e, &d, &x));
+    WHET_TRY(constant_s64(c, 6, (const int64_t[]){0, e[0], 0, 0, e[1], 0}, &pads));
+    WHET_TRY(keras_emit(c, "Pad", WHET_IN(x, pads), WHET_NO_ATTRS, &y));
+    c->out = whet_nhwc_of(y, WHET_NHWC);
+    return WHET_OK;
+}
+
+whet_status keras_read_cropping_1d(keras_call *c)
+{
+    int64_t e[2];
+    whet_dims d;
+    whet_vid x = WHET_NO_VALUE, starts = WHET_NO_VALUE, ends = WHET_NO_VALUE, axes = WHET_NO_VALUE, y = WHET_NO_VALUE;
+    WHET_TRY(read_ends(c, "cropping", e, &d, &x));
+    if (d.dims[1] >= 0 && e[0] + e[1] >= d.dims[1]) return keras_fail(c, WHET_ESHAPE, "it cuts all of its %lld tokens", (long long)d.dims[1]);
+    WHET_TRY(constant_s64(c, 1, (const int64_t[]){e[0]}, &starts));
+    WHET_TRY(constant_s64(c, 1, (const int64_t[]){e[1] > 0 ? -e[1] : INT64_MAX}, &ends));
+    WHET_TRY(constant_s64(c, 1, (const int64_t[]){1}, &axes));
+    WHET_TRY(keras_emit(c, "Slice", WHET_IN(x, starts, ends, axes), WHET_NO_ATTRS, &y));
+    c->out = whet_nhwc_of(y, WHET_NHWC);
+    return WHET_OK;
+}
+
 /* --- resizing: TensorFlow's image.resize, pixel centres at half; cubic by Keys (a = -1/2), weights beyond the edge left out */
 static whet_status emit_resize(keras_call *c, const char *how, whet_vid x, whet_vid scales, whet_vid sizes)
 {

@@ -66,8 +66,8 @@ whet_status keras_layers_of(keras_writer *w)
     }
     for (int i = 0; i < g->n_outputs; i++) {
         const keras_ref *r = &w->refs[g->outputs[i]];
-        if (r->layer < 0 || r->rows)
-            return WHET_FAIL(WHET_EUNSUPPORTED, "the output '%s' %s", g->values[g->outputs[i]].name, r->rows ? "has the batch and the tokens in one dimension" : "is a constant, and no layer gives one");
+        if (r->layer < 0 || r->rows || r->batch != 0)
+            return WHET_FAIL(WHET_EUNSUPPORTED, "the output '%s' %s", g->values[g->outputs[i]].name, r->layer < 0 ? "is a constant, and no layer gives one" : r->rows ? "has the batch and the tokens in one dimension" : "does not have the batch first");
     }
     return WHET_OK;
 }

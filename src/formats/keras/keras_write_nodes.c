@@ -211,6 +211,7 @@ static const whet_node *bias_behind(const keras_writer *w, const whet_node *n, i
 whet_status keras_write_matmul(keras_writer *w, const whet_node *n)
 {
     whet_tensor kernel, bias;
+    if (!keras_is_const(w, n->in[0]) && !keras_is_const(w, n->in[1])) return keras_write_product(w, n);
     if (whet_nhwc_is(w->g, n->in[0]) || whet_nhwc_is(w->g, n->out[0])) return keras_refuse(n, "its operands lie channels-last");
     WHET_TRY(dense_kernel(w, n, false, 1, &kernel));
     const whet_node *last = bias_behind(w, n, kernel.shape.dims[1], &bias);

@@ -7,14 +7,6 @@
 #include "formats/keras/keras_writer.h"
 #include "ir/op.h"
 
-static int64_t elements(const whet_dims *d)
-{
-    int64_t n = 1;
-    for (int i = 1; i < d->rank; i++)
-        if (d->dims[i] < 0 || __builtin_mul_overflow(n, d->dims[i], &n)) return -1;
-    return n;
-}
-
 static bool same_rest(const whet_dims *a, const whet_dims *b)
 {
     if (a->rank != b->rank) return false;
@@ -45,13 +37,32 @@ static whet_status reshaped(keras_writer *w, const whet_node *n, const keras_ref
     return WHET_OK;
 }
 
+/* Where the batch is not first before or behind: as long as what is in front of it and behind it stays together. */
+static whet_status moved_reshape(keras_writer *w, const whet_node *n)
+{
+    const keras_ref from = w->refs[n->in[0]];
+    const whet_dims x = whet_nhwc_dims(w->g, n->in[0]), d = whet_nhwc_dims(w->g, n->out[0]);
+    const int64_t front = keras_elements(x.dims, 0, from.batch), behind = keras_elements(x.dims, from.batch + 1, x.rank);
+    for (int b = 0; b < d.rank && front > 0 && behind > 0; b++) {
+        if (d.dims[b] != x.dims[from.batch] || keras_elements(d.dims, 0, b) != front || keras_elements(d.dims, b + 1, d.rank) != behind) continue;
+        whet_dims to = {.rank = d.rank, .dims = {d.dims[b]}};
+        for (int i = 0, k = 1; i < d.rank; i++)
+            if (i != b) to.dims[k++] = d.dims[i];
+        WHET_TRY(reshaped(w, n, &from, &to));
+        w->refs[n->out[0]].batch = b;
+        return WHET_OK;
+    }
+    return keras_refuse(n, "it goes across the batch");
+}
+
 whet_status keras_write_reshape(keras_writer *w, const whet_node *n)
 {
     const keras_ref *in = NULL;
     if (keras_is_const(w, n->in[0])) return keras_refuse(n, "it is of a constant: fold constants first");
+    if (w->refs[n->in[0]].batch != 0) return moved_reshape(w, n);
     WHET_TRY(keras_in(w, n, 0, true, &in));
     const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
-    const int64_t have = elements(&in->dims), want = elements(&d);
+    const int64_t have = keras_elements(in->dims.dims, 1, in->dims.rank), want = keras_elements(d.dims, 1, d.rank);
     if (have < 0 || want < 0) return keras_refuse(n, "its sizes are not known");
     const bool batch = d.rank > 1 && (d.dims[0] < 0 || (in->dims.dims[0] >= 0 && d.dims[0] == in->dims.dims[0]));
     if (batch && have == want) return reshaped(w, n, in, &d);
@@ -66,7 +77,32 @@ whet_status keras_write_reshape(keras_writer *w, const whet_node *n)
         w->refs[n->out[0]].rows = true;
         return WHET_OK;
     }
-    return keras_refuse(n, "it goes across the batch");
+    return in->rows ? keras_refuse(n, "it goes across the batch") : moved_reshape(w, n);
+}
+
+/* The batch stays first in the file; w->refs say where the value has it. */
+static whet_status moved_transpose(keras_writer *w, const whet_node *n, const int *perm)
+{
+    const keras_ref from = w->refs[n->in[0]];
+    const int rank = from.dims.rank;
+    keras_ref to = {.layer = from.layer, .dims = {.rank = rank, .dims = {from.dims.dims[0]}}};
+    bool moves = false;
+    int k = 1;
+    json_t *dims = json_array();
+    for (int i = 0; i < rank; i++) {
+        const int at = perm[i] == from.batch ? 0 : perm[i] < from.batch ? perm[i] + 1 : perm[i];
+        if (at == 0) {
+            to.batch = i;
+            continue;
+        }
+        moves = moves || at != k;
+        to.dims.dims[k++] = from.dims.dims[at];
+        json_array_append_new(dims, json_integer(at));
+    }
+    if (moves) WHET_TRY(keras_layer(w, "Permute", n->name, json_pack("{s:o}", "dims", dims), 1, &from.layer, &to.layer));
+    else json_decref(dims);
+    w->refs[n->out[0]] = to;
+    return WHET_OK;
 }
 
 whet_status keras_write_transpose(keras_writer *w, const whet_node *n)
@@ -74,34 +110,14 @@ whet_status keras_write_transpose(keras_writer *w, const whet_node *n)
     const keras_ref *in = NULL;
     int perm[WHET_MAX_RANK] = {0};
     if (keras_is_const(w, n->in[0])) return keras_refuse(n, "it is of a constant: fold constants first");
-    WHET_TRY(keras_in(w, n, 0, false, &in));
+    WHET_TRY(keras_in_moved(w, n, 0, &in));
     const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
     const whet_nhwc_move move = whet_nhwc_move_of(w->g, n, perm);
+    if (in->batch != 0 || (perm[0] != 0 && move == WHET_MOVE_TRANSPOSE)) return moved_transpose(w, n, perm);
     if (move == WHET_MOVE_NONE || move == WHET_MOVE_RESHAPE) return reshaped(w, n, in, &d);
-    if (perm[0] != 0) return keras_refuse(n, "it moves the batch");
     json_t *dims = json_array();
     for (int i = 1; i < d.rank; i++) json_array_append_new(dims, json_integer(perm[i]));
     return keras_simple(w, n, "Permute", json_pack("{s:o}", "dims", dims));
-}
-
-whet_status keras_write_concat(keras_writer *w, const whet_node *n)
-{
-    int in[KERAS_OUT_INPUTS], layer = -1;
-    const keras_ref *r = NULL;
-    const int axis = whet_nhwc_axis(w->g, n->out[0], whet_node_int(n, "axis", 0));
-    if (axis == 0) return keras_refuse(n, "it goes across the batch");
-    for (int i = 0; i < n->n_in && i < KERAS_OUT_INPUTS; i++) {
-        WHET_TRY(keras_in(w, n, i, false, &r));
-        in[i] = r->layer;
-    }
-    if (n->n_in == 1) {
-        keras_alias(w, n, r);
-        return WHET_OK;
-    }
-    WHET_TRY(keras_layer(w, "Concatenate", n->name, json_pack("{s:i}", "axis", axis), n->n_in, in, &layer));
-    const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
-    keras_give(w, n, 0, layer, &d, false);
-    return WHET_OK;
 }
 
 /* --- edges */
@@ -201,32 +217,18 @@ whet_status keras_write_slice(keras_writer *w, const whet_node *n)
         step[at] = steps[i];
         if (before[at] + after[at] >= size) return keras_refuse(n, "nothing is left of it");
     }
+    const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
+    if (count == 1 && steps[0] == 1 && in->dims.rank != 4) {
+        const int at = whet_nhwc_axis(w->g, n->in[0], axes[0]);
+        if (at > 0 && keras_elements(in->dims.dims, 1, in->dims.rank) > 0 && keras_elements(d.dims, 1, d.rank) > 0) {
+            WHET_TRY(keras_part(w, n->name, &in->dims, at, before[at], in->dims.dims[at] - before[at] - after[at], &d, in->layer, &layer));
+            keras_give(w, n, 0, layer, &d, false);
+            return WHET_OK;
+        }
+    }
     WHET_TRY(check_edges(n, in, before, after));
     WHET_TRY(keras_edges(w, n->name, true, &in->dims, before, after, in->layer, &layer));
     WHET_TRY(stride(w, n, step, layer, &layer));
-    const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
-    keras_give(w, n, 0, layer, &d, false);
-    return WHET_OK;
-}
-
-/* One token of [N, T, C]. */
-whet_status keras_write_gather(keras_writer *w, const whet_node *n)
-{
-    const keras_ref *in = NULL;
-    int64_t index = 0, before[3] = {0}, after[3] = {0};
-    int layer = -1;
-    WHET_TRY(keras_in(w, n, 0, false, &in));
-    const int64_t axis = whet_node_int(n, "axis", 0);
-    if (in->dims.rank != 3 || (axis != 1 && axis != -2) || keras_in_ints(w, n, 1, &index, 1) != 1 || w->g->values[n->in[1]].dims.rank != 0)
-        return keras_refuse(n, "only one token of [N, tokens, features] can be taken");
-    const int64_t size = in->dims.dims[1];
-    if (index < 0) index += size;
-    if (index < 0 || index >= size) return keras_refuse(n, "its index is out of range");
-    before[1] = index;
-    after[1] = size - 1 - index;
-    const whet_dims d = whet_nhwc_dims(w->g, n->out[0]);
-    WHET_TRY(keras_edges(w, n->name, true, &in->dims, before, after, in->layer, &layer));
-    WHET_TRY(keras_layer(w, "Flatten", n->name, json_pack("{s:s}", "data_format", "channels_last"), 1, (const int[]){layer}, &layer));
     keras_give(w, n, 0, layer, &d, false);
     return WHET_OK;
 }

@@ -31,6 +31,7 @@ typedef struct keras_ref {
     int layer;       /* -1: nothing (yet) */
     whet_dims dims;  /* of the layer's output; the batch first */
     bool rows;       /* the value is these dims but the last as one: [N, T, C] stands for [N*T, C] */
+    int batch;       /* where the value itself has the batch: [3, N, T] is the layer's [N, 3, T] with 1 here */
 } keras_ref;
 
 typedef struct keras_writer {
@@ -53,6 +54,12 @@ whet_status keras_refuse(const whet_node *n, const char *fmt, ...) WHET_PRINTF(2
 /* --- what stands before a node */
 /* The layer of input i; EUNSUPPORTED where it is a constant, or stands for rows and the node may not see that. */
 whet_status keras_in(const keras_writer *w, const whet_node *n, int i, bool rows_too, const keras_ref **out);
+/* The same where the value may have its batch anywhere (keras_ref.batch); rows are refused. */
+whet_status keras_in_moved(const keras_writer *w, const whet_node *n, int i, const keras_ref **out);
+/* An axis of v as the graph says it -> of its layer's output. */
+int keras_axis_of(const keras_writer *w, whet_vid v, int64_t axis);
+/* The product of dims[from..to), -1 if one is not known. */
+int64_t keras_elements(const whet_dim *dims, int from, int to);
 /* Input i as a constant in the file's order, f32, through Casts; *out->data NULL if it is absent. EUNSUPPORTED if it is no constant. */
 whet_status keras_in_const(const keras_writer *w, const whet_node *n, int i, whet_tensor *out);
 bool keras_is_const(const keras_writer *w, whet_vid v);
@@ -75,6 +82,10 @@ whet_status keras_simple(keras_writer *w, const whet_node *n, const char *class_
 whet_status keras_rescale(keras_writer *w, const char *base, double scale, double offset, int in, int *out);
 whet_status keras_affine(keras_writer *w, const char *base, int axis, int64_t n, const float *scale, const float *offset, int in, int *out);
 whet_status keras_edges(keras_writer *w, const char *base, bool cut, const whet_dims *d, const int64_t *before, const int64_t *after, int in, int *out);
+/* `length` places of an axis of d from `start` on, in the dims `to`. */
+whet_status keras_part(keras_writer *w, const char *base, const whet_dims *d, int axis, int64_t start, int64_t length, const whet_dims *to, int in, int *out);
+/* MatMul of two tensors. */
+whet_status keras_write_product(keras_writer *w, const whet_node *n);
 whet_status keras_reshape_to(keras_writer *w, const char *base, const whet_dims *d, int in, int *out);
 /* "conv1" of "conv1.weight" or "conv1/kernel", else the node's name. Static of the thread's caller: copied into buf. */
 const char *keras_base_name(const keras_writer *w, const whet_node *n, int weight, char *buf, size_t size);
