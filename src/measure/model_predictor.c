@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binds a model file on a runtime to the predictor interface, in this process or in a worker (`apart`). The shape is fixed once (batch, channels, height, width); a
  * short last batch is filled up with zeros, so that no second plan is made. Which axis holds the channels is read off the
- * input's shape. */
+ * input's shape; three dimensions are grey pictures. Integer inputs are given the preprocessed values in their own scale,
+ * those without one whole pixels; integer scores are only put in order, so that their scale is not needed. */
 #include "measure/model_predictor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/threads.h"
 #include "measure/bench_private.h"
+#include "measure/model_border.h"
 
-enum { DEFAULT_BATCH = 64, ONNX_F32 = 1, LOAD_SECONDS = 300, RUN_SECONDS = 300 };
+enum { DEFAULT_BATCH = 64, LOAD_SECONDS = 300, RUN_SECONDS = 300 };
 static const size_t most_input = (size_t)1 << 30; /* of the shared memory; pages that are not written cost nothing */
 
 struct whet_runner {
@@ -22,6 +25,8 @@ struct whet_runner {
     whet_shared input;
     size_t input_bytes;
     whet_predictor p;
+    whet_dtype takes, gives; /* f32, u8 or s8 */
+    whet_border border;      /* of integers taken */
     char runtime[64];
 };
 
@@ -35,22 +40,38 @@ static whet_status call(const whet_runner *m, int code, const char *what) { retu
 
 static bool is_picture(int64_t channels) { return channels == 1 || channels == 3; }
 
+static bool is_known(whet_dtype t) { return t == WHET_F32 || t == WHET_U8 || t == WHET_S8; }
+
+/* What the input's numbers stand for. */
+static whet_status read_type(whet_runner *m, const whet_backend_io *io, const char *path)
+{
+    m->takes = whet_dtype_from_onnx(io->dtype);
+    if (!is_known(m->takes))
+        return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' takes %s, pictures are given as f32, u8 or s8", io->name, whet_dtype_name(m->takes));
+    if (m->takes == WHET_F32) return WHET_OK;
+    m->border = (whet_border){io->scale, io->zero_point};
+    if (m->border.scale <= 0) whet_model_border_read(path, &m->border);
+    if (m->border.scale > 0) return WHET_OK;
+    if (m->takes == WHET_S8)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' takes s8 and the file gives no scale for it, u8 pixels or f32 are needed", io->name);
+    m->border = (whet_border){1, 0};
+    return WHET_OK;
+}
+
 /* Axis order and sizes of the input; free sizes come from the contract. */
-static whet_status read_input(whet_runner *m, const whet_backend_io *io, const whet_runner_options *o, int64_t dims[4])
+static whet_status read_input(whet_runner *m, const whet_backend_io *io, const char *path, const whet_runner_options *o, int64_t dims[4])
 {
     whet_predictor *p = &m->p;
-    int h = 2, w = 3, c = 1;
+    const bool grey = io->rank == 3;
+    int h = grey ? 1 : 2, w = h + 1;
 
-    if (io->rank != 4 || (!is_picture(io->dims[1]) && !is_picture(io->dims[3])))
-        return WHET_FAIL(WHET_ESHAPE, "input '%s' takes no pictures: it needs 4 dimensions with 1 or 3 channels", io->name);
-    if (io->dtype != ONNX_F32)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' takes %s, pictures are given as f32", io->name,
-                         whet_dtype_name(whet_dtype_from_onnx(io->dtype)));
-    p->nhwc = !is_picture(io->dims[1]);
+    if (!grey && (io->rank != 4 || (!is_picture(io->dims[1]) && !is_picture(io->dims[3]))))
+        return WHET_FAIL(WHET_ESHAPE, "input '%s' takes no pictures: it needs 4 dimensions with 1 or 3 channels, or 3 without", io->name);
+    WHET_TRY(read_type(m, io, path));
+    p->nhwc = !grey && !is_picture(io->dims[1]);
     if (p->nhwc) {
         h = 1;
         w = 2;
-        c = 3;
     }
     memcpy(dims, io->dims, 4 * sizeof *dims);
     if (dims[h] < 0 && o->contract) dims[h] = o->contract->height;
@@ -61,39 +82,72 @@ static whet_status read_input(whet_runner *m, const whet_backend_io *io, const w
         return WHET_FAIL(WHET_EINVAL, "the contract says %dx%d, input '%s' takes %lldx%lld", o->contract->height,
                          o->contract->width, io->name, (long long)dims[h], (long long)dims[w]);
     if (dims[0] < 0) dims[0] = o->batch > 0 ? o->batch : DEFAULT_BATCH;
-    p->channels = (int)dims[c];
+    p->channels = grey ? 1 : (int)dims[p->nhwc ? 3 : 1];
     p->height = (int)dims[h];
     p->width = (int)dims[w];
     p->batch = (int)dims[0];
     return WHET_OK;
 }
 
+/* The pictures in the type that the model takes; the rest of a short batch is zero. */
+static void put_pictures(const whet_runner *m, const float *x, int n, void *to, size_t bytes)
+{
+    const size_t count = (size_t)m->p.channels * (size_t)m->p.height * (size_t)m->p.width * (size_t)n;
+    const size_t used = count * whet_dtype_size(m->takes);
+    const double low = m->takes == WHET_S8 ? -128 : 0, high = low + 255;
+
+    if (m->takes == WHET_F32) memcpy(to, x, used);
+    for (size_t i = 0; m->takes != WHET_F32 && i < count; i++) {
+        const double q = rint((double)x[i] / m->border.scale) + m->border.zero_point;
+        ((uint8_t *)to)[i] = (uint8_t)(int)WHET_MIN(WHET_MAX(q, low), high);
+    }
+    memset((char *)to + used, 0, bytes - used);
+}
+
+static void take_scores(const whet_runner *m, const void *from, int n, float *y)
+{
+    const size_t count = (size_t)n * (size_t)m->p.classes;
+
+    if (m->gives == WHET_F32) memcpy(y, from, count * sizeof *y);
+    for (size_t i = 0; m->gives != WHET_F32 && i < count; i++)
+        y[i] = m->gives == WHET_U8 ? (float)((const uint8_t *)from)[i] : (float)((const int8_t *)from)[i];
+}
+
+static size_t batch_bytes(const whet_runner *m)
+{
+    return (size_t)m->p.channels * (size_t)m->p.height * (size_t)m->p.width * whet_dtype_size(m->takes) * (size_t)m->p.batch;
+}
+
+static bool is_row(const whet_runner *m, whet_dtype t, size_t bytes)
+{
+    return t == m->gives && bytes == (size_t)m->p.batch * (size_t)m->p.classes * whet_dtype_size(t);
+}
+
 static whet_status predict(void *arg, const float *x, int n, float *y)
 {
     whet_runner *m = arg;
-    const whet_predictor *p = &m->p;
     whet_backend_io io;
     void *data = NULL;
-    size_t bytes = 0, one = (size_t)p->channels * (size_t)p->height * (size_t)p->width * sizeof *x;
+    size_t bytes = 0;
 
     WHET_TRY(call(m, m->b->io_map(m->stream, 0, 0, &data, &bytes, &io), "writing the input"));
-    if (bytes < one * (size_t)n) return WHET_FAIL(WHET_ESHAPE, "the input holds %zu bytes, %zu are needed", bytes, one * (size_t)n);
-    memcpy(data, x, one * (size_t)n);
-    memset((char *)data + one * (size_t)n, 0, bytes - one * (size_t)n);
+    if (bytes < batch_bytes(m)) return WHET_FAIL(WHET_ESHAPE, "the input holds %zu bytes, %zu are needed", bytes, batch_bytes(m));
+    put_pictures(m, x, n, data, bytes);
     WHET_TRY(call(m, m->b->io_unmap(m->stream, 0, 0), "writing the input"));
     WHET_TRY(call(m, m->b->run(m->stream), "running the model"));
     WHET_TRY(call(m, m->b->io_map(m->stream, 1, 0, &data, &bytes, &io), "reading the output"));
-    if (io.dtype != ONNX_F32 || bytes != (size_t)p->batch * (size_t)p->classes * sizeof *y)
-        return WHET_FAIL(WHET_ESHAPE, "output '%s' is no float32 row of %d scores a picture", io.name, p->classes);
-    memcpy(y, data, (size_t)n * (size_t)p->classes * sizeof *y);
+    if (!is_row(m, whet_dtype_from_onnx(io.dtype), bytes))
+        return WHET_FAIL(WHET_ESHAPE, "output '%s' is no row of %d scores a picture", io.name, m->p.classes);
+    take_scores(m, data, n, y);
     return call(m, m->b->io_unmap(m->stream, 1, 0), "reading the output");
 }
 
 static whet_status read_output(whet_runner *m, const char *name, int dtype, int rank, const int64_t *dims)
 {
     int64_t n = 1;
+    m->gives = whet_dtype_from_onnx(dtype);
     for (int i = 1; i < rank; i++) n *= dims[i] > 0 ? dims[i] : 0;
-    if (dtype != ONNX_F32 || rank < 2 || dims[0] != m->p.batch || n < 1 || n > 1 << 20 || (rank > 2 && n != dims[1]))
+    if (!is_known(m->gives) || rank < 2 || dims[0] != m->p.batch || n < 1 || n > 1 << 20 || (rank > 2 && n != dims[1]))
         return WHET_FAIL(WHET_ESHAPE, "output '%s' is no row of class scores a picture", name);
     m->p.classes = (int)n;
     return WHET_OK;
@@ -127,18 +181,16 @@ static whet_status predict_apart(void *arg, const float *x, int n, float *y)
     whet_runner *m = arg;
     whet_tensor t;
     json_t *reply = NULL;
-    const size_t one = m->input_bytes / (size_t)m->p.batch, scores = (size_t)m->p.classes * sizeof *y;
-    memcpy(m->input.data, x, one * (size_t)n);
-    memset((char *)m->input.data + one * (size_t)n, 0, m->input_bytes - one * (size_t)n);
+    put_pictures(m, x, n, m->input.data, m->input_bytes);
     whet_status status = run_apart(m, &t, &reply);
-    if (status == WHET_OK && (t.dtype != WHET_F32 || whet_tensor_bytes(&t) != scores * (size_t)m->p.batch))
-        status = WHET_FAIL(WHET_ESHAPE, "the output is no float32 row of %d scores a picture", m->p.classes);
-    if (status == WHET_OK) memcpy(y, t.data, scores * (size_t)n);
+    if (status == WHET_OK && !is_row(m, t.dtype, whet_tensor_bytes(&t)))
+        status = WHET_FAIL(WHET_ESHAPE, "the output is no row of %d scores a picture", m->p.classes);
+    if (status == WHET_OK) take_scores(m, t.data, n, y);
     json_decref(reply);
     return status;
 }
 
-static whet_status read_input_apart(whet_runner *m, const json_t *inputs, const whet_runner_options *o)
+static whet_status read_input_apart(whet_runner *m, const json_t *inputs, const char *path, const whet_runner_options *o)
 {
     const json_t *first = json_array_get(inputs, 0), *list = json_object_get(first, "dims");
     whet_backend_io io;
@@ -150,9 +202,9 @@ static whet_status read_input_apart(whet_runner *m, const json_t *inputs, const 
     io.dtype = (int)json_integer_value(json_object_get(first, "dtype"));
     io.rank = (int)json_array_size(list);
     for (int d = 0; d < io.rank; d++) io.dims[d] = json_integer_value(json_array_get(list, (size_t)d));
-    WHET_TRY(read_input(m, &io, o, dims));
+    WHET_TRY(read_input(m, &io, path, o, dims));
     m->input_bytes = (size_t)json_integer_value(json_object_get(first, "bytes"));
-    if (m->input_bytes <= most_input && m->input_bytes % (size_t)m->p.batch == 0) return WHET_OK;
+    if (m->input_bytes <= most_input && m->input_bytes == batch_bytes(m)) return WHET_OK;
     return WHET_FAIL(WHET_EUNSUPPORTED, "a batch of %d pictures takes %zu bytes, over 1 GiB: use a smaller batch", m->p.batch, m->input_bytes);
 }
 
@@ -173,7 +225,7 @@ static whet_status open_apart(whet_runner *m, const char *path, const whet_runne
     if (q != NULL) json_object_set_new(q, "any_batch", json_true());
     WHET_GOTO(whet_worker_call(m->worker, q, LOAD_SECONDS, &reply));
     snprintf(m->runtime, sizeof m->runtime, "%s %s", name, json_string_value(json_object_get(reply, "version")));
-    WHET_GOTO(read_input_apart(m, json_object_get(reply, "inputs"), o));
+    WHET_GOTO(read_input_apart(m, json_object_get(reply, "inputs"), path, o));
     WHET_GOTO(whet_worker_call(m->worker, json_pack("{ss, si, s[I]}", "do", "feed", "count", 1, "bytes", (json_int_t)m->input_bytes), RUN_SECONDS, NULL));
     json_decref(reply);
     reply = NULL;
@@ -218,8 +270,8 @@ whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const ch
         status = WHET_FAIL(WHET_ESHAPE, "the model has no input, one for pictures is needed");
         goto done;
     }
-    WHET_GOTO(read_input(m, &io, opt, dims));
-    if (m->b->set_shape) WHET_GOTO(call(m, m->b->set_shape(m->model, 0, 4, dims), "setting the input's shape"));
+    WHET_GOTO(read_input(m, &io, path, opt, dims));
+    if (m->b->set_shape) WHET_GOTO(call(m, m->b->set_shape(m->model, 0, io.rank, dims), "setting the input's shape"));
     WHET_GOTO(call(m, m->b->stream_create(m->model, &m->stream), "preparing the model"));
     WHET_GOTO(probe_output(m));
     m->p.predict = predict;

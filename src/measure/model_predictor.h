@@ -20,7 +20,7 @@ typedef struct whet_runner_options {
 void whet_runner_options_init(whet_runner_options *o);
 
 typedef struct whet_runner whet_runner;
-/* EUNAVAILABLE for a missing runtime, ESHAPE if the input is no picture (rank 4 with 1 or 3 channels, f32). */
+/* EUNAVAILABLE for a missing runtime, ESHAPE if the input is no picture (rank 4 with 1 or 3 channels, or 3 without; f32, u8, s8). */
 whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const char *path, const whet_runner_options *opt);
 void whet_runner_close(whet_runner *m); /* accepts NULL */
 const whet_predictor *whet_runner_predictor(const whet_runner *m);

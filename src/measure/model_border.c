@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scale and zero point at the input of a quantised model file. Runtimes hand out integers without saying what they stand
+ * for, so the file itself is asked: real value = scale * (integer - zero point). */
+#include "measure/model_border.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "formats/formats.h"
+#include "ir/graph.h"
+#include "ir/op.h"
+
+/* A constant of one element. */
+static const whet_tensor *scalar(const whet_graph *g, const whet_node *n, int i)
+{
+    if (i >= n->n_in || n->in[i] == WHET_NO_VALUE) return NULL;
+    const whet_value *v = &g->values[n->in[i]];
+    return v->kind == WHET_VALUE_CONST && whet_tensor_numel(&v->data) == 1 ? &v->data : NULL;
+}
+
+static bool read_node(const whet_graph *g, const whet_node *n, whet_border *out)
+{
+    if (!n->op || strcmp(n->op->name, "DequantizeLinear") != 0 || n->in[0] != g->inputs[0]) return false;
+    const whet_tensor *scale = scalar(g, n, 1), *zero = scalar(g, n, 2);
+    if (!scale || (!zero && n->n_in > 2 && n->in[2] != WHET_NO_VALUE)) return false;
+    const double s = whet_tensor_get_f64(scale, 0);
+    if (!isfinite(s) || s <= 0) return false;
+    out->scale = s;
+    out->zero_point = zero ? (int)whet_tensor_get_s64(zero, 0) : 0;
+    return true;
+}
+
+void whet_model_border_read(const char *path, whet_border *out)
+{
+    whet_graph *g = NULL;
+    *out = (whet_border){0};
+    if (whet_format_read(&g, path, NULL) != WHET_OK) return;
+    for (int i = 0; g->n_inputs > 0 && i < g->n_nodes; i++)
+        if (read_node(g, &g->nodes[i], out)) break;
+    whet_graph_free(g);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WHET_MEASURE_MODEL_BORDER_H
+#define WHET_MEASURE_MODEL_BORDER_H
+
+#include "base/status.h"
+
+typedef struct whet_border {
+    double scale; /* 0: the file says none */
+    int zero_point;
+} whet_border;
+
+/* What the integers of the first input stand for: the scale and zero point of the DequantizeLinear that reads it.
+ * A file that cannot be read here, or has none, leaves scale 0. */
+void whet_model_border_read(const char *path, whet_border *out);
+
+#endif
