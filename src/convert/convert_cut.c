@@ -19,12 +19,22 @@ static whet_status unknown(const whet_graph *g, const char *option, const char *
                      s.nearest ? ", did you mean '" : "", s.nearest ? s.nearest : "", s.nearest ? "'?" : "");
 }
 
-/* A value, or the first output of a node. */
-static whet_vid resolve(const whet_graph *g, const char *name)
+static whet_vid resolve_exactly(const whet_graph *g, const char *name)
 {
     const whet_vid v = whet_graph_find(g, name);
     const whet_nid n = v < 0 ? whet_graph_find_node(g, name) : WHET_NO_NODE;
     return n >= 0 && g->nodes[n].op && g->nodes[n].n_out > 0 ? g->nodes[n].out[0] : v;
+}
+
+/* A value, or the first output of a node, which TensorFlow spells NAME:0. */
+static whet_vid resolve(const whet_graph *g, const char *name)
+{
+    char node[512];
+    const size_t n = strlen(name);
+    const whet_vid v = resolve_exactly(g, name);
+    if (v >= 0 || n < 3 || n >= sizeof(node) || strcmp(name + n - 2, ":0") != 0) return v;
+    snprintf(node, sizeof(node), "%.*s", (int)(n - 2), name);
+    return resolve_exactly(g, node);
 }
 
 /* "1x3x224x224"; N or ? is free. */
