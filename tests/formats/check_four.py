@@ -18,7 +18,7 @@ EACH = 100
 
 def right_python():
     python = os.environ.get("WHET_PYTHON")
-    if python and os.path.realpath(python) != os.path.realpath(sys.executable) and not os.environ.get("WHET_FOUR"):
+    if python and os.path.abspath(python) != os.path.abspath(sys.executable) and not os.environ.get("WHET_FOUR"):
         os.environ["WHET_FOUR"] = "1"
         os.execv(python, [python, __file__] + sys.argv[1:])
     try:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extended: the same network in every format that can hold it, run by the program that each format was written for.
 
-Sources: the files of ../shared/interop, and the zoo's networks with seeded weights. Each is run by whet itself, written in each
-format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output. What a
+Sources: the files of ../shared/interop. Each is run by whet itself, written in each format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output. What a
 cell shows and its bound: judge(). A cell that says "refused" has its reason below the table.
 
-usage: check_matrix.py WHET [--only TEXT] [--zoo NAME ...]
+usage: check_matrix.py WHET [--only TEXT]
 WHET_PYTHON: a Python with onnxruntime, openvino, ai-edge-litert, torch; WHET_PYTHON_TF: one with tensorflow and keras (else the same).
 """
 import argparse
@@ -20,7 +19,6 @@ BOUND = 1e-4
 HERE = pathlib.Path(__file__).resolve().parent
 FORMATS = [("onnx", ".onnx", "ort"), ("openvino", ".xml", "openvino"), ("tflite", ".tflite", "litert"), ("torchscript", ".pt", "torch"),
            ("tensorflow", ".pb", "tensorflow"), ("saved_model", "_saved", "tensorflow"), ("keras", ".keras", "keras"), ("keras_h5", ".h5", "keras")]
-ZOO = ["lenet", "cifar-convnet", "resnet20", "mobilenetv2", "resnet50", "efficientnet-b0", "vit-tiny-16"]
 
 
 class Runtime:
@@ -127,7 +125,7 @@ def input_shape(program, model):
     return json.loads(p.stdout)["inputs"] if p.returncode == 0 else []
 
 
-def sources(a, shared, folder):
+def sources(shared):
     """(title, file, its input or None, quantised)"""
     interop = shared / "interop"
     lists = [("pytorch", ["legacy.onnx", "dynamo.onnx", "torchscript.pt"], ""),
@@ -141,41 +139,22 @@ def sources(a, shared, folder):
                 if (d / kind).exists():
                     yield f"{tool}/{d.name}/{kind}", d / kind, given, bool(quantised)
     yield "tensorflow1/deeplab", interop / "tensorflow1" / "deeplab" / "frozen_graph.pb", interop / "tensorflow1" / "deeplab" / "input.npy", False
-    for net in a.zoo:
-        path = folder / f"{net}.onnx"
-        error = whet(a.whet, "convert", "--model", net, "-o", path)
-        yield f"zoo/{net}", path if error is None else None, None, False
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("whet")
     p.add_argument("--only", default="")
-    p.add_argument("--zoo", nargs="*", default=ZOO)
     a = p.parse_args()
     shared = pathlib.Path(os.environ.get("WHET_SHARED", HERE.parent.parent.parent / "shared")).resolve()
     runtimes, rows, reasons, failed = {}, [], [], 0
     with tempfile.TemporaryDirectory(prefix="whet-matrix-") as folder:
         folder = pathlib.Path(folder)
-        for title, source, given, quantised in sources(a, shared, folder):
+        for title, source, given, quantised in sources(shared):
             if a.only not in title:
                 continue
             row = [title]
             rows.append(row)
-            if source is None:
-                reasons.append(f"{title}: cannot be made")
-                failed += 1
-                continue
-            if given is None:
-                import array
-                import random
-                shape = [1 if not str(d).isdigit() else int(d) for d in input_shape(a.whet, source)[0]["shape"].split("x")]
-                n = 1
-                for d in shape:
-                    n *= d
-                gauss = random.Random(3)
-                given = folder / "zoo_input.npy"
-                save(given, shape, "f4", array.array("f", (gauss.gauss(0, 1) for _ in range(n))))
             want = folder / "want.npy"
             error = whet(a.whet, "run", source, given, "-o", want)
             if error:
