@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extended: the same network in every format that can hold it, run by the program that each format was written for.
 
-Sources: the files of ../shared/interop. Each is run by whet itself, written in each format by `whet convert`, and that file run by its own runtime and (read again) by whet: both against the source's output. What a
-cell shows and its bound: judge(). A cell that says "refused" has its reason below the table.
+Sources: the files of ../shared/interop. Each is run by whet itself, written in each format by `whet convert`, and that file run by
+its own runtime and (read again) by whet: both against the source's output. What a cell shows and its bound: judge(). A cell that says "refused" has its reason below the table.
 
 usage: check_matrix.py WHET [--only TEXT]
 WHET_PYTHON: a Python with onnxruntime, openvino, ai-edge-litert, torch; WHET_PYTHON_TF: one with tensorflow and keras (else the same).
@@ -148,6 +148,7 @@ def main():
     a = p.parse_args()
     shared = pathlib.Path(os.environ.get("WHET_SHARED", HERE.parent.parent.parent / "shared")).resolve()
     runtimes, rows, reasons, failed = {}, [], [], 0
+    print(f"{'(whet / the own runtime of the format)':34}" + " ".join(f"{n:>17}" for n, _, _ in FORMATS))
     with tempfile.TemporaryDirectory(prefix="whet-matrix-") as folder:
         folder = pathlib.Path(folder)
         for title, source, given, quantised in sources(shared):
@@ -180,7 +181,9 @@ def main():
                             break
                 again = folder / "again.npy"
                 error = whet(a.whet, "run", out, x, "-o", again)
-                answer = runtimes.setdefault(runtime, Runtime(runtime)).run(out, [x], folder / "peer")
+                if runtime not in runtimes:
+                    runtimes[runtime] = Runtime(runtime)
+                answer = runtimes[runtime].run(out, [x], folder / "peer")
                 cell = []
                 for who, e, y in (("whet", error, again), (runtime, answer.get("error"), answer.get("outputs", [None])[0])):
                     text, good = ("-", False) if e else judge(quantised, want, y)
@@ -189,10 +192,7 @@ def main():
                         reasons.append(f"{title} -> {name} on {who}: " + (e or f"differs: {text}"))
                     cell.append(text)
                 row.append("/".join(cell))
-    width = max((len(r[0]) for r in rows), default=8)
-    print(f"{'':{width}}  " + " ".join(f"{n:>13}" for n, _, _ in FORMATS) + "\n(whet / the format's own runtime)")
-    for r in rows:
-        print(f"{r[0]:{width}}  " + " ".join(f"{c:>13}" for c in r[1:]))
+            print(f"{title:34}" + " ".join(f"{c:>17}" for c in row[1:]), flush=True)
     groups = {}
     for line in reasons:  # the same reason once, with whom it meets
         who, _, why = line.partition(": ")
