@@ -4,36 +4,9 @@
 #include <math.h>
 
 #include "data/dataset.h"
-#include "exec/exec.h"
 #include "formats/npy/npy_tensor.h"
 #include "keras_maker.h"
-#include "passes/lower.h"
-#include "passes/passes.h"
-
-static whet_exec *exec_of(const whet_graph *g, whet_graph **copy)
-{
-    whet_exec_options o;
-    whet_pass_options po;
-    whet_exec *e = NULL;
-    whet_exec_options_init(&o);
-    o.lower = whet_passes_lower;
-    whet_pass_options_init(&po);
-    po.freeze = true;
-    assert_ok(whet_graph_clone(copy, g));
-    assert_ok(whet_passes_run(*copy, &po, NULL));
-    assert_ok(whet_exec_create(&e, *copy, &o));
-    return e;
-}
-
-static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
-{
-    whet_graph *copy = NULL;
-    whet_exec *e = exec_of(g, &copy);
-    whet_tensor_init(y);
-    assert_ok(whet_exec_run(e, 1, x, 1, y));
-    whet_exec_free(e);
-    whet_graph_free(copy);
-}
+#include "run_graph.h"
 
 /* --- whole networks */
 static void check_network(const char *net, const char *file)

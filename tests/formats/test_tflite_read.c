@@ -4,39 +4,12 @@
 #include <math.h>
 
 #include "data/dataset.h"
-#include "exec/exec.h"
 #include "formats/npy/npy_tensor.h"
 #include "formats/tflite/tflite.h"
-#include "passes/lower.h"
-#include "passes/passes.h"
 #include "tflite_maker.h"
+#include "run_graph.h"
 
 /* --- whole networks */
-static whet_exec *exec_of(const whet_graph *g, whet_graph **copy)
-{
-    whet_exec_options o;
-    whet_pass_options po;
-    whet_exec *e = NULL;
-    whet_exec_options_init(&o);
-    o.lower = whet_passes_lower;
-    whet_pass_options_init(&po);
-    po.freeze = true;
-    assert_ok(whet_graph_clone(copy, g));
-    assert_ok(whet_passes_run(*copy, &po, NULL));
-    assert_ok(whet_exec_create(&e, *copy, &o));
-    return e;
-}
-
-static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
-{
-    whet_graph *copy = NULL;
-    whet_exec *e = exec_of(g, &copy);
-    whet_tensor_init(y);
-    assert_ok(whet_exec_run(e, 1, x, 1, y));
-    whet_exec_free(e);
-    whet_graph_free(copy);
-}
-
 typedef struct kind { const char *name; double bound; bool integer; } kind;
 static const kind kinds[] = {{"float32", 1e-4, false}, {"float16", 2e-3, false}, {"dynamic", 1e-2, false},
                              {"int16x8", 2e-2, false}, {"int8_floatio", 4e-2, false}, {"int8", 0, true}};
