@@ -26,10 +26,11 @@ typedef struct whet_runtime_install_options {
     const char *from;    /* folder that holds the wheel; NULL: pip downloads it */
     whet_progress_fn progress;
     void *progress_arg;
+    const char *arch;    /* type of machine to install for ("aarch64"), in a folder of its own; NULL: this one's */
 } whet_runtime_install_options;
 void whet_runtime_install_options_init(whet_runtime_install_options *o);
-/* Fetches the pinned wheel of a runtime ("ort"), checks its SHA-256 and keeps its libraries in the user's data folder. Does
- * nothing if it is there. Kind "runtimes-install". EUNAVAILABLE without pip or network; EFORMAT for an unknown hash. */
+/* Fetches the pinned wheel of a runtime ("ort", or "ort@1.31.1" where several versions are pinned), checks its SHA-256 and keeps
+ * its libraries in the user's data folder, each version in its own. Does nothing if it is there. Kind "runtimes-install". EUNAVAILABLE without pip or network; EFORMAT for an unknown hash. */
 whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_runtime_install_options *opt);
 
 /* Machine, virtual machine or container, governor, rights, runtimes, data: what is wrong and which command cures it. Kind

@@ -139,6 +139,11 @@ static whet_status run(job *j, const char *model, int n_in, const char *const *i
     snprintf(text, sizeof(text), "%d", o->threads > 0 ? o->threads : whet_cpu_count());
     if (o->tune && strcmp(j->t->name, "native") != 0)
         return WHET_FAIL(WHET_EINVAL, "only the native engine can be tuned, not %s", j->t->title);
+    if (o->runtime != NULL && strchr(o->runtime, '@') != NULL) {
+        char version[64] = "";
+        WHET_TRY(check(j, j->t->version(version, sizeof version), "asking the version"));
+        WHET_TRY(whet_backend_is_version(j->t, o->runtime, version));
+    }
     WHET_TRY(check(j, j->t->open(&j->m, model, settings, o->tune ? 2 : 1), "opening the model"));
     if (n_out < 1 || n_out > count_io(j, 1))
         return WHET_FAIL(WHET_EINVAL, "the model has %d outputs, but %d files are named for them", count_io(j, 1), n_out);

@@ -22,6 +22,22 @@ void whet_runtime_install_options_init(whet_runtime_install_options *o) { *o = (
 int whet_worker_serve(void) { return whet_worker_main(); }
 
 /* --- runtimes */
+/* Other versions of this machine's type, and those for others. */
+static void render_versions(const json_t *o, whet_strbuf *out)
+{
+    const json_t *list = json_object_get(o, "installed"), *i = NULL;
+    size_t k = 0;
+    json_array_foreach(list, k, i) {
+        const bool foreign = json_is_true(json_object_get(i, "foreign"));
+        if (!foreign && strcmp(whet_json_str(i, "version"), whet_json_str(o, "version")) == 0) continue;
+        if (foreign)
+            whet_strbuf_printf(out, "           also %s for %s\n", whet_json_str(i, "version"), whet_json_str(i, "machine"));
+        else
+            whet_strbuf_printf(out, "           also %s: --runtime %s@%s\n", whet_json_str(i, "version"), whet_json_str(o, "name"),
+                               whet_json_str(i, "version"));
+    }
+}
+
 static void render_runtimes(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *list = json_object_get(doc, "runtimes");
@@ -33,6 +49,7 @@ static void render_runtimes(const json_t *doc, int width, bool color, whet_strbu
         whet_render_bold(out, color, whet_json_str(o, "title"));
         whet_strbuf_printf(out, " %s%s\n", whet_json_str(o, "version"), ok ? "" : "  not available");
         if (!ok) whet_strbuf_printf(out, "           %s\n", whet_json_str(o, "reason"));
+        render_versions(o, out);
         if (whet_json_str(o, "path")[0] != '\0') whet_strbuf_printf(out, "           %s\n", whet_json_str(o, "path"));
     }
 }
@@ -50,10 +67,11 @@ static void render_install(const json_t *doc, int width, bool color, whet_strbuf
     (void)width;
     (void)color;
     if (json_is_true(json_object_get(doc, "already")))
-        whet_strbuf_printf(out, "%s %s is installed: nothing to do\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"));
+        whet_strbuf_printf(out, "%s %s for %s is installed: nothing to do\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"),
+                           whet_json_str(doc, "arch"));
     else
-        whet_strbuf_printf(out, "installed %s %s from %s\nsha256 %s\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"), whet_json_str(doc, "file"),
-                           whet_json_str(doc, "sha256"));
+        whet_strbuf_printf(out, "installed %s %s for %s from %s\nsha256 %s, %.1f MB\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"),
+                           whet_json_str(doc, "arch"), whet_json_str(doc, "file"), whet_json_str(doc, "sha256"), whet_json_real(doc, "bytes") / 1e6);
     whet_strbuf_printf(out, "in %s\n", whet_json_str(doc, "folder"));
 }
 
@@ -62,13 +80,14 @@ whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_r
     whet_runtime_install_options o;
     whet_install_report r;
     whet_runtime_install_options_init(&o);
-    if (opt != NULL) o = *opt;
+    if (opt != NULL) memcpy(&o, opt, WHET_MIN(opt->size, sizeof o));
     *out = NULL;
     if (name == NULL) return WHET_FAIL(WHET_EINVAL, "no runtime is named");
-    WHET_TRY(whet_runtime_install(name, o.from, o.progress, o.progress_arg, &r));
+    const whet_install_spec spec = {.name = name, .from = o.from, .arch = o.arch, .progress = o.progress, .arg = o.progress_arg};
+    WHET_TRY(whet_runtime_install(&spec, &r));
     return whet_result_make(out, "runtimes-install",
-                            json_pack("{ss, ss, sb, ss, ss, ss}", "name", name, "version", r.version, "already", r.already, "folder", r.folder, "file",
-                                      r.file, "sha256", r.sha256),
+                            json_pack("{ss, ss, ss, sb, ss, ss, ss, sI}", "name", r.name, "version", r.version, "arch", r.machine, "already", r.already,
+                                      "folder", r.folder, "file", r.file, "sha256", r.sha256, "bytes", (json_int_t)r.bytes),
                             0, render_install);
 }
 

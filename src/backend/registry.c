@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
-#include "backend/install.h"
+#include "backend/runtime_folders.h"
 #include "base/cancel.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -235,13 +235,34 @@ const whet_backend_entry *whet_backends_at(const whet_backends *b, int i)
     return &b->e[i];
 }
 
-whet_status whet_backends_find(const whet_backends *b, const char *name, const whet_backend **out)
+/* A version is asked for by its folder: which one the plug-in opens is decided here, before it loads anything. */
+static whet_status choose_version(const char *name, const char *version)
 {
-    char known[512] = "";
+    char dir[WHET_RUNTIME_PATH], text[2 * WHET_RUNTIME_NAME];
+    if (whet_runtime_pinned(name) == NULL) return WHET_OK; /* native, or somebody's own plug-in: compared when it runs */
+    snprintf(text, sizeof text, "%s@%s", name, version);
+    const whet_status status = whet_runtime_dir(text, dir, sizeof dir);
+    if (status == WHET_ENOTFOUND) return WHET_FAIL(WHET_EUNAVAILABLE, "%s", whet_error_last()->text);
+    if (status == WHET_OK) whet_runtime_choose(name, version);
+    return status;
+}
+
+whet_status whet_backend_is_version(const whet_backend *t, const char *asked, const char *version)
+{
+    const char *at = strchr(asked, '@');
+    if (at == NULL || strcmp(at + 1, version) == 0) return WHET_OK;
+    return WHET_FAIL(WHET_EUNAVAILABLE, "%s %s is the one in this process, %s was asked for", t->title, version, at + 1);
+}
+
+whet_status whet_backends_find(const whet_backends *b, const char *asked, const whet_backend **out)
+{
+    char known[512] = "", name[WHET_RUNTIME_NAME], version[WHET_RUNTIME_NAME];
     *out = NULL;
+    WHET_TRY(whet_runtime_split(asked, name, version));
     for (int i = 0; i < b->n; i++) {
         const whet_backend_entry *e = &b->e[i];
         if (strcmp(e->name, name) == 0 && e->table != NULL) {
+            if (version[0] != '\0') WHET_TRY(choose_version(name, version));
             *out = e->table;
             return WHET_OK;
         }

@@ -261,6 +261,7 @@ whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const ch
     }
     WHET_GOTO(whet_backends_find(b, opt->runtime ? opt->runtime : "native", &m->b));
     WHET_GOTO(call(m, m->b->version(version, sizeof version), "asking the version"));
+    WHET_GOTO(whet_backend_is_version(m->b, opt->runtime ? opt->runtime : "native", version));
     snprintf(m->runtime, sizeof m->runtime, "%s %s", m->b->name, version);
     snprintf(threads, sizeof threads, "%d", opt->threads > 0 ? opt->threads : whet_cpu_count());
     settings[n++] = (whet_backend_setting){"threads", threads};

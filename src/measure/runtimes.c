@@ -3,11 +3,14 @@
  * answer like any other. */
 #include "measure/runtimes.h"
 
+#include <string.h>
+
 #include "backend/backend.h"
-#include "backend/install.h"
+#include "backend/runtime_folders.h"
+#include "base/mem.h"
 #include "measure/launch.h"
 
-enum { PROBE_SECONDS = 60 };
+enum { PROBE_SECONDS = 60, MAX_INSTALLED = 32 };
 
 static whet_status probe(json_t *o, const char *name, const char *program)
 {
@@ -27,6 +30,25 @@ static whet_status probe(json_t *o, const char *name, const char *program)
     return status == WHET_ENOMEM || status == WHET_ECANCELLED ? status : WHET_OK;
 }
 
+/* Every version that is there, of this machine's type and of the others that fleets have. */
+static json_t *installed(const char *name)
+{
+    static const char *const machines[] = {"x86_64", "aarch64"};
+    char here[WHET_RUNTIME_NAME] = "";
+    json_t *list = json_array();
+    whet_runtime_installed *i = whet_calloc(MAX_INSTALLED, sizeof *i);
+    if (i == NULL || whet_runtime_machine(NULL, here) != WHET_OK) goto done;
+    for (size_t m = 0; m < WHET_COUNT(machines); m++) {
+        const bool foreign = strcmp(machines[m], here) != 0;
+        const int n = whet_runtime_list_installed(name, machines[m], i, MAX_INSTALLED);
+        for (int k = 0; k < n; k++)
+            json_array_append_new(list, json_pack("{ss, ss, ss, sb}", "version", i[k].version, "machine", machines[m], "folder", i[k].folder, "foreign", foreign));
+    }
+done:
+    whet_free(i);
+    return list;
+}
+
 whet_status whet_runtimes_probe(json_t **out, const char *program)
 {
     whet_backends *b = NULL;
@@ -42,6 +64,7 @@ whet_status whet_runtimes_probe(json_t **out, const char *program)
         if (e->table != NULL) WHET_GOTO(probe(o, e->name, program));
         const char *pinned = whet_runtime_pinned(e->name);
         json_object_set_new(o, "pinned", pinned != NULL ? json_string(pinned) : json_null());
+        json_object_set_new(o, "installed", installed(e->name));
     }
     *out = json_incref(list);
 done:

@@ -115,14 +115,14 @@ static whet_status choose(whet_worker_state *w, const json_t *q)
 }
 
 /* Loads the vendor's library, checks its version against what the plug-in was written for. */
-static whet_status usable(whet_worker_state *w, char *version, size_t cap)
+static whet_status usable(whet_worker_state *w, const char *asked, char *version, size_t cap)
 {
     char reason[512] = "";
     WHET_TRY(whet_backend_status(w->t, w->t->version(version, cap), "asking for the version"));
     if (w->t->available(reason, sizeof reason) != WHET_OK) return WHET_FAIL(WHET_EUNAVAILABLE, "%s", reason);
     if (!whet_backend_version_ok(w->t->built_for, version))
         return WHET_FAIL(WHET_EUNAVAILABLE, "%s %s is installed, the plug-in was written for %s", w->t->title, version, w->t->built_for);
-    return WHET_OK;
+    return whet_backend_is_version(w->t, asked, version);
 }
 
 static whet_status do_probe(whet_worker_state *w, const json_t *q, json_t *reply)
@@ -130,7 +130,7 @@ static whet_status do_probe(whet_worker_state *w, const json_t *q, json_t *reply
     char version[64] = "";
     char *caps = NULL;
     WHET_TRY(choose(w, q));
-    const whet_status status = usable(w, version, sizeof version);
+    const whet_status status = usable(w, json_string_value(json_object_get(q, "runtime")), version, sizeof version);
     if (status == WHET_ENOMEM) return status;
     json_object_set_new(reply, "title", json_string(w->t->title));
     json_object_set_new(reply, "built_for", json_string(w->t->built_for));
@@ -173,6 +173,9 @@ static whet_status choose_shape(const json_t *q, int i, whet_backend_io *io)
         for (int d = 0; d < io->rank; d++) io->dims[d] = json_integer_value(json_array_get(given, (size_t)d));
         return WHET_OK;
     }
+    if (io->rank < 0)
+        return WHET_FAIL(WHET_ESHAPE, "the file does not tell the shape of input '%s': give --input FILE.npy, or fix it by `whet convert --cut-input %s:SHAPE`",
+                         io->name, io->name);
     if (io->rank > 0 && batch > 0 && io->dims[0] < 0) io->dims[0] = batch;
     if (io->rank > 0 && batch > 1 && io->dims[0] != batch && i == 0 && !json_is_true(json_object_get(q, "any_batch")))
         return WHET_FAIL(WHET_EUNSUPPORTED, "the file's batch is fixed at %lld, %lld was asked for", (long long)io->dims[0], (long long)batch);
@@ -233,7 +236,7 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     if (path == NULL) return WHET_FAIL(WHET_EINVAL, "the request names no file");
     unload(w);
     WHET_TRY(choose(w, q));
-    WHET_TRY(usable(w, version, sizeof version));
+    WHET_TRY(usable(w, json_string_value(json_object_get(q, "runtime")), version, sizeof version));
     json_object_set_new(reply, "version", json_string(version));
     json_object_set_new(reply, "title", json_string(w->t->title));
     const int n = read_settings(q, settings);

@@ -41,7 +41,7 @@ typedef struct whet_backend_setting { const char *key, *value; } whet_backend_se
 typedef struct whet_backend_io {
     const char *name;
     whet_backend_dtype dtype;
-    int rank;
+    int rank; /* -1: the file does not tell it; known after set_shape (inputs), after the first run (outputs) */
     int64_t dims[WHET_BACKEND_MAX_RANK]; /* -1: free */
     double scale;     /* 0: not quantised */
     int32_t zero_point;
