@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "cmd.h"
 #include "whet/bench.h"
@@ -13,7 +14,7 @@ enum { MOST_RUNS = 1000000 };
 struct args {
     const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline;
     int64_t iterations, warmup, seed;
-    double min_time;
+    double min_time, time_limit, memory_limit;
     int quick, publish, force, tune;
 };
 
@@ -34,6 +35,8 @@ static const opt opts[] = {
     {"publish", 0, OPT_FLAG, NULL, "662 runs and 60 s a row in 10 rounds", offsetof(struct args, publish)},
     {"force", 0, OPT_FLAG, NULL, "time a model that fails the parity gate, labelled", offsetof(struct args, force)},
     {"tune", 0, OPT_FLAG, NULL, "native rows: measure which kernels are the fastest here, once, and use them", offsetof(struct args, tune)},
+    {"time-limit", 0, OPT_REAL, "SECONDS", "loading or one inference that takes longer is a failed row (300)", offsetof(struct args, time_limit)},
+    {"memory-limit", 0, OPT_REAL, "MB", "a runtime that takes more for itself is a failed row (the machine's memory)", offsetof(struct args, memory_limit)},
     {"baseline", 0, OPT_PATH, "FILE", "compare with a stored result; a worse row gives exit code 1", offsetof(struct args, baseline)},
     {"seed", 0, OPT_INT, "N", "seed of images, order and bootstrap (0)", offsetof(struct args, seed)},
     OPT_END};
@@ -86,13 +89,18 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.force = a->force;
     o.tune = a->tune;
     o.baseline = a->baseline;
+    o.time_limit = a->time_limit;
+    o.memory_limit = a->memory_limit;
     o.progress = cli_progress;
     o.progress_arg = c;
-    char *command = command_line(a, argc, argv);
+    char *command = command_line(a, argc, argv), *data = whet_data_dir(), *keep = data != NULL ? whet_path_join(data, "interrupted") : NULL;
+    o.keep = keep;
     o.command = command;
     const whet_status status = whet_bench(&r, argc - 1, (const char *const *)(argv + 1), &o);
     const int code = cli_finish(c, status, r);
     whet_free(command);
+    whet_free(data);
+    whet_free(keep);
     return code;
 }
 

@@ -36,6 +36,9 @@ typedef struct whet_bench_options {
     const char *program;      /* as in whet_runtimes_options */
     whet_progress_fn progress;
     void *progress_arg;
+    const char *keep;         /* folder in which an interrupted measurement is kept, with which the same call goes on; NULL: it is lost */
+    double time_limit;        /* seconds that loading, or one inference, may take; a runtime that takes longer is a failed row. 0: 300 */
+    double memory_limit;      /* MB that a runtime may take for itself; 0: what the machine has */
 } whet_bench_options;
 void whet_bench_options_init(whet_bench_options *o);
 

@@ -183,6 +183,11 @@ static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
     s->warmup_runs = (int)o->warmup;
     s->force = o->force != 0;
     s->tune = o->tune != 0;
+    if (o->time_limit < 0 || o->time_limit > 86400 || o->memory_limit < 0 || o->memory_limit > 1e9)
+        return WHET_FAIL(WHET_EINVAL, "the time or memory limit is out of range");
+    s->keep = o->keep;
+    s->time_limit = o->time_limit;
+    s->memory_limit = (uint64_t)(o->memory_limit * 1e6);
     s->program = o->program;
     s->command = o->command;
     s->progress = o->progress;

@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/threads.h"
@@ -64,15 +65,23 @@ static whet_status init_rows(whet_bench *b)
     return WHET_OK;
 }
 
+/* Waiting for a worker notices it too, but only where it waits long. */
+static whet_status asked_to_stop(void)
+{
+    return whet_cancelled() ? WHET_FAIL(WHET_ECANCELLED, "interrupted") : WHET_OK;
+}
+
 static whet_status prepare(whet_bench *b)
 {
     const json_int_t all = (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
     json_int_t need = 0;
     for (int i = 0; i < b->n_rows; i++) {
         tell(b, "prepare", b->rows[i].facts->name, i, b->n_rows);
+        WHET_TRY(asked_to_stop());
         WHET_TRY(whet_bench_prepare_row(b, &b->rows[i]));
-        need += json_integer_value(json_object_get(b->rows[i].memory, "peak_bytes"));
     }
+    WHET_TRY(whet_bench_agree(b));
+    for (int i = 0; i < b->n_rows; i++) need += json_integer_value(json_object_get(b->rows[i].memory, "peak_bytes"));
     b->together = all <= 0 || (double)need <= 0.6 * (double)all;
     for (int i = 0; i < b->n_rows && !b->together; i++)
         whet_bench_note(&b->rows[i], "the set would take over 60 %% of the memory: one process per block");
@@ -101,6 +110,7 @@ static whet_status run_blocks(whet_bench *b, uint32_t *order, int planned)
         for (int i = 0; i < b->n_rows; i++) {
             whet_bench_row *r = &b->rows[order[i]];
             if (r->dead) continue;
+            WHET_TRY(asked_to_stop());
             if (!b->together) WHET_TRY(whet_bench_open_row(b, r));
             if (!r->dead) WHET_TRY(whet_bench_time_block(b, r, k));
             if (!b->together) whet_bench_close_row(r);
@@ -139,13 +149,28 @@ static whet_status any_unstable(const whet_bench *b, bool *out)
 
 static whet_status run_rounds(whet_bench *b)
 {
-    for (b->round = 0; b->round < b->max_rounds && alive(b) > 0; b->round++) {
+    for (b->round = b->first_round; b->round < b->max_rounds && alive(b) > 0; b->round++) {
         bool more = b->round < b->rounds;
         if (!more) WHET_TRY(any_unstable(b, &more));
         if (!more) break;
         WHET_TRY(run_round(b, b->round < b->rounds ? b->rounds : b->max_rounds));
+        if (whet_bench_keep_due(b) && whet_bench_keep_save(b, b->round + 1) != WHET_OK)
+            whet_log(WHET_LOG_WARN, "an interruption would lose this measurement: %s", whet_error_message());
     }
     return WHET_OK;
+}
+
+/* The rounds so far are kept; the error tells so. */
+static whet_status interrupted(whet_bench *b)
+{
+    if (b->keep == NULL || b->round < 1) return WHET_FAIL(WHET_ECANCELLED, "interrupted");
+    if (whet_bench_keep_save(b, b->round) != WHET_OK) {
+        char *why = whet_strdup(whet_error_message());
+        const whet_status status = WHET_FAIL(WHET_ECANCELLED, "interrupted; the rounds so far are lost: %s", why != NULL ? why : "");
+        whet_free(why);
+        return status;
+    }
+    return WHET_FAIL(WHET_ECANCELLED, "interrupted after %d round%s: they are kept, the same command goes on from there", b->round, b->round == 1 ? "" : "s");
 }
 
 static void dispose_blocks(whet_bench_block *blocks, int n)
@@ -175,6 +200,7 @@ static void dispose(whet_bench *b)
     whet_free(b->references);
     json_decref(b->warnings);
     json_decref(b->machine);
+    whet_free(b->keep);
 }
 
 whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
@@ -188,8 +214,11 @@ whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
     whet_utc_now(b.started);
     WHET_GOTO(init_rows(&b));
     WHET_GOTO(prepare(&b));
-    WHET_GOTO(run_rounds(&b));
-    WHET_GOTO(whet_bench_document(&b, out));
+    WHET_GOTO(whet_bench_keep_load(&b));
+    status = run_rounds(&b);
+    if (status == WHET_ECANCELLED) status = interrupted(&b);
+    if (status == WHET_OK) status = whet_bench_document(&b, out);
+    if (status == WHET_OK) whet_bench_keep_drop(&b);
 done:
     dispose(&b);
     return status;

@@ -41,6 +41,9 @@ typedef struct whet_bench_spec {
     double warmup_seconds; /* < 0: 0.5 */
     int parity_inputs;     /* at least, for models of up to 1 G MACs; 0: 16 samples */
     bool force;            /* time models that fail the parity gate, labelled */
+    const char *keep;      /* folder for the whole rounds of an interrupted bench, with which the same bench goes on; NULL: lost */
+    double time_limit;     /* seconds that loading, or one inference, may take; 0: 300 */
+    uint64_t memory_limit; /* bytes of private memory of a worker; 0: what the machine has */
     bool tune;             /* rows of the native engine: tuned first, a phase of its own that stands in the row */
     const char *program;   /* worker program; NULL: this one */
     const char *command;   /* as it stands in the result */

@@ -418,7 +418,7 @@ whet_status whet_bench_document(whet_bench *b, json_t **out)
     whet_machine_finish(b->machine, b->warnings);
     json_object_set_new(doc, "command", json_string(b->spec->command != NULL ? b->spec->command : ""));
     json_object_set_new(doc, "started", json_string(b->started));
-    json_object_set_new(doc, "seconds", json_real((double)(whet_now_ns() - b->started_ns) / 1e9));
+    json_object_set_new(doc, "seconds", json_real(b->seconds_before + (double)(whet_now_ns() - b->started_ns) / 1e9));
     json_object_set_new(doc, "mode", json_string(mode_names[b->spec->mode]));
     json_object_set_new(doc, "settings", settings(b));
     json_object_set_new(doc, "inputs", inputs(b));

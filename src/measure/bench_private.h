@@ -29,7 +29,8 @@ typedef struct whet_bench_reference {
     const char *path;   /* of the file */
     int batch;
     bool ready;
-    char name[160], why[300];
+    char runtime[64];   /* that computed it */
+    char name[240], why[300];
     int n_outputs, n_samples;
     int n_different;    /* inputs among them: a small split repeats */
     char *names[WHET_BENCH_MAX_OUTPUTS];
@@ -73,6 +74,9 @@ typedef struct whet_bench {
     int min_runs;
     double min_seconds, best_probe;
     bool together;
+    char *keep;                  /* file of what an interruption left, or will leave; NULL: nothing is kept */
+    int first_round;             /* rounds taken from there */
+    double seconds_before;       /* spent on them */
     json_t *warnings, *machine;
     uint64_t started_ns;
     char started[21];
@@ -80,18 +84,30 @@ typedef struct whet_bench {
 
 /* bench_row.c: loading, warming, timing of one row */
 whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r);       /* facts, samples, memory run, parity */
+whet_status whet_bench_check_row(whet_bench *b, whet_bench_row *r);         /* memory run and parity; a row checked before, anew */
 whet_status whet_bench_open_row(whet_bench *b, whet_bench_row *r);         /* a fresh worker, loaded and warm */
 whet_status whet_bench_time_block(whet_bench *b, whet_bench_row *r, int block);
 whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r);
 void whet_bench_close_row(whet_bench_row *r);
 void whet_bench_fail_row(whet_bench_row *r, const char *what);             /* with the present error */
 void whet_bench_note(whet_bench_row *r, const char *fmt, ...) WHET_PRINTF(2, 3);
+whet_status whet_bench_start_worker(const whet_bench *b, const whet_bench_row *r, whet_worker **out); /* pinned, limited */
+double whet_bench_limit(const whet_bench *b); /* seconds for loading or one inference */
 /* bench_reference.c */
 whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r);
+/* Computes f on a runtime with its optimisation off; what was in f is gone. */
+whet_status whet_bench_compute_reference(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime);
+/* bench_agree.c: where native's own kernels are the reference and two or more others agree against them, those are right. */
+whet_status whet_bench_agree(whet_bench *b);
 void whet_bench_check_outputs(whet_bench_row *r, const json_t *reply, int sample);
 void whet_bench_reference_dispose(whet_bench_reference *f);
 whet_status whet_outputs_of(whet_worker *w, const json_t *reply, int i, whet_tensor *t); /* borrowed bytes */
 json_t *whet_bench_load_request(const char *runtime, const char *path, int threads, const char *optimisation, int batch, const int *sizes);
+/* bench_keep.c: going on after an interruption */
+whet_status whet_bench_keep_load(whet_bench *b);
+whet_status whet_bench_keep_save(const whet_bench *b, int rounds); /* the first so many */
+bool whet_bench_keep_due(const whet_bench *b);
+void whet_bench_keep_drop(const whet_bench *b);
 /* bench_json.c */
 whet_status whet_bench_document(whet_bench *b, json_t **out);
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outputs that a row must match. For an ONNX file the reference is ONNX Runtime with its optimisation off; without it,
- * whet's plain reference kernels (never the optimised engine, which is a competitor in the table). */
+/* The outputs that a row must match: those of the file's own tool chain's runtime with its optimisation off; without it, of
+ * whet's plain reference kernels (never the optimised engine, which is a competitor in the table); of a file that neither can
+ * load, of a runtime in the table, unoptimised. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "measure/bench_private.h"
 
-enum { LOAD_SECONDS = 300, RUN_SECONDS = 120 };
+enum { MAX_TRIED = 12 };
 
 json_t *whet_bench_load_request(const char *runtime, const char *path, int threads, const char *optimisation, int batch, const int *sizes)
 {
@@ -55,34 +56,6 @@ static whet_status keep(whet_bench_reference *f, whet_worker *w, const json_t *r
     return WHET_OK;
 }
 
-static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime)
-{
-    whet_worker_options opt;
-    whet_worker *w = NULL;
-    json_t *reply = NULL;
-    whet_status status = WHET_OK;
-    whet_worker_options_init(&opt);
-    opt.program = b->spec->program;
-    opt.inputs_fd = r->samples->memory.fd;
-    opt.threads = r->threads;
-    WHET_GOTO(whet_worker_start(&w, &opt));
-    WHET_GOTO(whet_worker_call(w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), LOAD_SECONDS, &reply));
-    snprintf(f->name, sizeof f->name, "%s %s, %s", json_string_value(json_object_get(reply, "title")),
-             json_string_value(json_object_get(reply, "version")), strcmp(runtime, "native") == 0 ? "plain reference kernels" : "optimisation off");
-    WHET_GOTO(whet_worker_call(w, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
-    for (int i = 0; i < f->n_samples; i++) {
-        json_decref(reply);
-        reply = NULL;
-        WHET_GOTO(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", i), RUN_SECONDS, &reply));
-        WHET_GOTO(keep(f, w, reply, i));
-    }
-    f->ready = true;
-done:
-    json_decref(reply);
-    whet_worker_free(w);
-    return status;
-}
-
 static void clear(whet_bench_reference *f)
 {
     for (int i = 0; f->t != NULL && i < f->n_outputs * f->n_samples; i++) whet_tensor_dispose(&f->t[i]);
@@ -93,6 +66,43 @@ static void clear(whet_bench_reference *f)
         f->names[i] = NULL;
     }
     f->n_outputs = 0;
+}
+
+static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_status status = WHET_OK;
+    whet_worker_options_init(&opt);
+    opt.program = b->spec->program;
+    opt.inputs_fd = r->samples->memory.fd;
+    opt.threads = r->threads;
+    opt.memory_limit = b->spec->memory_limit;
+    WHET_GOTO(whet_worker_start(&w, &opt));
+    WHET_GOTO(whet_worker_call(w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), whet_bench_limit(b), &reply));
+    snprintf(f->name, sizeof f->name, "%s %s, %s", json_string_value(json_object_get(reply, "title")),
+             json_string_value(json_object_get(reply, "version")), strcmp(runtime, "native") == 0 ? "plain reference kernels" : "optimisation off");
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
+    for (int i = 0; i < f->n_samples; i++) {
+        json_decref(reply);
+        reply = NULL;
+        WHET_GOTO(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", i), whet_bench_limit(b), &reply));
+        WHET_GOTO(keep(f, w, reply, i));
+    }
+    snprintf(f->runtime, sizeof f->runtime, "%s", runtime);
+    f->ready = true;
+done:
+    json_decref(reply);
+    whet_worker_free(w);
+    return status;
+}
+
+whet_status whet_bench_compute_reference(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime)
+{
+    clear(f);
+    f->ready = false;
+    return compute(b, f, r, runtime);
 }
 
 void whet_bench_reference_dispose(whet_bench_reference *f)
@@ -109,10 +119,40 @@ static int reference_samples(const whet_bench *b, const whet_bench_row *r)
     return cheap ? WHET_MAX(WHET_REFERENCE_SAMPLES, wanted) : WHET_REFERENCE_SAMPLES;
 }
 
+/* The runtime of a format's own tool chain; NULL: it has none. */
+static const char *tool_chain(const char *format)
+{
+    static const char *const rows[][2] = {{"onnx", "ort"}, {"tflite", "litert"}, {"openvino", "openvino"}, {"torchscript", "libtorch"},
+                                          {"saved_model", "tensorflow"}, {"tensorflow", "tensorflow"}};
+    for (size_t i = 0; i < WHET_COUNT(rows); i++)
+        if (strcmp(rows[i][0], format) == 0) return rows[i][1];
+    return NULL;
+}
+
+static bool listed(const char *const *order, int n, const char *runtime)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(order[i], runtime) == 0) return true;
+    return false;
+}
+
+static int reference_order(const whet_bench *b, const whet_bench_row *r, const char *path, const char **order, int cap)
+{
+    int n = 0;
+    const char *own = tool_chain(r->facts->format);
+    if (own != NULL) order[n++] = own;
+    order[n++] = "native";
+    for (int i = 0; i < b->n_rows && n < cap; i++) { /* a file that is known to nobody but the runtimes in the table */
+        const whet_bench_cell *c = b->rows[i].cell;
+        if (strcmp(c->original != NULL ? c->original : c->model, path) == 0 && !listed(order, n, c->runtime)) order[n++] = c->runtime;
+    }
+    return n;
+}
+
 /* Finds or makes the reference of a row. Having none is no failure: the row says so. */
 whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
 {
-    static const char *const order[] = {"ort", "native"};
+    const char *order[MAX_TRIED];
     const char *path = r->cell->original != NULL ? r->cell->original : r->cell->model;
     for (int i = 0; i < b->n_references && r->reference == NULL; i++)
         if (strcmp(b->references[i].path, path) == 0 && b->references[i].batch == r->batch) r->reference = &b->references[i];
@@ -120,12 +160,15 @@ whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
     whet_bench_reference *f = r->reference = &b->references[b->n_references++];
     f->path = path;
     f->batch = r->batch;
-    for (size_t i = 0; i < WHET_COUNT(order) && !f->ready; i++) {
+    const int n_order = reference_order(b, r, path, order, MAX_TRIED);
+    for (int i = 0; i < n_order && !f->ready; i++) {
         f->n_samples = WHET_MIN(reference_samples(b, r), r->samples->count);
         f->n_different = (int)WHET_MIN((int64_t)f->n_samples * f->batch, r->samples->different);
         const whet_status status = compute(b, f, r, order[i]);
         if (status == WHET_OK) break;
         if (status == WHET_ECANCELLED) return status;
+        /* what hung for the whole time limit does not get it again */
+        if (strcmp(order[i], r->cell->runtime) == 0 && strncmp(whet_error_last()->text, "time:", 5) == 0) return status;
         const size_t used = strlen(f->why);
         snprintf(f->why + used, sizeof f->why - used, "%s%s: %s", used > 0 ? "; " : "", order[i], whet_error_last()->text);
         clear(f);

@@ -15,7 +15,7 @@
 #include "measure/machine.h"
 #include "wire/json.h"
 
-enum { LOAD_SECONDS = 300, RUN_SECONDS = 300, MEMORY_RUNS = 10, MAX_REPEATS = 3, MAX_LOADS = 64, MAX_GROUP = 10000 };
+enum { LIMIT_SECONDS = 300, MEMORY_RUNS = 10, MAX_REPEATS = 3, MAX_LOADS = 64, MAX_GROUP = 10000 };
 
 void whet_bench_note(whet_bench_row *r, const char *fmt, ...)
 {
@@ -32,6 +32,10 @@ void whet_bench_note(whet_bench_row *r, const char *fmt, ...)
 void whet_bench_fail_row(whet_bench_row *r, const char *what)
 {
     const whet_error *e = whet_error_last();
+    if (e->status == WHET_ECANCELLED) { /* the user's doing, not the row's */
+        whet_bench_close_row(r);
+        return;
+    }
     const char *status = e->status == WHET_EUNAVAILABLE ? "runtime missing" : e->status == WHET_EUNSUPPORTED ? "unsupported" : "runtime failed";
     snprintf(r->status, sizeof r->status, "%s", status);
     snprintf(r->why, sizeof r->why, "%s%s%s", what, what[0] != '\0' ? ": " : "", whet_error_message());
@@ -45,7 +49,18 @@ void whet_bench_close_row(whet_bench_row *r)
     r->worker = NULL;
 }
 
-static whet_status start(const whet_bench *b, whet_bench_row *r)
+double whet_bench_limit(const whet_bench *b)
+{
+    return b->spec->time_limit > 0 ? b->spec->time_limit : LIMIT_SECONDS;
+}
+
+/* Of a request that runs many times: five times what it should take, beside the limit for one. */
+static double many_limit(const whet_bench *b, const whet_bench_row *r, double runs, double seconds)
+{
+    return whet_bench_limit(b) + 5 * (seconds + runs * WHET_MAX(r->t.first_cold, 0) / 1e3);
+}
+
+whet_status whet_bench_start_worker(const whet_bench *b, const whet_bench_row *r, whet_worker **out)
 {
     whet_worker_options opt;
     whet_worker_options_init(&opt);
@@ -53,7 +68,13 @@ static whet_status start(const whet_bench *b, whet_bench_row *r)
     opt.threads = r->threads;
     opt.n_cpus = whet_machine_pick_cpus(r->threads, opt.cpus, WHET_MAX_CPUS);
     opt.inputs_fd = r->samples != NULL ? r->samples->memory.fd : -1;
-    return whet_worker_start(&r->worker, &opt);
+    opt.memory_limit = b->spec->memory_limit;
+    return whet_worker_start(out, &opt);
+}
+
+static whet_status start(const whet_bench *b, whet_bench_row *r)
+{
+    return whet_bench_start_worker(b, r, &r->worker);
 }
 
 static whet_status load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply)
@@ -61,7 +82,7 @@ static whet_status load_with(const whet_bench *b, whet_bench_row *r, const char 
     const char *optimisation = r->cell->optimisation != NULL ? r->cell->optimisation : "all";
     json_t *q = whet_bench_load_request(r->cell->runtime, r->cell->model, r->threads, optimisation, r->batch, b->spec->sizes);
     if (q != NULL && tune != NULL) json_object_set_new(json_object_get(q, "settings"), "tune", json_string(tune));
-    return whet_worker_call(r->worker, q, LOAD_SECONDS, reply);
+    return whet_worker_call(r->worker, q, whet_bench_limit(b), reply);
 }
 
 static whet_status load(const whet_bench *b, whet_bench_row *r, json_t **reply)
@@ -156,17 +177,17 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
     snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(loaded, "version")));
     snprintf(r->title, sizeof r->title, "%s", json_string_value(json_object_get(loaded, "title")));
     r->t.build_cold = ms_of(loaded, "build_ns");
-    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
+    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
     const int n = r->reference != NULL && r->reference->ready ? r->reference->n_samples : 1;
     for (int i = 0; i < WHET_MAX(n, MEMORY_RUNS); i++) {
         json_decref(reply);
         reply = NULL;
-        WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", i % r->samples->count), RUN_SECONDS, &reply));
+        WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", i % r->samples->count), whet_bench_limit(b), &reply));
         if (i < n) whet_bench_check_outputs(r, reply, i);
         if (i == 0) r->t.first_cold = ms_of(reply, "ns");
-        if (i == 0) WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), RUN_SECONDS, &first));
+        if (i == 0) WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &first));
     }
-    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), RUN_SECONDS, &end));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &end));
     store_memory(r, loaded, first, end);
 done:
     json_decref(loaded);
@@ -185,7 +206,7 @@ static whet_status tune(whet_bench *b, whet_bench_row *r)
     if (!b->spec->tune || strcmp(r->cell->runtime, "native") != 0) return WHET_OK;
     WHET_GOTO(start(b, r));
     WHET_GOTO(load_with(b, r, "measure", NULL));
-    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "tuning"), RUN_SECONDS, &reply));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "tuning"), whet_bench_limit(b), &reply));
     r->tuning = json_incref(json_object_get(reply, "json"));
     whet_log(WHET_LOG_INFO, "tuned %s: %lld of %lld products measured in %.1f s, %lld not by the static choice, table %.12s", r->facts->name,
              (long long)json_integer_value(json_object_get(r->tuning, "measured")), (long long)json_integer_value(json_object_get(r->tuning, "products")),
@@ -202,17 +223,22 @@ static bool ends_all(whet_status status)
     return status == WHET_ECANCELLED;
 }
 
-whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
+/* As if it had never been checked. */
+static void forget_checks(whet_bench_row *r)
 {
-    whet_status status = WHET_OK;
-    if (b->spec->accept != NULL)
-        WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
-    else
-        whet_accept_default(&r->accept, r->facts->precision);
-    status = tune(b, r);
-    if (status == WHET_OK) status = find_samples(b, r);
-    if (status == WHET_OK) status = whet_bench_make_reference(b, r);
-    if (status == WHET_OK) status = memory_and_parity(b, r);
+    whet_free(r->parity);
+    r->parity = NULL;
+    r->n_outputs = 0;
+    json_decref(r->memory);
+    r->memory = NULL;
+    r->gate_failed = r->forced = r->dead = false;
+    r->status[0] = r->why[0] = '\0';
+}
+
+whet_status whet_bench_check_row(whet_bench *b, whet_bench_row *r)
+{
+    forget_checks(r);
+    const whet_status status = memory_and_parity(b, r);
     if (status != WHET_OK) {
         whet_bench_fail_row(r, "");
         return ends_all(status) ? status : WHET_OK;
@@ -226,6 +252,21 @@ whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
     r->dead = !r->forced;
     if (r->forced) whet_bench_note(r, "timed although its outputs differ from the reference (--force)");
     return WHET_OK;
+}
+
+whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
+{
+    whet_status status = WHET_OK;
+    if (b->spec->accept != NULL)
+        WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
+    else
+        whet_accept_default(&r->accept, r->facts->precision);
+    status = tune(b, r);
+    if (status == WHET_OK) status = find_samples(b, r);
+    if (status == WHET_OK) status = whet_bench_make_reference(b, r);
+    if (status == WHET_OK) return whet_bench_check_row(b, r);
+    whet_bench_fail_row(r, "");
+    return ends_all(status) ? status : WHET_OK;
 }
 
 /* --- a fresh process, loaded and warm */
@@ -246,10 +287,10 @@ static whet_status open_and_warm(whet_bench *b, whet_bench_row *r)
     const int runs = b->spec->warmup_runs > 0 ? b->spec->warmup_runs : 10;
     WHET_GOTO(start(b, r));
     WHET_GOTO(load(b, r, &loaded));
-    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), RUN_SECONDS, NULL));
-    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", 0), RUN_SECONDS, &first));
+    WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
+    WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", 0), whet_bench_limit(b), &first));
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si, sI}", "do", "warm", "runs", runs, "ns", (json_int_t)(seconds * 1e9)),
-                               RUN_SECONDS, &warm));
+                               many_limit(b, r, runs, 5 * seconds), &warm));
     if (r->n_loads < MAX_LOADS) {
         r->build_ms[r->n_loads] = ms_of(loaded, "build_ns");
         r->first_ms[r->n_loads++] = ms_of(first, "ns");
@@ -300,9 +341,9 @@ static void take_threads(const json_t *reply, whet_bench_block *out)
     out->wall_ns = json_number_value(json_object_get(reply, "wall_ns"));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const double ns = json_number_value(json_array_get(list, i));
-        out->cpu_ns += ns;
         out->busy += ns > 0.01 * out->wall_ns;
     }
+    out->cpu_ns = json_number_value(json_object_get(reply, "cpu_ns"));
 }
 
 static whet_status one_try(whet_bench *b, whet_bench_row *r, int block, whet_bench_block *out)
@@ -318,7 +359,7 @@ static whet_status one_try(whet_bench *b, whet_bench_row *r, int block, whet_ben
     whet_status status = whet_worker_call(r->worker,
                                           json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", runs * group, "ns", (json_int_t)(seconds * 1e9),
                                                     "warm", warm, "start", start_at, "group", group),
-                                          RUN_SECONDS, &reply);
+                                          many_limit(b, r, runs * group + warm, seconds), &reply);
     memset(out, 0, sizeof *out);
     out->round = b->round;
     out->block = block;
@@ -387,7 +428,7 @@ whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
     json_object_set_new(q, "runs", json_integer(runs));
     json_object_set_new(q, "ns", json_integer((json_int_t)(b->min_seconds * 0.25e9 / b->rounds)));
     json_object_set_new(q, "start", json_integer((json_int_t)b->round * 97));
-    WHET_GOTO(whet_worker_call(r->worker, q, RUN_SECONDS, &reply));
+    WHET_GOTO(whet_worker_call(r->worker, q, many_limit(b, r, runs, b->min_seconds / b->rounds), &reply));
     whet_bench_block *out = &r->e2e[r->n_e2e];
     memset(out, 0, sizeof *out);
     out->round = b->round;

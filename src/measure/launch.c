@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "base/mem.h"
 #include "measure/launch.h"
 #include "measure/link.h"
+#include "measure/strays.h"
 
 extern char **environ;
 
@@ -32,14 +34,16 @@ extern char **environ;
 #define SANITIZED 1
 #endif
 
-enum { SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30 };
+enum { SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30, MAX_TALK = 8 << 20 };
 
 struct whet_worker {
     pid_t pid;
     int link, results, talk; /* socket, result memory, what it wrote on stderr */
     void *map;
     size_t map_size;
+    uint64_t memory_limit;
     int dead;
+    char mark[96]; /* WHET_WORKER_MARK=..., by which its descendants are known */
     char why[512];
 };
 
@@ -85,18 +89,26 @@ static int is_thread_variable(const char *entry)
     return 0;
 }
 
-/* A copy of the environment with the number of threads in it. env[0..n_own) are heap strings. */
-static whet_status make_env(char **env, int threads, int *n_own)
+static int is_mark(const char *entry)
 {
-    int n = 0;
+    return strncmp(entry, WHET_WORKER_MARK "=", sizeof WHET_WORKER_MARK) == 0;
+}
+
+/* A copy of the environment with the mark and the number of threads in it. env[0..n_own) are heap strings. */
+static whet_status make_env(char **env, const char *mark, int threads, int *n_own)
+{
+    int n = 1;
     *n_own = 0;
+    env[0] = whet_strdup(mark);
+    if (env[0] == NULL) return WHET_ENOMEM;
     for (size_t i = 0; threads > 0 && i < WHET_COUNT(thread_variables); i++) {
         env[n] = whet_format("%s=%d", thread_variables[i], threads);
+        *n_own = n;
         if (env[n++] == NULL) return WHET_ENOMEM;
     }
     *n_own = n;
     for (char **e = environ; *e != NULL && n < MAX_ENV - 1; e++)
-        if (threads <= 0 || !is_thread_variable(*e)) env[n++] = *e;
+        if (!is_mark(*e) && (threads <= 0 || !is_thread_variable(*e))) env[n++] = *e;
     env[n] = NULL;
     return WHET_OK;
 }
@@ -107,14 +119,27 @@ typedef struct plan { /* all that the child needs */
     int link, inputs, results, talk;
     cpu_set_t cpus;
     int pin;
+    pid_t launcher;
     struct rlimit memory, core;
 } plan;
+
+/* The kernel, when memory runs out, is to take the worker and not the launcher. */
+static void offer_to_the_kernel(void)
+{
+    static const char most[] = "1000";
+    const int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+    if (fd < 0) return;
+    if (write(fd, most, sizeof most - 1) < 0) return; /* then it is as likely as any other */
+    close(fd);
+}
 
 static void child(const plan *p)
 {
     const int null = open("/dev/null", O_RDWR);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != p->launcher) _exit(127); /* it ended in between */
+    offer_to_the_kernel();
     if (p->pin) sched_setaffinity(0, sizeof p->cpus, &p->cpus);
     setrlimit(RLIMIT_CORE, &p->core);
     if (p->memory.rlim_cur > 0) setrlimit(RLIMIT_DATA, &p->memory);
@@ -136,13 +161,24 @@ static int lift(int fd)
     return fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
 }
 
-static void fill_limits(plan *p, const whet_worker_options *opt)
+/* What the machine has, or the container. */
+static uint64_t all_memory(void)
+{
+    const uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
+    unsigned long long most = 0;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+    if (f != NULL && fscanf(f, "%llu", &most) != 1) most = 0; /* "max" */
+    if (f != NULL) fclose(f);
+    return most > 0 && most < machine ? most : machine;
+}
+
+static void fill_limits(whet_worker *w, plan *p, const whet_worker_options *opt)
 {
 #ifdef SANITIZED
-    (void)p, (void)opt; /* the sanitizers reserve terabytes of address space */
+    (void)w, (void)p, (void)opt; /* the sanitizers reserve terabytes of address space */
 #else
-    const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
-    p->memory.rlim_cur = p->memory.rlim_max = (rlim_t)(opt->memory_limit > 0 ? opt->memory_limit : all);
+    w->memory_limit = opt->memory_limit > 0 ? opt->memory_limit : all_memory();
+    p->memory.rlim_cur = p->memory.rlim_max = (rlim_t)w->memory_limit;
 #endif
 }
 
@@ -156,7 +192,8 @@ static whet_status fork_worker(whet_worker *w, plan *p, int theirs, const whet_w
     CPU_ZERO(&p->cpus);
     for (int i = 0; i < opt->n_cpus; i++) CPU_SET(opt->cpus[i], &p->cpus);
     p->pin = opt->n_cpus > 0;
-    fill_limits(p, opt);
+    p->launcher = getpid();
+    fill_limits(w, p, opt);
     w->pid = p->link >= 0 && p->results >= 0 && p->talk >= 0 && p->inputs >= 0 ? fork() : -1;
     if (w->pid == 0) child(p);
     const int e = errno;
@@ -178,7 +215,8 @@ static whet_status spawn(whet_worker *w, const whet_worker_options *opt)
     p.argv[0] = (char *)(program != NULL && program[0] != '\0' ? program : "/proc/self/exe");
     p.argv[1] = (char *)"worker";
     if (env == NULL) WHET_GOTO(WHET_ENOMEM);
-    WHET_GOTO(make_env(env, opt->threads, &n_own));
+    snprintf(w->mark, sizeof w->mark, WHET_WORKER_MARK "=%d-%llu", (int)getpid(), (unsigned long long)whet_now_ns());
+    WHET_GOTO(make_env(env, w->mark, opt->threads, &n_own));
     p.env = env;
     w->results = memfd_create("whet-results", MFD_CLOEXEC);
     w->talk = memfd_create("whet-talk", MFD_CLOEXEC);
@@ -186,6 +224,7 @@ static whet_status spawn(whet_worker *w, const whet_worker_options *opt)
         status = WHET_FAIL(WHET_ERUNTIME, "a worker process cannot be prepared: %s", strerror(errno));
         goto done;
     }
+    if (fcntl(w->talk, F_SETFL, O_APPEND) != 0) WHET_GOTO(WHET_FAIL(WHET_ERUNTIME, "a worker process cannot be prepared: %s", strerror(errno)));
     w->link = ends[0];
     WHET_GOTO(fork_worker(w, &p, ends[1], opt));
 done:
@@ -216,14 +255,25 @@ whet_status whet_worker_start(whet_worker **out, const whet_worker_options *opt)
 }
 
 /* --- ending */
+/* What the worker has started and is in no group of ours any more; once more for what was started meanwhile. */
+static void end_strays(const whet_worker *w, whet_strays *known)
+{
+    whet_strays_kill(known);
+    whet_strays_find(known, w->mark, 0);
+    whet_strays_kill(known);
+}
+
 static void end_group(whet_worker *w)
 {
     int code = 0;
+    whet_strays strays = {0, 0, NULL};
     if (w->pid <= 0) return;
+    whet_strays_find(&strays, w->mark, w->pid);
     kill(-w->pid, SIGKILL);
     kill(-w->pid, SIGCONT);
     while (waitpid(w->pid, &code, 0) < 0 && errno == EINTR) {
     }
+    end_strays(w, &strays);
     w->pid = 0;
     w->dead = 1;
 }
@@ -247,9 +297,21 @@ static void last_words(whet_worker *w, char *out, size_t cap)
     const ssize_t n = size > 0 ? pread(w->talk, tail, sizeof tail - 1, from) : 0;
     out[0] = '\0';
     if (n <= 0) return;
+    for (ssize_t i = 0; i < n; i++) /* it may say anything; what is told goes into a document */
+        if (tail[i] == '\0' || tail[i] == '\r')
+            tail[i] = '\n';
+        else if (tail[i] != '\n' && (tail[i] < ' ' || tail[i] > '~'))
+            tail[i] = '?';
     tail[n] = '\0';
     for (char *save = NULL, *line = strtok_r(tail, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
         if (line[strspn(line, " \t\r")] != '\0') snprintf(out, cap, " (it said: %.200s)", line);
+}
+
+/* An allocation that fails ends most runtimes in an abort: the limit is named where the process was near it or said so. */
+static bool for_memory(const whet_worker *w, int code, const struct rusage *used, const char *said)
+{
+    if (!WIFSIGNALED(code) || w->memory_limit == 0) return false;
+    return (double)used->ru_maxrss * 1024 > 0.8 * (double)w->memory_limit || strstr(said, "bad_alloc") != NULL || strstr(said, "out of memory") != NULL;
 }
 
 /* Reaps a worker whose link has closed, and says how it ended. */
@@ -258,14 +320,18 @@ static whet_status bury(whet_worker *w)
     int code = 0;
     char said[256];
     pid_t got = 0;
+    struct rusage used;
+    memset(&used, 0, sizeof used);
     for (int i = 0; i < 200 && got == 0; i++) { /* the link closes a little before the process is gone */
-        got = waitpid(w->pid, &code, WNOHANG);
+        got = wait4(w->pid, &code, WNOHANG, &used);
         if (got == 0) whet_sleep_ns(5000000);
     }
     last_words(w, said, sizeof said);
     if (got != w->pid) {
         end_group(w);
         snprintf(w->why, sizeof w->why, "the worker closed its link%s", said);
+    } else if (for_memory(w, code, &used, said)) {
+        snprintf(w->why, sizeof w->why, "memory: the process ended at its limit of %.0f MB%s", (double)w->memory_limit / 1e6, said);
     } else if (WIFSIGNALED(code)) {
         snprintf(w->why, sizeof w->why, "crash: signal %d, %s%s", WTERMSIG(code), strsignal(WTERMSIG(code)), said);
     } else if (WEXITSTATUS(code) == 127) {
@@ -274,7 +340,9 @@ static whet_status bury(whet_worker *w)
         snprintf(w->why, sizeof w->why, "crash: exit code %d%s", WEXITSTATUS(code), said);
     }
     if (got == w->pid) {
+        whet_strays strays = {0, 0, NULL};
         kill(-w->pid, SIGKILL); /* what it may have started */
+        end_strays(w, &strays);
         w->pid = 0;
     }
     w->dead = 1;
@@ -290,6 +358,13 @@ static whet_status reply_status(const json_t *reply)
     return WHET_FAIL(code <= WHET_EINVAL && code >= WHET_EGATE ? (whet_status)code : WHET_ERUNTIME, "%s", json_string_value(error));
 }
 
+/* A runtime may talk without end: what it says is kept in memory, so it is cut. */
+static void cut_talk(void *arg)
+{
+    const whet_worker *w = arg;
+    if (whet_worker_talk(w) > MAX_TALK && ftruncate(w->talk, 0) != 0) return; /* the next look tries again */
+}
+
 whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, json_t **reply)
 {
     json_t *got = NULL;
@@ -301,11 +376,17 @@ whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, js
     }
     whet_status status = whet_link_send(w->link, request);
     json_decref(request);
-    if (status == WHET_OK) status = whet_link_receive(w->link, whet_now_ns() + (uint64_t)(seconds * 1e9), &got);
+    cut_talk(w);
+    if (status == WHET_OK) status = whet_link_receive_watched(w->link, whet_now_ns() + (uint64_t)(seconds * 1e9), cut_talk, w, &got);
     if (status == WHET_ENOTFOUND) return bury(w);
     if (status == WHET_EUNAVAILABLE) {
         end_group(w);
-        snprintf(w->why, sizeof w->why, "time: no answer within %.0f s, the process was killed", seconds);
+        snprintf(w->why, sizeof w->why, "time: no answer within %.3g s, the process was killed", seconds);
+        return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
+    }
+    if (status == WHET_EFORMAT) { /* whatever stands in the link, it is not from whet */
+        end_group(w);
+        snprintf(w->why, sizeof w->why, "the process wrote into the worker's link (%s), it was killed", whet_error_last()->text);
         return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
     }
     if (status == WHET_OK) status = reply_status(got);
@@ -322,6 +403,9 @@ void whet_worker_pause(whet_worker *w)
     if (w->pid <= 0) return;
     kill(-w->pid, SIGSTOP);
     if (waitpid(w->pid, &code, WUNTRACED) == w->pid && !WIFSTOPPED(code)) {
+        whet_strays strays = {0, 0, NULL};
+        kill(-w->pid, SIGKILL);
+        end_strays(w, &strays);
         w->pid = 0; /* it died before it stopped; the next call says so */
         w->dead = 1;
         snprintf(w->why, sizeof w->why, "crash: %s", WIFSIGNALED(code) ? strsignal(WTERMSIG(code)) : "it ended by itself");
@@ -336,6 +420,12 @@ void whet_worker_continue(whet_worker *w)
 int whet_worker_dead(const whet_worker *w)
 {
     return w->dead;
+}
+
+uint64_t whet_worker_talk(const whet_worker *w)
+{
+    const off_t n = lseek(w->talk, 0, SEEK_END);
+    return n > 0 ? (uint64_t)n : 0;
 }
 
 const void *whet_worker_results(whet_worker *w, uint64_t offset, uint64_t n)

@@ -33,6 +33,8 @@ void whet_worker_pause(whet_worker *w);    /* SIGSTOP to its group, waited for *
 void whet_worker_continue(whet_worker *w); /* SIGCONT */
 /* True once the worker crashed, timed out or was killed: it answers no more. */
 int whet_worker_dead(const whet_worker *w);
+/* Bytes kept of what the worker wrote on its standard error. */
+uint64_t whet_worker_talk(const whet_worker *w);
 /* Bytes [offset, offset + n) of the worker's result memory, valid until the next call; NULL if they are not there. */
 const void *whet_worker_results(whet_worker *w, uint64_t offset, uint64_t n);
 

@@ -39,7 +39,9 @@ whet_status whet_link_send(int fd, const json_t *message)
     return status;
 }
 
-static whet_status wait_readable(int fd, uint64_t deadline)
+typedef struct wait { uint64_t deadline; void (*look)(void *); void *arg; } wait;
+
+static whet_status wait_readable(int fd, const wait *w)
 {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -47,15 +49,16 @@ static whet_status wait_readable(int fd, uint64_t deadline)
         if (n > 0) return WHET_OK;
         if (n < 0 && errno != EINTR) return WHET_FAIL(WHET_EIO, "waiting for a worker failed: %s", strerror(errno));
         if (whet_cancelled()) return WHET_FAIL(WHET_ECANCELLED, "interrupted");
-        if (deadline != 0 && whet_now_ns() > deadline) return WHET_FAIL(WHET_EUNAVAILABLE, "no answer in time");
+        if (w->look != NULL) w->look(w->arg);
+        if (w->deadline != 0 && whet_now_ns() > w->deadline) return WHET_FAIL(WHET_EUNAVAILABLE, "no answer in time");
     }
 }
 
-static whet_status receive_all(int fd, uint64_t deadline, void *data, size_t n)
+static whet_status receive_all(int fd, const wait *w, void *data, size_t n)
 {
     char *p = data;
     while (n > 0) {
-        WHET_TRY(wait_readable(fd, deadline));
+        WHET_TRY(wait_readable(fd, w));
         const ssize_t k = recv(fd, p, n, 0);
         if (k < 0 && errno == EINTR) continue;
         if (k <= 0) return WHET_FAIL(WHET_ENOTFOUND, "the other side of the link is gone");
@@ -67,14 +70,20 @@ static whet_status receive_all(int fd, uint64_t deadline, void *data, size_t n)
 
 whet_status whet_link_receive(int fd, uint64_t deadline, json_t **out)
 {
+    return whet_link_receive_watched(fd, deadline, NULL, NULL, out);
+}
+
+whet_status whet_link_receive_watched(int fd, uint64_t deadline, void (*look)(void *), void *arg, json_t **out)
+{
+    const wait w = {deadline, look, arg};
     uint8_t head[4];
     *out = NULL;
-    WHET_TRY(receive_all(fd, deadline, head, 4));
+    WHET_TRY(receive_all(fd, &w, head, 4));
     const size_t n = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
     if (n > WHET_LINK_MAX) return WHET_FAIL(WHET_EFORMAT, "a message of %zu bytes is announced", n);
     char *text = whet_alloc(n + 1);
     if (text == NULL) return WHET_ENOMEM;
-    whet_status status = receive_all(fd, deadline, text, n);
+    whet_status status = receive_all(fd, &w, text, n);
     if (status == WHET_OK) status = whet_json_parse(out, text, n, NULL);
     whet_free(text);
     return status;

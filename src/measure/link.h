@@ -19,5 +19,7 @@ enum { /* file descriptors that a worker inherits */
 whet_status whet_link_send(int fd, const json_t *message);
 /* Waits for a message. ENOTFOUND: the other side has closed; EUNAVAILABLE: deadline passed (0 = none); ECANCELLED. */
 whet_status whet_link_receive(int fd, uint64_t deadline_ns, json_t **out);
+/* The same; look(arg) is called about ten times a second while it waits. NULL: nothing is. */
+whet_status whet_link_receive_watched(int fd, uint64_t deadline_ns, void (*look)(void *), void *arg, json_t **out);
 
 #endif

@@ -193,7 +193,7 @@ json_t *whet_machine_record(void)
 }
 
 /* --- judging */
-static void judge(const json_t *m, json_t *w)
+void whet_machine_judge(const json_t *m, json_t *w)
 {
     const char *governor = json_string_value(json_object_get(m, "governor")), *vm = json_string_value(json_object_get(m, "virtual"));
     const double cpus = whet_json_real(m, "cpus"), before = whet_json_real(m, "frequency_mhz_before"), after = whet_json_real(m, "frequency_mhz_after");
@@ -204,6 +204,9 @@ static void judge(const json_t *m, json_t *w)
     if (whet_json_real(m, "steal_share") > 0.01) whet_json_add_text(w, "the hypervisor took %.1f %% of the CPU time", whet_json_real(m, "steal_share") * 100);
     if (before > 0 && after > 0 && (after < 0.9 * before || after > 1.1 * before))
         whet_json_add_text(w, "the CPU's frequency went from %.0f to %.0f MHz", before, after);
+    const double quota_cpus = whet_json_real(m, "quota_cpus"), usable = whet_json_real(m, "usable_cpus");
+    if (quota_cpus > 0 && quota_cpus < usable)
+        whet_json_add_text(w, "the container may use %.2g CPUs' worth of time on %.0f CPUs: it is stopped when that is spent", quota_cpus, usable);
     if (whet_json_real(m, "throttled") > 0) whet_json_add_text(w, "the CPU was throttled %.0f times by heat", whet_json_real(m, "throttled"));
 }
 
@@ -222,5 +225,5 @@ void whet_machine_finish(json_t *m, json_t *warnings)
     json_object_del(m, "jiffies_all");
     json_object_del(m, "jiffies_steal");
     json_object_del(m, "throttled_before");
-    judge(m, warnings);
+    whet_machine_judge(m, warnings);
 }

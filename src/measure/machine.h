@@ -13,6 +13,8 @@ int whet_machine_pick_cpus(int n, int *cpus, int cap);
  * warnings. */
 json_t *whet_machine_record(void);
 void whet_machine_finish(json_t *machine, json_t *warnings);
+/* The warnings of a finished record: governor, neighbours, load, steal, quota, frequency, throttling. */
+void whet_machine_judge(const json_t *machine, json_t *warnings);
 /* What stands in a small file of /proc or /sys, without its newline; "" if it cannot be read. */
 const char *whet_machine_text(const char *path, char *buf, size_t size);
 

@@ -40,20 +40,25 @@ static uint64_t clock_cost(void)
 }
 
 /* --- CPU time per thread: Linux gives every thread of the process a clock whose id is made of its number. */
-typedef struct thread_times { int n; int tid[MAX_THREADS]; uint64_t ns[MAX_THREADS]; } thread_times;
+typedef struct thread_times { int n; int tid[MAX_THREADS]; uint64_t ns[MAX_THREADS], process_ns; } thread_times;
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec ts;
+    if (clock_gettime(id, &ts) != 0) return 0;
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
 
 static uint64_t thread_ns(int tid)
 {
-    struct timespec ts;
-    const clockid_t id = (clockid_t)((~(unsigned)tid << 3) | 6u); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
-    if (clock_gettime(id, &ts) != 0) return 0;
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    return clock_ns((clockid_t)((~(unsigned)tid << 3) | 6u)); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
 }
 
 static void look_at_threads(thread_times *t)
 {
     DIR *d = opendir("/proc/self/task");
     t->n = 0;
+    t->process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* threads that have ended in between are in it */
     for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && t->n < MAX_THREADS; e = readdir(d)) {
         const int tid = atoi(e->d_name);
         if (tid <= 0) continue;
@@ -166,6 +171,7 @@ static whet_status run_block(whet_worker_state *w, const block_plan *p, uint64_t
     json_object_set_new(reply, "offset", json_integer((json_int_t)offset));
     json_object_set_new(reply, "wall_ns", json_integer((json_int_t)wall));
     json_object_set_new(reply, "threads_ns", spent(before, after));
+    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)(after->process_ns - before->process_ns)));
     json_object_set_new(reply, "probe", json_real(probe));
     json_object_set_new(reply, "sample", json_integer(p->start % w->n_samples));
     return WHET_OK;

@@ -106,6 +106,14 @@ static bool same_set(const study_cell *a, const study_cell *b)
            same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
 }
 
+/* Only where they are not the default: the keys of what was measured before stay as they are. */
+static void put_limits(const study_cell *c, json_t *job)
+{
+    const double seconds = whet_study_number(c->set, "bench.time_limit");
+    if (seconds != 300) json_object_set_new(job, "time_limit", json_real(seconds));
+    if (json_is_number(json_object_get(c->set, "bench.memory_limit"))) json_object_set(job, "memory_limit", json_object_get(c->set, "bench.memory_limit"));
+}
+
 static json_t *bench_job(study_run *r, study_cell *const *set, int n)
 {
     const study_cell *c = set[0];
@@ -124,6 +132,7 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
                             "warmup_seconds", json_object_get(c->set, "bench.warmup"), "seed", (json_int_t)whet_study_number(c->set, "seed"),
                             "mode", r->o.mode, "machine", machine(), "program", WHET_VERSION);
     if (job == NULL) return NULL;
+    put_limits(c, job);
     json_object_set_new(job, "inputs", has_pictures(c) ? split_of(c, input_split(c)) : json_null());
     if (has_pictures(c)) {
         json_object_set_new(job, "data", json_string(study_data_name(c->data)));
@@ -174,10 +183,10 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     whet_dataset_options data;
     whet_bench_cell *cells = whet_calloc(json_array_size(rows), sizeof *cells);
     whet_bench_spec spec;
-    char *contract_path = NULL;
+    char *contract_path = NULL, *keep = study_path(r, "interrupted");
     json_t *doc = NULL;
     size_t i = 0;
-    whet_status status = cells != NULL ? WHET_OK : WHET_ENOMEM;
+    whet_status status = cells != NULL && keep != NULL ? WHET_OK : WHET_ENOMEM;
     if (status == WHET_OK && contract != NULL) status = contract_file(r, contract, key, &contract_path);
     if (status != WHET_OK) goto done;
     json_array_foreach(rows, i, row)
@@ -207,6 +216,9 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     spec.min_runs = (int)json_integer_value(json_object_get(job, "min_runs"));
     spec.min_seconds = json_number_value(json_object_get(job, "min_seconds"));
     spec.warmup_seconds = json_number_value(json_object_get(job, "warmup_seconds"));
+    spec.keep = keep;
+    spec.time_limit = json_number_value(json_object_get(job, "time_limit"));
+    spec.memory_limit = (uint64_t)(json_number_value(json_object_get(job, "memory_limit")) * 1e6);
     spec.command = r->o.command;
     spec.progress = study_progress;
     spec.progress_arg = r;
@@ -215,6 +227,7 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
 done:
     json_decref(doc);
     whet_free(contract_path);
+    whet_free(keep);
     whet_free(cells);
     return status;
 }

@@ -1,13 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plug-in that uses every member of the backend interface, the optional ones and every host function included. Its "model"
- * is any file that starts with "fake": y = 2 x + 1 on a free-sized f32 vector. The file's second line makes it fail:
- *   fake\nabort    the process dies at open        fake\nerror   open fails with a reason
- *   fake\nhang     run never returns               fake\nsilent  run fails without a reason
- *   fake\nwrong    the outputs are wrong
+ * is any file that starts with "fake": y = 2 x + 1 on a free-sized f32 vector. The file's second line, a word and a number,
+ * makes it misbehave:
+ *   abort     the process dies at open         abort-run N  it dies in run N
+ *   error     open fails with a reason         silent       run fails without a reason
+ *   hang      run never returns                hang-open    open never returns
+ *   wrong     the outputs are wrong            wrong-run N  from run N on
+ *   garbage   N MB of noise on stdout and stderr at open, a line in each run
+ *   link      noise in the worker's link       eat          takes memory until there is no more, then aborts
+ *   stray     a process that leaves the group and sleeps; its number stands in the file WHET_FAKE_PIDS
+ * or gives it a known cost:
+ *   hold N    N MiB held from open on          passing N    N MiB taken and given back in open
+ *   spin N    a run takes N us                 spike N      each tenth run takes 20 times N us, the others N
+ *   team N    spin N, and a second thread works all the while
+ *   rob N     spin N, and half of the process's time is taken from it from the first run on
+ *   own-way   outputs that are those of no other runtime
+ *   wide      the input has a million elements picture N    the input is a picture of 1x1x28x28; spin N
+ * With WHET_FAKE_ANY it takes every file, and that variable is the second line; with WHET_FAKE_PICTURE the input is a picture.
  * Built several times: FAKE_ABI, FAKE_SIZE and FAKE_LACKS_RUN make tables that must be refused. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "whet/status.h"
@@ -23,11 +42,14 @@
 #define FAKE_SIZE sizeof(whet_backend)
 #endif
 
-enum { MAX_LENGTH = 4096 };
+enum { MAX_LENGTH = 1 << 20 };
 static const whet_backend_host *host;
 
-struct whet_backend_model { char trick[32]; int threads, taps; int64_t n; };
-struct whet_backend_stream { whet_backend_model *m; float x[MAX_LENGTH], y[MAX_LENGTH]; int mapped; };
+struct whet_backend_model { char trick[32]; long number; int threads, taps; int64_t n; char *held; };
+struct whet_backend_stream { whet_backend_model *m; float *x, *y; int mapped; long runs; };
+
+static int is_picture(const whet_backend_model *m) { return strcmp(m->trick, "picture") == 0 || getenv("WHET_FAKE_PICTURE") != NULL; }
+static int is(const whet_backend_model *m, const char *trick) { return strcmp(m->trick, trick) == 0; }
 
 static int fail(int status, const char *text)
 {
@@ -64,12 +86,73 @@ static int caps(char **json)
 static int read_file(whet_backend_model *m, const char *path)
 {
     char line[64] = "";
+    const char *any = getenv("WHET_FAKE_ANY");
+    if (any != NULL) {
+        sscanf(any, "%31s %ld", m->trick, &m->number);
+        return 0;
+    }
     FILE *f = fopen(path, "r");
     if (f == NULL) return fail(WHET_ENOTFOUND, "the fake file cannot be opened");
     const int good = fgets(line, sizeof line, f) != NULL && strncmp(line, "fake", 4) == 0;
-    if (good && fgets(m->trick, sizeof m->trick, f) != NULL) m->trick[strcspn(m->trick, "\n")] = '\0';
+    if (good && fgets(line, sizeof line, f) != NULL) sscanf(line, "%31s %ld", m->trick, &m->number);
     fclose(f);
     return good ? 0 : fail(WHET_EFORMAT, "the file does not start with 'fake'");
+}
+
+/* --- misbehaviour */
+static void make_noise(long megabytes)
+{
+    static const char noise[1024] = "{\"error\": \"noise\"}\n\x80\xff\x01%s%n";
+    for (long i = 0; i < megabytes * 1024; i++)
+        if (write(1, noise, sizeof noise) < 0 || write(2, noise, sizeof noise) < 0) return;
+}
+
+static void eat(void)
+{
+    const size_t piece = 16 << 20;
+    for (char *p = malloc(piece); p != NULL; p = malloc(piece)) memset(p, 1, piece);
+    fprintf(stderr, "fake: out of memory\n");
+    abort();
+}
+
+static void leave_a_stray(void)
+{
+    const char *path = getenv("WHET_FAKE_PIDS");
+    FILE *f = path != NULL ? fopen(path, "a") : NULL;
+    if (f == NULL) return;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        setsid();
+        for (int fd = 0; fd < 64; fd++) close(fd);
+        for (;;) pause();
+    }
+    fprintf(f, "%d\n", (int)pid);
+    fclose(f);
+}
+
+static char *touched(long megabytes)
+{
+    const size_t n = (size_t)megabytes << 20;
+    char *p = malloc(n > 0 ? n : 1);
+    for (size_t i = 0; p != NULL && i < n; i += 1024) ((volatile char *)p)[i] = 1;
+    return p;
+}
+
+static void misbehave(whet_backend_model *m)
+{
+    if (is(m, "abort")) {
+        fprintf(stderr, "fake: assertion failed\n");
+        abort();
+    }
+    while (is(m, "hang-open")) pause();
+    if (is(m, "garbage")) make_noise(m->number);
+    if (is(m, "link") && write(3, "\xff\xff\xff\x7fnoise", 9) < 0) return;
+    if (is(m, "eat")) eat();
+    if (is(m, "stray")) leave_a_stray();
+    if (is(m, "hold")) m->held = touched(m->number);
+    if (is(m, "passing")) free(touched(m->number));
+    if (is(m, "wide")) m->n = MAX_LENGTH;
+    if (is_picture(m)) m->n = 28 * 28;
 }
 
 static int open_model(whet_backend_model **out, const char *path, const whet_backend_setting *s, int n)
@@ -84,11 +167,8 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     int status = read_file(m, path);
     for (int i = 0; i < n && status == 0; i++)
         if (strcmp(s[i].key, "threads") == 0) m->threads = atoi(s[i].value);
-    if (status == 0 && strcmp(m->trick, "abort") == 0) {
-        fprintf(stderr, "fake: assertion failed\n");
-        abort();
-    }
-    if (status == 0 && strcmp(m->trick, "error") == 0) status = fail(WHET_EUNSUPPORTED, "operator 'Fake' is not known");
+    if (status == 0) misbehave(m);
+    if (status == 0 && is(m, "error")) status = fail(WHET_EUNSUPPORTED, "operator 'Fake' is not known");
     if (status != 0)
         free(m);
     else
@@ -96,17 +176,27 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     return status;
 }
 
-static void close_model(whet_backend_model *m) { free(m); }
+static void close_model(whet_backend_model *m)
+{
+    if (m != NULL) free(m->held);
+    free(m);
+}
 
 static int io_info(whet_backend_model *m, int output, int i, whet_backend_io *info)
 {
     if (i != 0 && !(output && i <= m->taps)) return WHET_ENOTFOUND;
     *info = (whet_backend_io){.name = output ? "y" : "x", .dtype = 1, .rank = 2, .dims = {m->n > 0 ? 1 : -1, m->n > 0 ? m->n : 8}, .layout = ""};
+    if (is_picture(m) && !output) {
+        const int64_t dims[] = {1, 1, 28, 28};
+        info->rank = 4;
+        memcpy(info->dims, dims, sizeof dims);
+    }
     return 0;
 }
 
 static int set_shape(whet_backend_model *m, int i, int rank, const int64_t *dims)
 {
+    if (i == 0 && is_picture(m) && rank == 4 && dims[2] == 28 && dims[3] == 28) return 0;
     if (i != 0 || rank != 2 || dims[0] != 1 || dims[1] < 1 || dims[1] > MAX_LENGTH) return fail(WHET_ESHAPE, "input 'x' takes 1 x n");
     m->n = dims[1];
     return 0;
@@ -117,10 +207,18 @@ static int stream_create(whet_backend_model *m, whet_backend_stream **out)
     *out = calloc(1, sizeof **out);
     if (*out == NULL) return fail(WHET_ENOMEM, "out of memory");
     (*out)->m = m;
-    return 0;
+    (*out)->x = calloc((size_t)(m->n > 0 ? m->n : 8), sizeof(float));
+    (*out)->y = calloc((size_t)(m->n > 0 ? m->n : 8), sizeof(float));
+    return (*out)->x != NULL && (*out)->y != NULL ? 0 : fail(WHET_ENOMEM, "out of memory");
 }
 
-static void stream_free(whet_backend_stream *s) { free(s); }
+static void stream_free(whet_backend_stream *s)
+{
+    if (s == NULL) return;
+    free(s->x);
+    free(s->y);
+    free(s);
+}
 
 static int io_map(whet_backend_stream *s, int output, int i, void **data, size_t *bytes, whet_backend_io *info)
 {
@@ -139,11 +237,67 @@ static int io_unmap(whet_backend_stream *s, int output, int i)
     return 0;
 }
 
+/* --- known costs */
+static void spin(long us)
+{
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    do clock_gettime(CLOCK_MONOTONIC, &b);
+    while ((b.tv_sec - a.tv_sec) * 1000000000 + (b.tv_nsec - a.tv_nsec) < us * 1000);
+}
+
+static atomic_int working; /* 1: the second thread works, 0: it waits */
+
+static void *work(void *arg)
+{
+    for (;;)
+        if (!atomic_load(&working)) usleep(100);
+    return arg;
+}
+
+/* The second thread stays until the process ends. */
+static int spin_in_two(whet_backend_stream *s)
+{
+    pthread_t t;
+    if (s->runs == 1 && (pthread_create(&t, NULL, work, NULL) != 0 || pthread_detach(t) != 0)) return fail(WHET_ENOMEM, "no thread");
+    atomic_store(&working, 1);
+    spin(s->m->number);
+    atomic_store(&working, 0);
+    return 0;
+}
+
+static void rob(int signal)
+{
+    (void)signal;
+    spin(20);
+}
+
+static void spin_robbed(whet_backend_stream *s)
+{
+    const struct itimerval often = {.it_interval = {.tv_usec = 50}, .it_value = {.tv_usec = 50}};
+    struct sigaction act = {.sa_handler = rob, .sa_flags = SA_RESTART};
+    if (s->runs == 1) {
+        sigaction(SIGALRM, &act, NULL);
+        setitimer(ITIMER_REAL, &often, NULL);
+    }
+    spin(s->m->number);
+}
+
 static int run(whet_backend_stream *s)
 {
-    if (strcmp(s->m->trick, "silent") == 0) return -77;
-    while (strcmp(s->m->trick, "hang") == 0) pause();
-    for (int64_t i = 0; i < s->m->n; i++) s->y[i] = 2 * s->x[i] + (strcmp(s->m->trick, "wrong") == 0 ? 1.5f : 1);
+    const whet_backend_model *m = s->m;
+    s->runs++;
+    if (is(m, "silent")) return -77;
+    while (is(m, "hang")) pause();
+    if (is(m, "abort-run") && s->runs >= m->number) abort();
+    if (is(m, "garbage")) fprintf(stderr, "run %ld\n", s->runs);
+    const int bad = is(m, "wrong") || (is(m, "wrong-run") && s->runs >= m->number);
+    for (int64_t i = 0; i < m->n; i++) s->y[i] = 2 * s->x[i] + (bad ? 1.5f : 1);
+    if (is(m, "own-way")) s->y[0] += 1 + (float)strlen(FAKE_NAME);
+    if (is(m, "team")) return spin_in_two(s);
+    if (is(m, "rob")) spin_robbed(s);
+    if (is(m, "spin") || is(m, "picture")) spin(m->number);
+    if (is(m, "spike")) spin(s->runs % 10 == 0 ? 20 * m->number : m->number);
     return 0;
 }
 
