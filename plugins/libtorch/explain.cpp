@@ -13,7 +13,7 @@ namespace jit = torch::jit;
 
 namespace {
 
-std::string quoted(const std::string &s)
+std::string json_text(const std::string &s)
 {
     std::string out = "\"";
     char hex[8];
@@ -46,8 +46,8 @@ void add_nodes(const jit::Block *b, const wt_model *m, std::string &out)
         const bool bookkeeping = kind == "prim::Constant" || kind == "prim::GetAttr" || kind == "prim::ListConstruct" || kind == "prim::NumToTensor";
         if (!bookkeeping) {
             out += out.back() == '[' ? "" : ",";
-            out += "{\"name\":" + quoted(n->outputs().empty() ? kind : n->output(0)->debugName()) + ",\"type\":" + quoted(kind) + ",\"precision\":\"" +
-                   precision_of(n, m) + "\",\"ms\":null,\"origin\":" + quoted(n->scopeName()) + "}";
+            out += "{\"name\":" + json_text(n->outputs().empty() ? kind : n->output(0)->debugName()) + ",\"type\":" + json_text(kind) + ",\"precision\":\"" +
+                   precision_of(n, m) + "\",\"ms\":null,\"origin\":" + json_text(n->scopeName()) + "}";
         }
         for (const jit::Block *inner : n->blocks()) add_nodes(inner, m, out);
     }
@@ -99,7 +99,7 @@ std::string whet::profile(wt_stream *s)
     entries = nullptr;
     for (size_t i = 0; i < list.size(); i++) {
         snprintf(number, sizeof number, "%.6f", list[i].ms);
-        out += (i > 0 ? ",{\"name\":" : "{\"name\":") + quoted(std::to_string(i)) + ",\"type\":" + quoted(list[i].name) +
+        out += (i > 0 ? ",{\"name\":" : "{\"name\":") + json_text(std::to_string(i)) + ",\"type\":" + json_text(list[i].name) +
                ",\"precision\":\"" + (s->m->options.precision == WT_BF16 ? "bf16" : s->m->options.precision == WT_F16 ? "f16" : "f32") + "\",\"ms\":" + number +
                ",\"origin\":\"\"}";
     }

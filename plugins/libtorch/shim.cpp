@@ -101,8 +101,15 @@ at::ScalarType type_of(const wt_options &o)
     return o.precision == WT_BF16 ? at::kBFloat16 : o.precision == WT_F16 ? at::kHalf : at::kFloat;
 }
 
+// Files without recorded shapes are usual, LibTorch warns of each.
+struct silence : c10::WarningHandler {
+    void process(const c10::Warning &) override {}
+};
+
 void load(wt_model *m, const char *path)
 {
+    silence quiet;
+    const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
     torch::jit::ExtraFilesMap extra{{"whet.json", ""}};
     m->unit = std::make_shared<torch::jit::CompilationUnit>();
 #if TORCH_VERSION_MAJOR >= 2
@@ -113,6 +120,7 @@ void load(wt_model *m, const char *path)
     m->extra = extra["whet.json"];
     m->module.eval();
     whet::describe(m, true);
+    whet::take_extra(m);
     // The shapes were wanted for the description only: executors would take them for a promise.
     torch::jit::EraseShapeInformation(m->module.get_method("forward").graph());
     if (m->options.precision == WT_BF16 || m->options.precision == WT_F16) m->module.to(type_of(m->options));

@@ -27,6 +27,7 @@ struct wt_stream {
 namespace whet {
 // What the file and its code tell of inputs and outputs; shapes that they were traced with included.
 void describe(wt_model *m, bool shapes_restored);
+void take_extra(wt_model *m); // what whet's own files tell of them
 int onnx_type(at::ScalarType t); // 0: has none
 at::ScalarType torch_type(int onnx);
 void fill(const at::Tensor &t, wt_tensor *info);

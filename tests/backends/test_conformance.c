@@ -243,6 +243,38 @@ static void check_threads(const char *path)
     t->close(m);
 }
 
+/* --- questions: an answer is JSON (graph and profile have nodes with name and type), no answer says why */
+static void check_queries(const char *path)
+{
+    static const char *const keys[] = {"threads", "precision", "memory", "executed_graph", "profile"};
+    whet_backend_model *m = open_with(path, NULL, NULL);
+    const int batch = batch_for(m, is_fake() ? 1 : 2);
+    whet_backend_stream *s = stream_for(m, batch, CONFORM_IN);
+    feed_and_check(s, batch, 5, exact);
+    for (size_t i = 0; t->query != NULL && i < WHET_COUNT(keys); i++) {
+        char *text = NULL;
+        whet_error_clear();
+        const int status = t->query(m, keys[i], &text);
+        if (status != WHET_OK) {
+            CHECK(status == WHET_EUNSUPPORTED && whet_error_last()->text[0] != '\0');
+            continue;
+        }
+        json_t *doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *nodes = json_object_get(doc, "nodes");
+        if (doc == NULL) fprintf(stderr, "%s: '%s' gave %.500s\n", t->name, keys[i], text);
+        CHECK(json_is_object(doc) || json_is_array(doc));
+        for (size_t k = 0; k < json_array_size(nodes); k++) {
+            const json_t *n = json_array_get(nodes, k), *ms = json_object_get(n, "ms");
+            CHECK(json_is_string(json_object_get(n, "name")) && json_is_string(json_object_get(n, "type")));
+            CHECK(ms == NULL || json_is_null(ms) || json_number_value(ms) >= 0);
+        }
+        json_decref(doc);
+        whet_free(text);
+    }
+    feed_and_check(s, batch, 6, exact); /* asking changes nothing */
+    t->stream_free(s);
+    t->close(m);
+}
+
 static void check_tap(const char *path)
 {
     static const char *const wrong[] = {"no such tensor"};
@@ -382,6 +414,7 @@ static void check_format(int first)
     }
     if (!first) return;
     check_tap(small);
+    check_queries(small);
     check_frees(small);
     check_settings(small);
 }
