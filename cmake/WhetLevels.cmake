@@ -61,6 +61,16 @@ endif()
 whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS ${backend_libs})  # L6
 whet_module(measure DEPS backend convert eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
 whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
+# the page's style sheet and script are files of their own; here they become text of the program
+foreach(asset "page.css:report_css" "page.js:report_script")
+  string(REPLACE ":" ";" asset "${asset}")
+  list(GET asset 0 asset_file)
+  list(GET asset 1 asset_symbol)
+  set(asset_out ${CMAKE_BINARY_DIR}/generated/${asset_symbol}.c)
+  add_custom_command(OUTPUT ${asset_out} DEPENDS ${CMAKE_SOURCE_DIR}/src/report/${asset_file} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DIN=${CMAKE_SOURCE_DIR}/src/report/${asset_file} -DOUT=${asset_out} -DSYMBOL=${asset_symbol} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
+  target_sources(whet_report PRIVATE ${asset_out})
+endforeach()
 whet_module(study DEPS report measure train convert formats data store wire base LIBS PkgConfig::JANSSON) # L9
 whet_module(api DEPS study report measure backend train convert eval passes exec models formats data store wire base
             LIBS PkgConfig::JANSSON)                                             # L10

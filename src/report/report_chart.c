@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is drawn: each chart is data made here once; the page's script draws it with Chart.js, report_svg.c draws the
-// same numbers as inline SVG for readers without script.
+// What is drawn: each chart is data made here once. report_bars.c makes the page's charts of it, report_svg.c and
+// report_plot.c the picture files; curves are drawn by Chart.js where the page has it.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/goal.h"
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-enum { BINS = 48, MAX_CURVE = 400 };
+enum { BINS = 32, MAX_CURVE = 400, MAX_LAYERS = 24 };
 
 static json_t *number(double x)
 {
@@ -20,6 +21,29 @@ static json_t *chart_create(const char *id, const char *title, const char *kind,
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[], s:[]}", "id", id, "title", title, "kind", kind, "unit", unit, "note", note,
                      "labels", "series");
+}
+
+// A label that stands for a row: its number (the page hides what the table's filter hides) and its runtime's colour.
+static void add_row_label(json_t *chart, const json_t *doc, const json_t *row, size_t number)
+{
+    char name[300];
+    if (json_object_get(chart, "rows") == NULL) {
+        json_object_set_new(chart, "rows", json_array());
+        json_object_set_new(chart, "colours", json_array());
+    }
+    report_row_name(doc, row, true, name, sizeof name);
+    json_array_append_new(json_object_get(chart, "labels"), json_string(name));
+    json_array_append_new(json_object_get(chart, "rows"), json_integer((json_int_t)number));
+    json_array_append_new(json_object_get(chart, "colours"), json_integer(report_runtime_index(doc, row)));
+}
+
+static void keep_if_filled(json_t *charts, json_t *chart, const char *list)
+{
+    if (json_array_size(json_object_get(chart, list)) > 0) {
+        json_array_append_new(charts, chart);
+    } else {
+        json_decref(chart);
+    }
 }
 
 static json_t *add_series(json_t *chart, const char *name)
@@ -43,44 +67,29 @@ static void add_row_chart(json_t *charts, const json_t *doc, json_t *chart, cons
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     json_t *series[4];
-    char name[300];
     size_t i = 0;
     for (int k = 0; k < n; k++) series[k] = add_series(chart, defs[k].name);
     json_array_foreach(rows, i, row)
     {
         if (!isfinite(report_num(row, defs[0].path))) continue;
-        report_row_name(doc, row, true, name, sizeof name);
-        json_array_append_new(json_object_get(chart, "labels"), json_string(name));
+        add_row_label(chart, doc, row, i);
         for (int k = 0; k < n; k++)
             add_value(series[k], report_num(row, defs[k].path) * defs[k].scale,
                       defs[k].low != NULL ? report_num(row, defs[k].low) * defs[k].scale : (double)NAN,
                       defs[k].high != NULL ? report_num(row, defs[k].high) * defs[k].scale : (double)NAN);
     }
-    if (json_array_size(json_object_get(chart, "labels")) > 0) {
-        json_array_append_new(charts, chart);
-    } else {
-        json_decref(chart);
-    }
+    keep_if_filled(charts, chart, "labels");
 }
 
-// --- distribution of the latencies: one histogram a row, common bins from the least to just beyond the 99th percentiles
+// --- distribution of the latencies: one outline a row, from its least to its 99th percentile (the slowest where there is none)
 
-static void sample_range(const json_t *doc, double *from, double *to)
+static double last_drawn(const json_t *row)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
-    size_t i = 0;
-    *from = (double)INFINITY;
-    *to = 0;
-    json_array_foreach(rows, i, row)
-    {
-        double low = report_num(row, "latency.min"), p50 = report_num(row, "latency.p50");
-        double high = report_num(row, "latency.p99");
-        if (!isfinite(high)) high = report_num(row, "latency.p90") * 1.1;
-        if (!isfinite(high)) high = report_num(row, "latency.max");
-        if (!isfinite(low) || !isfinite(high) || json_array_size(json_object_get(row, "samples")) == 0) continue;
-        *from = fmin(*from, low);
-        *to = fmax(*to, fmin(high, p50 * 4)); // a long tail must not squeeze the rest into one bin
-    }
+    const double p50 = report_num(row, "latency.p50");
+    double high = report_num(row, "latency.p99");
+    if (!isfinite(high)) high = report_num(row, "latency.p95");
+    if (!isfinite(high)) high = report_num(row, "latency.max");
+    return fmin(high, p50 * 6); // a long tail must not squeeze the rest into one bin
 }
 
 static int count_samples(const json_t *row, double from, double to, double bins[BINS])
@@ -90,9 +99,7 @@ static int count_samples(const json_t *row, double from, double to, double bins[
     int n = 0;
     json_array_foreach(samples, i, s)
     {
-        double runs = report_num(s, "runs_per_sample");
         const json_t *list = json_object_get(s, "ns");
-        if (!isfinite(runs) || runs < 1) runs = 1;
         json_array_foreach(list, j, x)
         {
             double ms = json_number_value(x) / 1e6;
@@ -104,32 +111,78 @@ static int count_samples(const json_t *row, double from, double to, double bins[
     return n;
 }
 
+static json_t *outline(const json_t *row, double from, double to)
+{
+    double bins[BINS] = {0}, most = 0;
+    json_t *list = json_array();
+    if (count_samples(row, from, to, bins) == 0) return list;
+    for (int k = 0; k < BINS; k++) most = fmax(most, bins[k]);
+    for (int k = 0; k < BINS && most > 0; k++) json_array_append_new(list, json_integer((json_int_t)lrint(100 * bins[k] / most)));
+    return list;
+}
+
 static void add_distribution(json_t *charts, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
-    double from = 0, to = 0;
-    char name[300];
+    static const char *const marks[] = {"p90", "p95", "p99"};
     size_t i = 0;
-    sample_range(doc, &from, &to);
-    if (!(to > from)) return;
-    json_t *chart = chart_create("speed-spread", "How latency spreads", "line", "ms", "share of the inferences in each of 48 bins; the slowest one per cent lies outside");
-    json_object_set_new(chart, "y_unit", json_string("%"));
-    json_object_set_new(chart, "fill", json_true());
+    json_t *chart = chart_create("speed-spread", "How latency spreads", "ridge", "ms",
+                                 "outline: how often each latency was seen, up to the 99th percentile; line: median; ticks: p90, p95, p99 where there are samples enough");
+    json_t *series = add_series(chart, "median");
+    json_object_set_new(chart, "outlines", json_array());
     json_array_foreach(rows, i, row)
     {
-        double bins[BINS] = {0};
-        int n = count_samples(row, from, to, bins);
-        if (n == 0) continue;
+        const double from = report_num(row, "latency.min"), to = last_drawn(row);
+        if (!isfinite(from) || !(to > from)) continue;
+        add_row_label(chart, doc, row, i);
+        add_value(series, report_num(row, "latency.p50"), from, to);
+        json_t *ticks = json_array();
+        for (size_t k = 0; k < WHET_COUNT(marks); k++) {
+            char path[40];
+            snprintf(path, sizeof path, "latency.%s", marks[k]);
+            if (isfinite(report_num(row, path))) json_array_append_new(ticks, number(report_num(row, path)));
+        }
+        json_array_append_new(json_object_get(chart, "outlines"), json_pack("{s:o, s:o}", "bins", outline(row, from, to), "ticks", ticks));
+    }
+    keep_if_filled(charts, chart, "labels");
+}
+
+// --- accuracy against latency (size where no accuracy was measured), with the front
+
+static bool on_list(const json_t *list, size_t number, size_t *place)
+{
+    for (*place = 0; *place < json_array_size(list); ++*place)
+        if (json_integer_value(json_array_get(list, *place)) == (json_int_t)number) return true;
+    return false;
+}
+
+static void add_scatter(json_t *charts, const json_t *doc, const json_t *answer, size_t machine, bool many)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *front = json_object_get(answer, "pareto");
+    char id[40], name[300], title[400];
+    size_t i = 0, place = 0;
+    bool accuracy = false;
+    int in = 0;
+    json_array_foreach(rows, i, row) accuracy = accuracy || (isfinite(report_num(row, "accuracy.value")) && isfinite(report_num(row, "latency.p50")));
+    snprintf(id, sizeof id, "choice-%zu", machine);
+    snprintf(title, sizeof title, "%s against latency%s%s", accuracy ? "Accuracy" : "Size", many ? ", " : "", many ? report_str(answer, "machine") : "");
+    json_t *chart = chart_create(id, title, "scatter", "median latency, ms", "numbered: rows that no other is surely better than; the further left, the faster");
+    json_object_set_new(chart, "y_unit", json_string(accuracy ? "accuracy, %" : "size, MB"));
+    json_object_set_new(chart, "less", json_boolean(!accuracy));
+    json_object_set_new(chart, "points", json_array());
+    json_array_foreach(rows, i, row)
+    {
+        const double x = report_num(row, "latency.p50"), y = accuracy ? 100 * report_num(row, "accuracy.value") : report_num(row, "size_bytes") / 1e6;
+        report_row_machine(doc, row, name, sizeof name);
+        if (!isfinite(x) || !isfinite(y) || !report_row_ok(row) || strcmp(name, report_str(answer, "machine")) != 0) continue;
         report_row_name(doc, row, true, name, sizeof name);
-        json_t *values = json_object_get(add_series(chart, name), "values");
-        for (int k = 0; k < BINS; k++)
-            json_array_append_new(values, json_pack("{s:f, s:f}", "x", from + (k + 0.5) * (to - from) / BINS, "y", 100 * bins[k] / n));
+        in++;
+        json_array_append_new(json_object_get(chart, "points"),
+                              json_pack("{s:s, s:I, s:i, s:f, s:f, s:f, s:i}", "name", name, "row", (json_int_t)i, "colour", report_runtime_index(doc, row), "x", x, "y", y,
+                                        "size", fmax(report_num(row, "size_bytes"), 0), "front", on_list(front, i, &place) ? (int)place + 1 : 0));
     }
-    if (json_array_size(json_object_get(chart, "series")) > 0) {
-        json_array_append_new(charts, chart);
-    } else {
-        json_decref(chart);
-    }
+    if (in < 2) json_object_set_new(chart, "points", json_array()); // one point shows nothing
+    keep_if_filled(charts, chart, "points");
 }
 
 // --- comparisons as a forest plot
@@ -151,14 +204,88 @@ static void add_ratios(json_t *charts, const json_t *doc)
             if (strcmp(report_str(row, "id"), report_str(c, "a")) == 0) report_row_name(doc, row, true, name[0], sizeof name[0]);
             if (strcmp(report_str(row, "id"), report_str(c, "b")) == 0) report_row_name(doc, row, true, name[1], sizeof name[1]);
         }
-        snprintf(label, sizeof label, "%s against %s", name[0], name[1]);
+        const char *rest[2] = {strchr(name[0], ','), strchr(name[1], ',')};
+        if (rest[0] != NULL && rest[1] != NULL && strcmp(rest[0], rest[1]) == 0) { // what both are is said once
+            snprintf(label, sizeof label, "%.*s against %s", (int)(rest[0] - name[0]), name[0], name[1]);
+        } else {
+            snprintf(label, sizeof label, "%s against %s", name[0], name[1]);
+        }
         json_array_append_new(json_object_get(chart, "labels"), json_string(label));
         add_value(series, report_num(c, "speedup"), report_num(c, "speedup_low"), report_num(c, "speedup_high"));
     }
-    if (json_array_size(json_object_get(chart, "labels")) > 0) {
-        json_array_append_new(charts, chart);
-    } else {
-        json_decref(chart);
+    keep_if_filled(charts, chart, "labels");
+}
+
+// --- time by layer, where a row carries a profile of its runtime or a document that explains it was selected
+
+typedef struct layer { const json_t *node; double ms; } layer;
+
+static int slower(const void *a, const void *b)
+{
+    const layer *x = a, *y = b;
+    return (x->ms < y->ms) - (x->ms > y->ms);
+}
+
+static void add_layers(json_t *charts, const char *title, const json_t *nodes, int number_of)
+{
+    const size_t n = json_array_size(nodes);
+    layer *list = whet_calloc(n + 1, sizeof *list);
+    const json_t *node = NULL;
+    size_t i = 0, used = 0;
+    char id[40], label[300], note[120], text[2][40];
+    double total = 0, shown = 0;
+    if (list == NULL) return;
+    json_array_foreach(nodes, i, node)
+    {
+        const double ms = report_num(node, "ms");
+        if (!isfinite(ms)) continue;
+        list[used++] = (layer){node, ms};
+        total += ms;
+    }
+    qsort(list, used, sizeof *list, slower);
+    snprintf(id, sizeof id, "layers-%d", number_of);
+    json_t *chart = chart_create(id, title, "bar", "ms", "");
+    json_t *series = add_series(chart, "time");
+    for (i = 0; i < used && i < MAX_LAYERS; i++) {
+        const char *type = report_str(list[i].node, "type"), *precision = report_str(list[i].node, "precision");
+        snprintf(label, sizeof label, "%.180s (%.40s%s%.20s)", report_str(list[i].node, "name"), type, precision[0] != '\0' ? ", " : "", precision);
+        json_array_append_new(json_object_get(chart, "labels"), json_string(label));
+        add_value(series, list[i].ms, (double)NAN, (double)NAN);
+        shown += list[i].ms;
+    }
+    snprintf(note, sizeof note, "the slowest %zu of %zu layers: %s of %s ms", i, used, report_digits(text[0], sizeof text[0], shown), report_digits(text[1], sizeof text[1], total));
+    json_object_set_new(chart, "note", json_string(note));
+    whet_free(list);
+    keep_if_filled(charts, chart, "labels");
+}
+
+static const json_t *nodes_of(const json_t *o)
+{
+    static const char *const paths[] = {"profile.nodes", "profile", "layers", "nodes"};
+    for (size_t i = 0; i < WHET_COUNT(paths); i++)
+        if (json_is_array(report_get(o, paths[i]))) return report_get(o, paths[i]);
+    return NULL;
+}
+
+static void add_profiles(json_t *charts, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *explained = json_object_get(doc, "explained");
+    char name[300], title[400];
+    size_t i = 0;
+    int count = 0;
+    json_array_foreach(rows, i, row)
+    {
+        if (nodes_of(json_object_get(row, "profile")) == NULL && !json_is_array(json_object_get(row, "profile"))) continue;
+        report_row_name(doc, row, true, name, sizeof name);
+        snprintf(title, sizeof title, "Time by layer: %s", name);
+        add_layers(charts, title, nodes_of(row), count++);
+    }
+    json_array_foreach(explained, i, row)
+    {
+        const char *runtime = report_str(row, "runtime_title")[0] != '\0' ? report_str(row, "runtime_title") : report_str(row, "runtime");
+        if (nodes_of(row) == NULL) continue;
+        snprintf(title, sizeof title, "Time by layer: %.150s%s%.150s", runtime, runtime[0] != '\0' ? ", " : "", report_str(row, "model"));
+        add_layers(charts, title, nodes_of(row), count++);
     }
 }
 
@@ -197,31 +324,33 @@ static void add_curves(json_t *charts, const json_t *doc)
         {
             for (int s = 0; s < 2; s++) add_curve(chart, t, defs[k].names[s], defs[k].keys[s], defs[k].scale, json_array_size(list) > 1);
         }
-        if (json_array_size(json_object_get(chart, "series")) > 0) {
-            json_array_append_new(charts, chart);
-        } else {
-            json_decref(chart);
-        }
+        keep_if_filled(charts, chart, "series");
     }
 }
 
-json_t *report_charts(const json_t *doc)
+json_t *report_charts(const json_t *doc, const json_t *answers)
 {
     json_t *charts = json_array();
+    const json_t *answer = NULL;
+    size_t i = 0;
     const row_series p50 = {"median", "latency.p50", "latency.p50_low", "latency.p50_high", 1};
     const row_series accuracy = {"accuracy", "accuracy.value", "accuracy.low", "accuracy.high", 100};
     const row_series start[] = {{"load", "load_ms", NULL, NULL, 1}, {"first inference", "first_ms", NULL, NULL, 1}};
     const row_series size = {"size", "size_bytes", NULL, NULL, 1e-6};
     const row_series memory[] = {{"process peak", "memory.peak_bytes", NULL, NULL, 1e-6}, {"added by the model", "memory.delta_bytes", NULL, NULL, 1e-6}};
     const row_series rate = {"throughput", "img_per_s", NULL, NULL, 1};
-    add_row_chart(charts, doc, chart_create("speed-median", "Median latency", "bar", "ms", "whiskers: 95 % interval of the median"), &p50, 1);
-    add_ratios(charts, doc);
-    add_distribution(charts, doc);
+    const row_series energy = {"energy", "j_per_img", NULL, NULL, 1};
+    json_array_foreach(answers, i, answer) add_scatter(charts, doc, answer, i, json_array_size(answers) > 1);
     add_row_chart(charts, doc, chart_create("quality-accuracy", "Accuracy", "interval", "%", "95 % interval on the test split"), &accuracy, 1);
-    add_row_chart(charts, doc, chart_create("cost-rate", "Throughput", "bar", "img/s", "one stream"), &rate, 1);
+    add_row_chart(charts, doc, chart_create("speed-median", "Median latency", "bar", "ms", "whiskers: 95 % interval of the median"), &p50, 1);
+    add_distribution(charts, doc);
+    add_ratios(charts, doc);
+    add_row_chart(charts, doc, chart_create("cost-rate", "Throughput", "bar", "img/s", ""), &rate, 1);
     add_row_chart(charts, doc, chart_create("cost-start", "From file to first answer", "bar", "ms", ""), start, 2);
     add_row_chart(charts, doc, chart_create("cost-memory", "Peak memory", "bar", "MB", "in a run apart from the timed ones"), memory, 2);
     add_row_chart(charts, doc, chart_create("cost-size", "Size on disk", "bar", "MB", "every file the model needs"), &size, 1);
+    add_row_chart(charts, doc, chart_create("cost-energy", "Energy per picture", "bar", "J", ""), &energy, 1);
+    add_profiles(charts, doc);
     add_curves(charts, doc);
     return charts;
 }
@@ -233,16 +362,16 @@ void report_figures(whet_strbuf *b, const json_t *charts, const char *prefix)
     bool open = false;
     json_array_foreach(charts, i, c)
     {
-        const char *id = report_str(c, "id");
+        const char *id = report_str(c, "id"), *kind = report_str(c, "kind");
         if (strncmp(id, prefix, strlen(prefix)) != 0) continue;
         if (!open) whet_strbuf_puts(b, "<div class='figures'>\n");
         open = true;
-        whet_strbuf_printf(b, "<figure data-chart='%s' class='k-%s'><figcaption>", id, report_str(c, "kind"));
+        whet_strbuf_printf(b, "<figure data-chart='%s' class='k-%s'><figcaption>", id, kind);
         report_esc(b, report_str(c, "title"));
-        const char *unit = report_str(c, "y_unit")[0] != '\0' ? report_str(c, "y_unit") : report_str(c, "unit");
-        if (unit[0] != '\0' && strcmp(unit, "epoch") != 0) whet_strbuf_printf(b, " <span>%s</span>", unit);
+        const char *unit = strcmp(kind, "line") == 0 ? report_str(c, "y_unit") : strcmp(kind, "scatter") == 0 ? "" : report_str(c, "unit");
+        if (unit[0] != '\0') whet_strbuf_printf(b, " <span>%s</span>", unit);
         whet_strbuf_puts(b, "</figcaption><div class='plot'>");
-        report_chart_svg(b, c);
+        report_chart_html(b, c);
         whet_strbuf_puts(b, "</div>");
         if (report_str(c, "note")[0] != '\0') {
             whet_strbuf_puts(b, "<p class='note'>");

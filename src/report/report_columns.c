@@ -10,23 +10,30 @@
 #include "report/report.h"
 
 static const report_column columns[] = {
+    {"run", "run", "the stored run or file that the row comes from", "run", 't', false, true},
+    {"host", "host", "machine that measured it", "host", 't', false, true},
     {"model", "model", "file or network", "model", 't', true, false},
     {"runtime", "runtime", "what ran it", "runtime_title", 't', true, false},
     {"precision", "precision", "arithmetic that ran", "precision", 't', true, false},
     {"batch", "batch", "pictures per inference", "batch", 'n', false, true},
     {"threads", "threads", "threads of the runtime", "threads", 'n', false, true},
+    {"streams", "streams", "inferences under way at once", "settings.streams", 'n', false, true},
+    {"scenario", "scenario", "how the inferences arrive", "scenario", 't', false, true},
+    {"asked", "precision asked", "precision hint given to the runtime", "settings.precision", 't', false, true},
+    {"arena", "arena", "the runtime's memory arena", "settings.arena", 't', false, true},
     {"optimisation", "graph", "how far the runtime may rewrite the graph", "settings.optimisation", 't', false, true},
     {"seed", "seed", "of the training", "axes.seed", 'n', false, true},
     {"status", "status", "what became of the row", "status", 't', true, false},
     {"size", "size MB", "all files it needs", "size_bytes", 'M', true, false},
-    {"params", "params", "numbers that were learned", "params", 'n', false, false},
-    {"macs", "MACs", "multiply-accumulates per picture", "macs", 'n', false, false},
+    {"params", "params", "numbers that were learned", "params", 'N', false, false},
+    {"macs", "MACs", "multiply-accumulates per picture", "macs", 'N', false, false},
     {"accuracy", "accuracy %", "on the test split, ± half of the 95 % interval", "accuracy.value", 'a', true, false},
     {"parity", "parity", "largest difference to the reference, as a share of its largest output", "parity.ok", 'p', true, false},
     {"load", "load ms", "read, build, prepack", "load_ms", 'm', true, false},
     {"first", "first ms", "first inference after loading", "first_ms", 'm', true, false},
     {"p50", "p50 ms", "median latency, ± half of its 95 % interval", "latency.p50", 'l', true, false},
     {"p90", "p90", "nine of ten are faster, ms", "latency.p90", 'm', false, false},
+    {"p95", "p95", "19 of 20 are faster, ms", "latency.p95", 'm', false, false},
     {"p99", "p99", "99 of 100 are faster, ms", "latency.p99", 'm', false, false},
     {"cv", "CV %", "standard deviation over mean", "latency.cv", 'c', false, false},
     {"rate", "img/s", "pictures per second", "img_per_s", 'f', true, false},
@@ -122,6 +129,18 @@ const char *report_count(char *buf, size_t size, double n)
     return buf;
 }
 
+const char *report_large(char *buf, size_t size, double n)
+{
+    static const struct { double unit; const char *name; } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}};
+    char digits[40];
+    for (size_t i = 0; i < WHET_COUNT(units); i++) {
+        if (fabs(n) < units[i].unit) continue;
+        snprintf(buf, size, "%s %s", report_digits(digits, sizeof digits, n / units[i].unit), units[i].name);
+        return buf;
+    }
+    return report_count(buf, size, n);
+}
+
 const char *report_bytes(char *buf, size_t size, double n)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
@@ -197,6 +216,9 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
     case 'n':
         report_count(buf, size, x);
         break;
+    case 'N':
+        report_large(buf, size, x);
+        break;
     case 'M':
         report_digits(buf, size, x / 1e6);
         break;
@@ -227,7 +249,8 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
 
 void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
 {
-    static const char *const ids[] = {"model", "precision", "batch", "threads", "optimisation", "seed"};
+    static const char *const ids[] = {"model", "precision", "batch", "threads", "streams", "scenario", "asked", "arena", "optimisation", "seed", "host", "run"};
+    enum { BARE = 2 }; // the first ones are written without their titles
     char cell[200];
     const char *title = report_str(row, "runtime_title");
     size_t n = (size_t)snprintf(buf, size, "%s", title[0] != '\0' ? title : report_str(row, "runtime"));
@@ -239,9 +262,51 @@ void report_row_name(const json_t *doc, const json_t *row, bool with_model, char
             c.varies = true;
             if (!report_column_shown(&c, doc) || n >= size) continue;
             report_cell(&c, row, cell, sizeof cell, NULL);
-            n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < 2 ? "" : c.title, i < 2 ? "" : " ", cell);
+            if (cell[0] == '\0') continue;
+            n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c.title, i < BARE ? "" : " ", cell);
         }
     }
+}
+
+void report_row_name_marked(const json_t *doc, const json_t *row, char *buf, size_t size)
+{
+    char full[300];
+    const char *runtime = report_str(row, "runtime"), *title = report_str(row, "runtime_title");
+    report_row_name(doc, row, true, full, sizeof full);
+    if (strncmp(runtime, "native", 6) != 0) {
+        snprintf(buf, size, "%s", full);
+        return;
+    }
+    const int n = (int)strlen(title[0] != '\0' ? title : runtime);
+    snprintf(buf, size, "%.*s (whet's own engine)%s", n, full, (int)strlen(full) > n ? full + n : "");
+}
+
+void report_row_machine(const json_t *doc, const json_t *row, char *buf, size_t size)
+{
+    const json_t *run = report_run_named(doc, report_str(row, "run"));
+    const json_t *m = report_get(run != NULL ? run : doc, "context.machine");
+    const char *host = report_str(row, "host"), *cpu = report_str(m, "cpu");
+    if (host[0] != '\0') {
+        snprintf(buf, size, "%s", host);
+    } else {
+        snprintf(buf, size, "%s%s%s", report_str(m, "host"), report_str(m, "host")[0] != '\0' && cpu[0] != '\0' ? ", " : "", cpu);
+    }
+}
+
+int report_runtime_index(const json_t *doc, const json_t *row)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *r = NULL, *seen[64];
+    const char *runtime = report_str(row, "runtime");
+    size_t i = 0;
+    int n = 0;
+    json_array_foreach(rows, i, r)
+    {
+        bool known = false;
+        for (int k = 0; k < n; k++) known = known || strcmp(report_str(seen[k], "runtime"), report_str(r, "runtime")) == 0;
+        if (!known && strcmp(report_str(r, "runtime"), runtime) == 0) return n;
+        if (!known && n < (int)WHET_COUNT(seen)) seen[n++] = r;
+    }
+    return 0;
 }
 
 const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "MB", "verdict"};

@@ -12,7 +12,7 @@
 typedef struct report_column {
     const char *id, *title, *help;
     const char *path;   /* of the number or text in a row, dots between names */
-    char format;        /* t text, m milliseconds, M megabytes, n count, a accuracy, p parity, k peak memory, c CV, f rate, l p50 */
+    char format;        /* t text, m milliseconds, M megabytes, n count, N large count, a accuracy, p parity, k peak memory, c CV, f rate, l p50 */
     bool core;          /* shown even if no row has it; the others only when some row has a value */
     bool varies;        /* shown only if the rows differ in it */
 } report_column;
@@ -34,8 +34,21 @@ bool report_row_ok(const json_t *row);
 const char *report_digits(char *buf, size_t size, double x);
 double report_round_up(double x, int decimals);
 const char *report_count(char *buf, size_t size, double n);  /* "10,000" */
+const char *report_large(char *buf, size_t size, double n);  /* "416,520", "2.20 M", "4.10 G" */
 const char *report_bytes(char *buf, size_t size, double n);  /* "1.23 MB" */
 /* "native, batch 8" : what tells this row from the others of the document. */
 void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size);
+/* The same with the model, and native marked as whet's own engine. */
+void report_row_name_marked(const json_t *doc, const json_t *row, char *buf, size_t size);
+/* The machine that a row was measured on: its host, else its run's, else the document's. */
+void report_row_machine(const json_t *doc, const json_t *row, char *buf, size_t size);
+/* Number of the row's runtime among those of the document, for its colour. */
+int report_runtime_index(const json_t *doc, const json_t *row);
+
+/* --- several runs in one document (report_select.c) */
+/* The documents that a selection is made of (without their rows), or the document alone. */
+size_t report_run_count(const json_t *doc);
+const json_t *report_run_at(const json_t *doc, size_t i);
+const json_t *report_run_named(const json_t *doc, const char *label); /* NULL: not a selection */
 
 #endif

@@ -36,30 +36,55 @@ static void fact_at(whet_strbuf *b, const char *name, const json_t *o, const cha
     report_fact(b, name, plain(report_get(o, path), buf, sizeof buf));
 }
 
-static void list_of(whet_strbuf *b, const json_t *list)
+// --- several runs: each says its own, runs that say the same say it together
+
+typedef void (*run_fn)(whet_strbuf *b, const json_t *run);
+
+static bool says_the_same(const json_t *a, const json_t *b, const char *const *paths)
 {
-    size_t i = 0;
-    const json_t *item = NULL;
-    if (json_array_size(list) == 0) return;
-    whet_strbuf_puts(b, "<ul class='remarks'>\n");
-    json_array_foreach(list, i, item)
-    {
-        whet_strbuf_puts(b, "<li>");
-        report_esc(b, json_is_string(item) ? json_string_value(item) : "");
-        whet_strbuf_puts(b, "</li>\n");
+    for (; *paths != NULL; paths++) {
+        const json_t *x = report_get(a, *paths), *y = report_get(b, *paths);
+        if (x != y && (x == NULL || y == NULL || !json_equal(x, y))) return false;
     }
-    whet_strbuf_puts(b, "</ul>\n");
+    return true;
 }
 
-void report_method(whet_strbuf *b, const json_t *doc)
+static void each_run(whet_strbuf *b, const json_t *doc, const char *const *paths, run_fn fn)
+{
+    const size_t n = report_run_count(doc);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *run = report_run_at(doc, i);
+        bool said = false;
+        size_t alike = 0;
+        for (size_t k = 0; k < i; k++) said = said || says_the_same(run, report_run_at(doc, k), paths);
+        for (size_t k = i; k < n; k++) alike += says_the_same(run, report_run_at(doc, k), paths);
+        if (said) continue;
+        if (n > 1) {
+            whet_strbuf_puts(b, "<h3>");
+            size_t named = 0;
+            for (size_t k = i; k < n; k++) {
+                if (!says_the_same(run, report_run_at(doc, k), paths)) continue;
+                if (named++ < 4) {
+                    whet_strbuf_puts(b, named > 1 ? ", " : "");
+                    report_esc(b, report_str(report_run_at(doc, k), "label"));
+                }
+            }
+            if (alike > 4) whet_strbuf_printf(b, " and %zu more", alike - 4);
+            whet_strbuf_puts(b, "</h3>\n");
+        }
+        fn(b, run);
+    }
+}
+
+static void method_of(whet_strbuf *b, const json_t *doc)
 {
     const json_t *s = json_object_get(doc, "settings");
     char text[600];
-    whet_strbuf_puts(b, "<p class='lead'>The timed region is one inference with its input already in the runtime's own tensor. Every model on every "
-                        "runtime runs in fresh processes of its own, with the same threads on the same CPUs, warmed up by count and by time; the "
-                        "candidates take their turns in shuffled blocks. Medians carry a 95 % interval from a bootstrap over processes and blocks.</p>\n<dl>\n");
+    whet_strbuf_puts(b, "<dl>\n");
     fact_at(b, "size of the run", doc, "mode");
     fact_at(b, "threads", s, "threads");
+    fact_at(b, "streams", s, "streams");
+    fact_at(b, "scenario", s, "scenario");
     fact_at(b, "CPUs", s, "cpus");
     fact_at(b, "batch", s, "batch");
     if (isfinite(report_num(s, "min_runs"))) {
@@ -70,7 +95,9 @@ void report_method(whet_strbuf *b, const json_t *doc)
         report_fact(b, "warm-up", text);
     }
     fact_at(b, "graph optimisation", s, "optimisation");
+    fact_at(b, "precision asked", s, "precision");
     fact_at(b, "denormals", s, "denormals");
+    fact_at(b, "arena", s, "arena");
     fact_at(b, "parity bound", s, "accept");
     fact_at(b, "seed", s, "seed");
     fact_at(b, "inputs", doc, "inputs.source");
@@ -80,7 +107,23 @@ void report_method(whet_strbuf *b, const json_t *doc)
     whet_strbuf_puts(b, "</dl>\n");
 }
 
-void report_data(whet_strbuf *b, const json_t *doc)
+void report_method(whet_strbuf *b, const json_t *doc)
+{
+    static const char *const paths[] = {"mode", "settings", "inputs", "contract_text", "contract_source", NULL};
+    whet_strbuf_puts(b, "<p class='lead'>The timed region is one inference with its input already in the runtime's own tensor. Every model on every "
+                        "runtime runs in fresh processes of its own, with the same threads on the same CPUs, warmed up by count and by time; the "
+                        "candidates take their turns in shuffled blocks. Medians carry a 95 % interval from a bootstrap over processes and blocks.</p>\n");
+    each_run(b, doc, paths, method_of);
+}
+
+bool report_has_data(const json_t *doc)
+{
+    for (size_t i = 0; i < report_run_count(doc); i++)
+        if (json_is_object(json_object_get(report_run_at(doc, i), "data"))) return true;
+    return false;
+}
+
+static void data_of(whet_strbuf *b, const json_t *doc)
 {
     const json_t *d = json_object_get(doc, "data"), *list = json_object_get(doc, "choices"), *c = NULL, *splits = json_object_get(d, "splits");
     size_t i = 0;
@@ -110,6 +153,12 @@ void report_data(whet_strbuf *b, const json_t *doc)
         report_fact(b, i == 0 ? "chosen" : "and", text);
     }
     whet_strbuf_puts(b, "</dl>\n");
+}
+
+void report_data(whet_strbuf *b, const json_t *doc)
+{
+    static const char *const paths[] = {"data", "choices", NULL};
+    each_run(b, doc, paths, data_of);
 }
 
 void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts)
@@ -144,24 +193,51 @@ void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts)
     report_figures(b, charts, "train-");
 }
 
-void report_machine(whet_strbuf *b, const json_t *doc)
+static void machine_of(whet_strbuf *b, const json_t *doc)
 {
-    static const struct { const char *name, *path; } facts[] = {
-        {"CPU", "cpu"}, {"physical cores", "physical_cores"}, {"instruction set", "isa"}, {"governor", "governor"},
-        {"MHz before", "frequency_mhz_before"}, {"MHz after", "frequency_mhz_after"}, {"boost", "boost"}, {"SMT", "smt"},
-        {"NUMA nodes", "numa_nodes"}, {"load before", "load1_before"}, {"load after", "load1_after"}, {"CPU pressure", "psi_cpu"},
-        {"time stolen by other guests", "steal_share"}, {"CPU quota", "quota_cpus"}, {"throttled", "throttled"},
-        {"virtual machine", "virtual"}, {"container", "container"}, {"kernel", "kernel"}};
-    const json_t *m = report_get(doc, "context.machine"), *warnings = report_get(doc, "context.warnings");
+    static const struct { const char *name, *path; bool moving; } facts[] = { // moving: another in every run
+        {"host", "host", false}, {"CPU", "cpu", false}, {"physical cores", "physical_cores", false}, {"instruction set", "isa", false},
+        {"governor", "governor", false}, {"MHz before", "frequency_mhz_before", true}, {"MHz after", "frequency_mhz_after", true}, {"boost", "boost", false},
+        {"SMT", "smt", false}, {"NUMA nodes", "numa_nodes", false}, {"load before", "load1_before", true}, {"load after", "load1_after", true},
+        {"CPU pressure", "psi_cpu", true}, {"time stolen by other guests", "steal_share", true}, {"CPU quota", "quota_cpus", false},
+        {"throttled", "throttled", true}, {"virtual machine", "virtual", false}, {"container", "container", false}, {"kernel", "kernel", false}};
+    const json_t *m = report_get(doc, "context.machine");
+    const bool several = report_str(doc, "label")[0] != '\0';
     char digits[60];
-    if (json_array_size(warnings) > 0) {
-        whet_strbuf_puts(b, "<p><span class='chip warn'>take care</span></p>\n");
-        list_of(b, warnings);
-    }
     whet_strbuf_puts(b, "<dl>\n");
-    for (size_t i = 0; i < WHET_COUNT(facts); i++) fact_at(b, facts[i].name, m, facts[i].path);
+    for (size_t i = 0; i < WHET_COUNT(facts); i++)
+        if (!facts[i].moving || !several) fact_at(b, facts[i].name, m, facts[i].path);
     if (isfinite(report_num(m, "memory_bytes"))) report_fact(b, "memory", report_bytes(digits, sizeof digits, report_num(m, "memory_bytes")));
     whet_strbuf_puts(b, "</dl>\n");
+}
+
+// What ran the rows, with versions, and the exact files.
+static void versions(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    char text[300];
+    json_t *seen = json_object();
+    whet_strbuf_puts(b, "<h3>Versions</h3>\n<dl>\n");
+    fact_at(b, "program", doc, "context.program");
+    json_array_foreach(rows, i, row)
+    {
+        const char *title = report_str(row, "runtime_title"), *version = report_str(row, "runtime_version");
+        if (version[0] == '\0') continue;
+        snprintf(text, sizeof text, "%.120s %.120s", title[0] != '\0' ? title : report_str(row, "runtime"), version);
+        if (json_object_get(seen, text) != NULL) continue;
+        json_object_set_new(seen, text, json_true());
+        report_fact(b, title[0] != '\0' ? title : report_str(row, "runtime"), version);
+    }
+    whet_strbuf_puts(b, "</dl>\n");
+    json_decref(seen);
+}
+
+void report_machine(whet_strbuf *b, const json_t *doc)
+{
+    static const char *const paths[] = {"context.machine.host", "context.machine.cpu", "context.machine.isa", "context.machine.governor", "context.machine.kernel", NULL};
+    each_run(b, doc, paths, machine_of);
+    versions(b, doc);
 }
 
 static void steps_table(whet_strbuf *b, const json_t *steps)
@@ -191,12 +267,10 @@ static void steps_table(whet_strbuf *b, const json_t *steps)
     whet_strbuf_puts(b, "</tbody></table></div></details>\n");
 }
 
-void report_provenance(whet_strbuf *b, const json_t *doc)
+static void origin_of(whet_strbuf *b, const json_t *doc)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
-    size_t i = 0;
-    char text[600], seen[2000] = "";
-    whet_strbuf_puts(b, "<p class='lead'>The command, the program and the exact files:</p>\n<pre><code>");
+    char text[60];
+    whet_strbuf_puts(b, "<pre><code>");
     report_esc(b, report_str(doc, "command"));
     whet_strbuf_puts(b, "</code></pre>\n<dl>\n");
     fact_at(b, "program", doc, "context.program");
@@ -206,25 +280,8 @@ void report_provenance(whet_strbuf *b, const json_t *doc)
         report_fact(b, "took", text);
     }
     fact_at(b, "study file", doc, "file");
+    fact_at(b, "taken from", doc, "source");
     fact_at(b, "stored in", doc, "stored_in");
-    json_array_foreach(rows, i, row)
-    {
-        const char *title = report_str(row, "runtime_title");
-        snprintf(text, sizeof text, "%s %s", title[0] != '\0' ? title : report_str(row, "runtime"), report_str(row, "runtime_version"));
-        if (strstr(seen, text) != NULL || strlen(seen) + strlen(text) + 2 > sizeof seen) continue;
-        if (seen[0] != '\0') strcat(seen, ", ");
-        strcat(seen, text);
-    }
-    report_fact(b, "runtimes", seen);
-    seen[0] = '\0';
-    json_array_foreach(rows, i, row)
-    {
-        const char *sha = report_str(row, "sha256");
-        if (sha[0] == '\0' || strstr(seen, sha) != NULL || strlen(seen) + strlen(sha) + 1 > sizeof seen) continue;
-        strcat(seen, sha);
-        snprintf(text, sizeof text, "SHA-256 %.64s", sha);
-        report_fact(b, report_str(row, "model"), text);
-    }
     whet_strbuf_puts(b, "</dl>\n");
     steps_table(b, json_object_get(doc, "steps"));
     if (json_object_size(json_object_get(doc, "study_settings")) > 0) {
@@ -234,6 +291,28 @@ void report_provenance(whet_strbuf *b, const json_t *doc)
         whet_strbuf_puts(b, "</code></pre></details>\n");
         whet_free(all);
     }
+}
+
+void report_provenance(whet_strbuf *b, const json_t *doc)
+{
+    static const char *const paths[] = {"command", "started", "label", NULL};
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    json_t *seen = json_object();
+    size_t i = 0;
+    char text[100];
+    whet_strbuf_puts(b, "<p class='lead'>The command, the program and the exact files:</p>\n");
+    each_run(b, doc, paths, origin_of);
+    whet_strbuf_puts(b, "<h3>Files measured</h3>\n<dl>\n");
+    json_array_foreach(rows, i, row)
+    {
+        const char *sha = report_str(row, "sha256");
+        if (sha[0] == '\0' || json_object_get(seen, sha) != NULL) continue;
+        json_object_set_new(seen, sha, json_true());
+        snprintf(text, sizeof text, "SHA-256 %.64s", sha);
+        report_fact(b, report_str(row, "model"), text);
+    }
+    whet_strbuf_puts(b, "</dl>\n");
+    json_decref(seen);
 }
 
 void report_reading(whet_strbuf *b, const json_t *doc)
@@ -248,6 +327,11 @@ void report_reading(whet_strbuf *b, const json_t *doc)
         {"p90, p99", "nearest-rank percentiles, given only with enough samples (64 and 662)"},
         {"peak MB", "peak resident memory of the process that ran the model; in brackets what it grew by over the empty process"},
         {"accuracy ±", "half of Wilson's 95 % interval"},
+        {"◆", "on the Pareto front: no other row is nowhere worse and somewhere surely better in accuracy, median latency and size; differences that noise explains do not count"},
+        {"meets the goal", "each limit is met by the unfavourable end of the figure's interval; unsure: only the middle of the interval meets it"},
+        {"whet's own engine", "native: made by the authors of this program; where it cannot be told from another row, the other is named"},
+        {"mean, minimum", "of every timed inference of the row; the minimum is the least, not a typical latency"},
+        {"img/s", "pictures per second: batch / median latency for one stream, else as the row says"},
     };
     (void)doc;
     whet_strbuf_puts(b, "<details><summary>How to read the words on this page</summary>\n<dl>\n");

@@ -12,6 +12,8 @@
 #include "report/report_html.h"
 #include "wire/json.h"
 
+enum { MAX_DOCUMENT = 480 << 10 }; // bytes of JSON in the page
+
 void report_esc(whet_strbuf *b, const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -92,8 +94,28 @@ static void section(whet_strbuf *b, const char *id, const char *title, const cha
     if (lead[0] != '\0') whet_strbuf_printf(b, "<p class='lead'>%s</p>\n", lead);
 }
 
-static void add_head(whet_strbuf *b, const json_t *doc, const char *title)
+// What the sections share.
+typedef struct page {
+    const json_t *doc;
+    json_t *answers, *charts, *warnings;
+    whet_goal own;
+    const whet_goal *goal; // NULL: none
+} page;
+
+static bool has_charts(const json_t *charts, const char *prefix)
 {
+    const json_t *c = NULL;
+    size_t i = 0;
+    json_array_foreach(charts, i, c)
+    {
+        if (strncmp(report_str(c, "id"), prefix, strlen(prefix)) == 0) return true;
+    }
+    return false;
+}
+
+static void add_head(whet_strbuf *b, const page *p, const char *title)
+{
+    const json_t *doc = p->doc;
     char *summary = whet_report_summary(doc);
     whet_strbuf_puts(b, "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
                         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
@@ -102,7 +124,7 @@ static void add_head(whet_strbuf *b, const json_t *doc, const char *title)
     report_esc(b, title);
     whet_strbuf_puts(b, "</title>\n<style>\n");
     add_lines(b, report_css);
-    whet_strbuf_puts(b, "</style>\n</head>\n<body>\n<header>\n<p class='kicker'>whet ");
+    whet_strbuf_puts(b, "</style>\n</head>\n<body>\n<header>\n<button id='theme' type='button' hidden></button>\n<p class='kicker'>whet ");
     report_esc(b, report_str(doc, "kind"));
     whet_strbuf_puts(b, report_str(doc, "study")[0] != '\0' ? " · " : "");
     report_esc(b, report_str(doc, "study"));
@@ -112,96 +134,156 @@ static void add_head(whet_strbuf *b, const json_t *doc, const char *title)
     report_esc(b, summary != NULL ? summary : "");
     whet_strbuf_puts(b, ".</p>\n");
     whet_free(summary);
-    report_tiles(b, doc);
-    whet_strbuf_puts(b, "<nav aria-label='Sections'><a href='#results'>Results</a><a href='#speed'>Speed</a>"
-                        "<a href='#parity'>Parity</a><a href='#method'>How it was measured</a>");
-    if (json_object_get(doc, "data") != NULL) whet_strbuf_puts(b, "<a href='#data'>Data</a>");
+    report_tiles(b, doc, p->warnings);
+    whet_strbuf_puts(b, "<nav aria-label='Sections'><a href='#choice'>Which one</a><a href='#results'>Results</a><a href='#warnings'>Warnings</a><a href='#speed'>Speed</a>");
+    if (has_charts(p->charts, "layers-")) whet_strbuf_puts(b, "<a href='#layers'>Layers</a>");
+    if (report_has_quality(doc)) whet_strbuf_puts(b, "<a href='#classes'>Classes</a>");
+    whet_strbuf_puts(b, "<a href='#parity'>Parity</a>");
     if (json_array_size(json_object_get(doc, "trainings")) > 0) whet_strbuf_puts(b, "<a href='#training'>Training</a>");
-    whet_strbuf_puts(b, "<a href='#machine'>Machine</a><a href='#provenance'>Provenance</a></nav>\n</header>\n<main>\n");
+    whet_strbuf_puts(b, "<a href='#method'>How it was measured</a>");
+    if (report_has_data(doc)) whet_strbuf_puts(b, "<a href='#data'>Data</a>");
+    whet_strbuf_puts(b, "<a href='#machine'>Machine and versions</a><a href='#provenance'>Provenance</a></nav>\n</header>\n<main>\n");
 }
 
-static void add_body(whet_strbuf *b, const json_t *doc, const json_t *charts)
+static void end_section(whet_strbuf *b)
 {
-    section(b, "results", "Results", "");
-    report_results(b, doc);
-    report_figures(b, charts, "quality-");
     whet_strbuf_puts(b, "</section>\n");
-    section(b, "speed", "Speed", "");
-    report_comparisons(b, doc);
-    report_figures(b, charts, "speed-");
-    whet_strbuf_puts(b, "<h3>What it costs</h3>\n");
-    report_figures(b, charts, "cost-");
-    whet_strbuf_puts(b, "</section>\n");
-    section(b, "parity", "Is it the same function?", "Before anything is timed, every runtime gets the same inputs and its outputs are compared with the reference.");
-    report_parity(b, doc);
-    whet_strbuf_puts(b, "</section>\n");
-    section(b, "method", "What was measured, and how", "");
-    report_method(b, doc);
-    whet_strbuf_puts(b, "</section>\n");
-    if (json_object_get(doc, "data") != NULL) {
-        section(b, "data", "Data and choices", "");
-        report_data(b, doc);
-        whet_strbuf_puts(b, "</section>\n");
-    }
-    if (json_array_size(json_object_get(doc, "trainings")) > 0) {
-        section(b, "training", "Training", "");
-        report_training(b, doc, charts);
-        whet_strbuf_puts(b, "</section>\n");
-    }
-    section(b, "machine", "The machine", "");
-    report_machine(b, doc);
-    whet_strbuf_puts(b, "</section>\n");
-    section(b, "provenance", "Where the numbers come from", "");
-    report_provenance(b, doc);
-    whet_strbuf_puts(b, "</section>\n");
-    report_reading(b, doc);
 }
 
-// The document for programs, without the raw samples: those stay in the store, the page stays light.
+static void add_results(whet_strbuf *b, const page *p)
+{
+    section(b, "choice", p->goal != NULL ? "Which row meets the goal?" : "Which one?", "");
+    report_choice(b, p->doc, p->answers, p->goal, p->charts);
+    end_section(b);
+    section(b, "results", "Results", "");
+    report_results(b, p->doc, p->answers);
+    end_section(b);
+    section(b, "warnings", "Warnings", "");
+    report_warning_list(b, p->doc, p->warnings);
+    end_section(b);
+    section(b, "speed", "Speed", "");
+    report_comparisons(b, p->doc);
+    report_figures(b, p->charts, "speed-");
+    whet_strbuf_puts(b, "<h3>What it costs</h3>\n");
+    report_figures(b, p->charts, "cost-");
+    end_section(b);
+    if (has_charts(p->charts, "layers-")) {
+        section(b, "layers", "Where the time goes", "As the runtime itself reports it; a runtime that profiles runs slower than one that does not.");
+        report_figures(b, p->charts, "layers-");
+        end_section(b);
+    }
+    if (report_has_quality(p->doc) || has_charts(p->charts, "quality-")) {
+        section(b, "classes", "Accuracy, class by class", "");
+        report_figures(b, p->charts, "quality-");
+        report_quality(b, p->doc);
+        end_section(b);
+    }
+    section(b, "parity", "Is it the same function?", "Before anything is timed, every runtime gets the same inputs and its outputs are compared with the reference.");
+    report_parity(b, p->doc);
+    end_section(b);
+}
+
+static void add_background(whet_strbuf *b, const page *p)
+{
+    if (json_array_size(json_object_get(p->doc, "trainings")) > 0) {
+        section(b, "training", "Training", "");
+        report_training(b, p->doc, p->charts);
+        end_section(b);
+    }
+    section(b, "method", "What was measured, and how", "");
+    report_method(b, p->doc);
+    end_section(b);
+    if (report_has_data(p->doc)) {
+        section(b, "data", "Data and choices", "");
+        report_data(b, p->doc);
+        end_section(b);
+    }
+    section(b, "machine", "Machine and versions", "");
+    report_machine(b, p->doc);
+    end_section(b);
+    section(b, "provenance", "Where the numbers come from", "");
+    report_provenance(b, p->doc);
+    end_section(b);
+    report_reading(b, p->doc);
+}
+
+// The document for programs, without the raw samples: those stay in the store, the page stays light. What alone would make it
+// heavy (evaluations of a hundred classes, settings said twice) goes too, largest first; "left_out" names it.
 static void add_data(whet_strbuf *b, const json_t *doc)
 {
-    json_t *copy = json_deep_copy(doc), *row = NULL;
+    static const char *const heavy[] = {"eval", "profile", "settings", "tuning", "parity", "files"};
+    json_t *copy = json_deep_copy(doc), *row = NULL, *left_out = json_array();
+    char *text = NULL;
     size_t i = 0;
     json_array_foreach(json_object_get(copy, "rows"), i, row) json_object_del(row, "samples");
+    for (size_t k = 0; k < WHET_COUNT(heavy); k++) {
+        whet_free(text);
+        text = copy != NULL ? whet_json_text(copy, 0) : NULL;
+        if (text == NULL || strlen(text) <= MAX_DOCUMENT) break;
+        json_array_foreach(json_object_get(copy, "rows"), i, row) json_object_del(row, heavy[k]);
+        if (k == 0) json_object_del(copy, "explained");
+        json_array_append_new(left_out, json_string(heavy[k]));
+        json_object_set(copy, "left_out", left_out);
+    }
+    whet_free(text);
     b->failed = b->failed || copy == NULL;
     whet_strbuf_puts(b, "<script type='application/json' id='whet-document'>");
     report_embed_json(b, copy);
     whet_strbuf_puts(b, "</script>\n");
+    json_decref(left_out);
     json_decref(copy);
+}
+
+// Curves for the script, and the library that draws them; a page without curves needs neither.
+static void add_curves(whet_strbuf *b, const json_t *charts, const char *chart_js)
+{
+    json_t *lines = json_array(), *c = NULL;
+    size_t i = 0;
+    json_array_foreach(charts, i, c)
+    {
+        if (strcmp(report_str(c, "kind"), "line") == 0) json_array_append(lines, c);
+    }
+    if (json_array_size(lines) > 0) {
+        whet_strbuf_puts(b, "<script type='application/json' id='whet-curves'>");
+        report_embed_json(b, lines);
+        whet_strbuf_puts(b, "</script>\n");
+        if (!add_library(b, chart_js))
+            whet_strbuf_puts(b, "<p class='note' id='no-chart-js' style='max-width:1240px;margin:0 auto;padding:0 24px 40px'>Curves are static pictures: "
+                                "Chart.js was not found when this page was written (Debian: libjs-chart.js, or set WHET_CHART_JS).</p>\n");
+    }
+    json_decref(lines);
 }
 
 whet_status whet_report_html(const json_t *doc, const char *chart_js, char **html)
 {
     whet_strbuf b;
     const char *title = report_str(doc, "title");
-    json_t *charts = report_charts(doc);
+    page p = {.doc = doc};
     *html = NULL;
-    if (!json_is_array(json_object_get(doc, "rows"))) {
-        json_decref(charts);
-        return WHET_FAIL(WHET_EINVAL, "a report needs a result with rows, such as that of 'whet bench' or 'whet study'");
-    }
+    if (!json_is_array(json_object_get(doc, "rows"))) return WHET_FAIL(WHET_EINVAL, "a report needs a result with rows, such as that of 'whet bench' or 'whet study'");
     if (title[0] == '\0') title = report_str(doc, "study");
     if (title[0] == '\0') title = "Measured with whet";
+    if (report_goal_of(doc, &p.own)) p.goal = &p.own;
+    p.answers = whet_report_answer(doc, p.goal);
+    p.charts = report_charts(doc, p.answers);
+    p.warnings = whet_report_warnings(doc);
     whet_strbuf_init(&b);
-    add_head(&b, doc, title);
-    add_body(&b, doc, charts);
+    add_head(&b, &p, title);
+    add_results(&b, &p);
+    add_background(&b, &p);
     whet_strbuf_puts(&b, "</main>\n<footer>");
     report_esc(&b, report_str(doc, "context.program"));
-    whet_strbuf_puts(&b, " · ");
+    whet_strbuf_puts(&b, report_str(doc, "started")[0] != '\0' ? " · " : "");
     report_esc(&b, report_str(doc, "started"));
-    whet_strbuf_puts(&b, " · this file needs no network and no other file.");
-    whet_strbuf_puts(&b, "<noscript> Charts are drawn as static pictures because scripts are off.</noscript></footer>\n");
+    whet_strbuf_puts(&b, " · this file needs no network and no other file.<noscript> Sorting and filtering need scripts, which are off.</noscript></footer>\n");
     add_data(&b, doc);
-    whet_strbuf_puts(&b, "<script type='application/json' id='whet-charts'>");
-    report_embed_json(&b, charts);
-    whet_strbuf_puts(&b, "</script>\n");
-    json_decref(charts);
-    if (!add_library(&b, chart_js))
-        whet_strbuf_puts(&b, "<p class='note' id='no-chart-js' style='max-width:1120px;margin:0 auto;padding:0 24px 40px'>Charts are static "
-                             "pictures: Chart.js was not found when this page was written (Debian: libjs-chart.js, or set WHET_CHART_JS).</p>\n");
+    add_curves(&b, p.charts, chart_js);
     whet_strbuf_puts(&b, "<script>\n");
     add_lines(&b, report_script);
     whet_strbuf_puts(&b, "</script>\n</body>\n</html>\n");
+    json_decref(p.answers);
+    json_decref(p.charts);
+    json_decref(p.warnings);
     *html = whet_strbuf_take(&b);
     return *html != NULL ? WHET_OK : WHET_ENOMEM;
 }

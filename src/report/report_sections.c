@@ -9,6 +9,8 @@
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
+enum { MANY = 24 }; // longer lists are folded
+
 static void tile(whet_strbuf *b, const char *name, const char *value, const char *more)
 {
     whet_strbuf_puts(b, "<li><span class='name'>");
@@ -33,11 +35,28 @@ static const json_t *extreme_row(const json_t *doc, const char *path, bool least
     return best;
 }
 
-void report_tiles(whet_strbuf *b, const json_t *doc)
+// The row of least latency; of rows that cannot be told from it another than native, if there is one.
+static const json_t *fastest_row(const json_t *doc, int *alike)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = extreme_row(doc, "latency.p50", true), *other = NULL;
+    const report_figure *f = report_figure_find("p50");
+    size_t i = 0;
+    *alike = 0;
+    if (best == NULL) return NULL;
+    json_array_foreach(rows, i, row)
+    {
+        if (row == best || !isfinite(report_num(row, "latency.p50")) || report_figure_compare(f, doc, best, row) > 0) continue;
+        ++*alike;
+        if (strncmp(report_str(row, "runtime"), "native", 6) != 0 && (other == NULL || report_num(row, "latency.p50") < report_num(other, "latency.p50"))) other = row;
+    }
+    return other != NULL && strncmp(report_str(best, "runtime"), "native", 6) == 0 ? other : best;
+}
+
+void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL;
     size_t i = 0;
-    int ok = 0, equal = 0, judged = 0;
+    int ok = 0, equal = 0, judged = 0, alike = 0;
     char value[80], more[400], name[300], digits[2][40];
     json_array_foreach(rows, i, row)
     {
@@ -50,18 +69,19 @@ void report_tiles(whet_strbuf *b, const json_t *doc)
     if (best != NULL) {
         snprintf(value, sizeof value, "%.2f %%", 100 * report_num(best, "accuracy.value"));
         snprintf(more, sizeof more, "95 %% interval %.2f to %.2f", 100 * report_num(best, "accuracy.low"), 100 * report_num(best, "accuracy.high"));
-        tile(b, "accuracy", value, more);
+        tile(b, json_array_size(rows) > 1 ? "highest accuracy" : "accuracy", value, more);
     }
-    best = extreme_row(doc, "latency.p50", true);
+    best = fastest_row(doc, &alike);
     if (best != NULL) {
-        report_row_name(doc, best, true, name, sizeof name);
+        report_row_name_marked(doc, best, name, sizeof name);
         snprintf(value, sizeof value, "%s ms", report_digits(digits[0], sizeof digits[0], report_num(best, "latency.p50")));
-        snprintf(more, sizeof more, "median, %s", name);
+        snprintf(more, sizeof more, "median, %.300s", name);
+        if (alike > 0) snprintf(more, sizeof more, "median, %.300s; %d more cannot be told from it", name, alike);
         tile(b, "lowest latency", value, more);
     }
     best = extreme_row(doc, "img_per_s", false);
     if (best != NULL) {
-        report_row_name(doc, best, true, name, sizeof name);
+        report_row_name_marked(doc, best, name, sizeof name);
         snprintf(value, sizeof value, "%s /s", report_digits(digits[0], sizeof digits[0], report_num(best, "img_per_s")));
         tile(b, "most pictures", value, name);
     }
@@ -69,10 +89,10 @@ void report_tiles(whet_strbuf *b, const json_t *doc)
     if (best != NULL) {
         bool params = isfinite(report_num(best, "params"));
         bool macs = isfinite(report_num(best, "macs"));
-        snprintf(more, sizeof more, "%s%s", params ? report_count(digits[1], sizeof digits[1], report_num(best, "params")) : report_str(best, "format"), params ? " parameters" : "");
+        snprintf(more, sizeof more, "%s%s", params ? report_large(digits[1], sizeof digits[1], report_num(best, "params")) : report_str(best, "format"), params ? " parameters" : "");
         size_t n = strlen(more);
-        if (macs) snprintf(more + n, sizeof more - n, ", %s MACs", report_count(digits[0], sizeof digits[0], report_num(best, "macs")));
-        tile(b, "size", report_bytes(value, sizeof value, report_num(best, "size_bytes")), more);
+        if (macs) snprintf(more + n, sizeof more - n, ", %s MACs", report_large(digits[0], sizeof digits[0], report_num(best, "macs")));
+        tile(b, json_array_size(rows) > 1 ? "smallest" : "size", report_bytes(value, sizeof value, report_num(best, "size_bytes")), more);
     }
     if (judged > 0) {
         snprintf(value, sizeof value, "%d of %d", equal, judged);
@@ -80,6 +100,8 @@ void report_tiles(whet_strbuf *b, const json_t *doc)
     }
     snprintf(value, sizeof value, "%d of %zu", ok, json_array_size(rows));
     tile(b, "rows ok", value, ok == (int)json_array_size(rows) ? "nothing is missing" : "the reasons stand below");
+    snprintf(value, sizeof value, "%zu", json_array_size(warnings));
+    tile(b, "warnings", value, json_array_size(warnings) > 0 ? "all of them stand below" : "none");
     whet_strbuf_puts(b, "</ul>\n");
 }
 
@@ -95,7 +117,7 @@ static const char *chip_class(const char *word)
     return "bad";
 }
 
-static void chip(whet_strbuf *b, const char *word)
+void report_chip(whet_strbuf *b, const char *word)
 {
     char head[60];
     snprintf(head, sizeof head, "%.*s", (int)strcspn(word, ":"), word);
@@ -109,74 +131,53 @@ static bool is_number_column(const report_column *c)
     return c->format != 't' && c->format != 'p';
 }
 
-static void result_cell(whet_strbuf *b, const report_column *c, const json_t *row, size_t i)
+// Columns that the page offers for picking one value.
+static bool is_picked(const report_column *c)
 {
-    char text[400], raw[64];
-    const char *why = NULL;
-    const json_t *v = report_get(row, c->path);
-    report_cell(c, row, text, sizeof text, &why);
-    const char *tag = strcmp(c->id, "model") == 0 ? "th scope='row'" : "td";
-    whet_strbuf_printf(b, "<%s class='%s%s' data-row='%zu' data-col='%s'", tag, is_number_column(c) ? "num" : "text", text[0] == '\0' ? " none" : "", i, c->id);
-    if (json_is_number(v)) {
-        snprintf(raw, sizeof raw, "%.17g", json_number_value(v));
-        whet_strbuf_printf(b, " data-v='%s'", raw);
-    }
-    if (why != NULL) {
-        whet_strbuf_puts(b, " title='");
-        report_esc(b, why);
-        whet_strbuf_puts(b, "'");
-    }
-    whet_strbuf_puts(b, ">");
+    static const char *const ids[] = {"run", "host", "model", "runtime", "precision", "batch", "threads", "streams", "scenario", "asked", "optimisation", "status", "verdict"};
+    for (size_t i = 0; i < WHET_COUNT(ids); i++)
+        if (strcmp(ids[i], c->id) == 0) return true;
+    return false;
+}
+
+static void cell_text(whet_strbuf *b, const report_column *c, const json_t *row, const char *text, bool front)
+{
     if (strcmp(c->id, "status") == 0 || (strcmp(c->id, "verdict") == 0 && text[0] != '\0')) {
-        chip(b, text);
+        report_chip(b, text);
     } else if (strcmp(c->id, "runtime") == 0) {
         report_esc(b, text);
-        whet_strbuf_puts(b, " <small>");
+        whet_strbuf_puts(b, "<br><small>");
         report_esc(b, report_str(row, "runtime_version"));
-        whet_strbuf_puts(b, "</small>");
+        whet_strbuf_puts(b, strncmp(report_str(row, "runtime"), "native", 6) == 0 ? ", whet's own engine</small>" : "</small>");
     } else {
         report_esc(b, text[0] != '\0' ? text : "–");
     }
-    whet_strbuf_printf(b, "</%.2s>", tag);
+    if (front) whet_strbuf_puts(b, " <span class='diamond' title='no other row is surely better'>◆</span>");
 }
 
-static void remark(whet_strbuf *b, const char *name, const char *text, bool *open)
+static void result_cell(whet_strbuf *b, const report_column *c, const json_t *row, size_t i, bool first, bool front)
 {
-    if (text == NULL || text[0] == '\0') return;
-    if (!*open) whet_strbuf_puts(b, "<h3>Remarks on the rows</h3>\n<ul class='remarks'>\n");
-    *open = true;
-    whet_strbuf_puts(b, "<li><b>");
-    report_esc(b, name);
-    whet_strbuf_puts(b, "</b>: ");
-    report_esc(b, text);
-    whet_strbuf_puts(b, "</li>\n");
-}
-
-static void remarks(whet_strbuf *b, const json_t *doc)
-{
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *item = NULL;
-    static const char *const lists[] = {"verdict_reasons", "notes"};
-    char name[300];
-    size_t i = 0, k = 0;
-    bool open = false;
-    json_array_foreach(rows, i, row)
-    {
-        report_row_name(doc, row, true, name, sizeof name);
-        if (!report_row_ok(row)) remark(b, name, report_str(row, "status"), &open);
-        for (size_t l = 0; l < WHET_COUNT(lists); l++)
-            json_array_foreach(json_object_get(row, lists[l]), k, item) remark(b, name, json_string_value(item), &open);
-        if (report_row_ok(row) && report_get(row, "accuracy") == NULL && report_str(row, "accuracy_na")[0] != '\0') {
-            char text[500];
-            snprintf(text, sizeof text, "accuracy n/a: %s", report_str(row, "accuracy_na"));
-            remark(b, name, text, &open);
-        }
-        if (report_row_ok(row) && report_get(row, "latency.p99") == NULL && report_str(row, "latency.p99_na")[0] != '\0') {
-            char text[500];
-            snprintf(text, sizeof text, "p99 %s", report_str(row, "latency.p99_na"));
-            remark(b, name, text, &open);
-        }
+    char text[400];
+    const char *why = NULL, *tag = first ? "th" : "td";
+    const json_t *v = report_get(row, c->path);
+    report_cell(c, row, text, sizeof text, &why);
+    whet_strbuf_printf(b, "<%s%s class='%s%s' data-row='%zu' data-col='%s'", tag, first ? " scope='row'" : "", is_number_column(c) ? "num" : "text",
+                       text[0] == '\0' ? " none" : "", i, c->id);
+    if (json_is_number(v)) whet_strbuf_printf(b, " data-v='%.17g'", json_number_value(v));
+    if (is_picked(c)) { // of a status the word, without its reason
+        whet_strbuf_puts(b, " data-t='");
+        if (strcmp(c->id, "status") == 0) text[strcspn(text, ":")] = '\0';
+        report_esc(b, text);
+        whet_strbuf_puts(b, "'");
     }
-    if (open) whet_strbuf_puts(b, "</ul>\n");
+    if (why != NULL || (strcmp(c->id, "status") == 0 && !report_row_ok(row))) {
+        whet_strbuf_puts(b, " title='");
+        report_esc(b, why != NULL ? why : report_str(row, "status"));
+        whet_strbuf_puts(b, "'");
+    }
+    whet_strbuf_puts(b, ">");
+    cell_text(b, c, row, text, front);
+    whet_strbuf_printf(b, "</%s>", tag);
 }
 
 // What is the same in every row and stands in the tiles need not widen the table.
@@ -188,28 +189,50 @@ static bool in_page(const report_column *c, const json_t *doc)
     return report_column_shown(strict.varies ? &strict : c, doc);
 }
 
-void report_results(whet_strbuf *b, const json_t *doc)
+static bool on_front(const json_t *answers, size_t number)
+{
+    const json_t *a = NULL, *x = NULL;
+    size_t i = 0, k = 0;
+    json_array_foreach(answers, i, a)
+    {
+        json_array_foreach(json_object_get(a, "pareto"), k, x)
+        {
+            if (json_integer_value(x) == (json_int_t)number) return true;
+        }
+    }
+    return false;
+}
+
+void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    const report_column *shown[64];
     size_t i = 0;
-    whet_strbuf_puts(b, "<div class='scroll' role='region' aria-label='Table of results' tabindex='0'><table id='rows'>\n<thead><tr>");
-    for (int c = 0; c < report_column_count(); c++) {
-        const report_column *col = report_column_at(c);
-        if (!in_page(col, doc)) continue;
-        whet_strbuf_printf(b, "<th scope='col' class='%s' title='", is_number_column(col) ? "num" : "text");
-        report_esc(b, col->help);
-        whet_strbuf_printf(b, "'>%s</th>", col->title);
+    int n = 0;
+    for (int pass = 0; pass < 2; pass++) { // the model first, whatever stands before it in the table of columns
+        for (int c = 0; c < report_column_count() && n < (int)WHET_COUNT(shown); c++) {
+            const report_column *col = report_column_at(c);
+            if ((strcmp(col->id, "model") == 0) == (pass == 0) && in_page(col, doc)) shown[n++] = col;
+        }
+    }
+    whet_strbuf_puts(b, "<div class='tools' id='tools' role='search' aria-label='Rows to show'></div>\n"
+                        "<div class='scroll' role='region' aria-label='Table of results' tabindex='0'><table id='rows' class='sortable'>\n<thead><tr>");
+    for (int c = 0; c < n; c++) {
+        whet_strbuf_printf(b, "<th scope='col' class='%s'", is_number_column(shown[c]) ? "num" : "text");
+        if (is_picked(shown[c])) whet_strbuf_printf(b, " data-pick='%s'", shown[c]->id);
+        whet_strbuf_puts(b, " title='");
+        report_esc(b, shown[c]->help);
+        whet_strbuf_printf(b, "'>%s</th>", shown[c]->title);
     }
     whet_strbuf_puts(b, "</tr></thead>\n<tbody>\n");
     json_array_foreach(rows, i, row)
     {
-        whet_strbuf_puts(b, "<tr>");
-        for (int c = 0; c < report_column_count(); c++)
-            if (in_page(report_column_at(c), doc)) result_cell(b, report_column_at(c), row, i);
+        const bool front = on_front(answers, i);
+        whet_strbuf_printf(b, "<tr id='row-%zu' data-row='%zu'>", i, i);
+        for (int c = 0; c < n; c++) result_cell(b, shown[c], row, i, c == 0, front && c == 0);
         whet_strbuf_puts(b, "</tr>\n");
     }
     whet_strbuf_puts(b, "</tbody></table></div>\n");
-    remarks(b, doc);
 }
 
 // --- comparisons
@@ -220,16 +243,19 @@ void report_comparisons(whet_strbuf *b, const json_t *doc)
     size_t i = 0;
     if (json_array_size(list) == 0) return;
     whet_strbuf_puts(b, "<p class='lead'>The rows took turns in short blocks, so the ratio holds even where the machine was too restless for "
-                        "absolute figures.</p>\n<ul class='remarks'>\n");
+                        "absolute figures.</p>\n");
+    const bool many = json_array_size(list) > MANY;
+    if (many) whet_strbuf_printf(b, "<details><summary>All %zu comparisons in words</summary>\n", json_array_size(list));
+    whet_strbuf_puts(b, "<ul class='remarks'>\n");
     json_array_foreach(list, i, c)
     {
         whet_strbuf_puts(b, "<li>");
-        chip(b, report_str(c, "verdict"));
+        report_chip(b, report_str(c, "verdict"));
         whet_strbuf_puts(b, " ");
         report_esc(b, report_str(c, "text"));
         whet_strbuf_puts(b, "</li>\n");
     }
-    whet_strbuf_puts(b, "</ul>\n");
+    whet_strbuf_puts(b, many ? "</ul></details>\n" : "</ul>\n");
 }
 
 // --- parity
@@ -254,7 +280,7 @@ static void parity_row(whet_strbuf *b, const json_t *doc, const json_t *row, con
     whet_strbuf_puts(b, "<tr><th scope='row'>");
     report_esc(b, name);
     whet_strbuf_puts(b, "</th><td>");
-    chip(b, json_is_true(report_get(o != NULL ? o : p, "ok")) ? "ok" : "failed");
+    report_chip(b, json_is_true(report_get(o != NULL ? o : p, "ok")) ? "ok" : "failed");
     whet_strbuf_puts(b, "</td><td class='wrap'>");
     report_esc(b, report_str(p, "reference"));
     whet_strbuf_puts(b, "</td><td class='mono'>");
@@ -281,12 +307,14 @@ static void parity_row(whet_strbuf *b, const json_t *doc, const json_t *row, con
 void report_parity(whet_strbuf *b, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *o = NULL;
+    const bool many = json_array_size(rows) > MANY;
     size_t i = 0, k = 0;
     bool open = false;
     json_array_foreach(rows, i, row)
     {
         const json_t *outputs = report_get(row, "parity.outputs");
         if (report_get(row, "parity") == NULL) continue;
+        if (!open && many) whet_strbuf_printf(b, "<details><summary>Parity of all %zu rows</summary>\n", json_array_size(rows));
         if (!open)
             whet_strbuf_puts(b, "<div class='scroll' role='region' aria-label='Table of parity' tabindex='0'><table>\n<thead><tr><th scope='col'>row</th>"
                                 "<th scope='col'>result</th><th scope='col'>reference</th><th scope='col'>bound</th><th scope='col'>output</th>"
@@ -299,6 +327,7 @@ void report_parity(whet_strbuf *b, const json_t *doc)
     }
     if (open) {
         whet_strbuf_puts(b, "</tbody></table></div>\n<p class='note'>The largest difference is given as a share of the reference's largest output.</p>\n");
+        if (many) whet_strbuf_puts(b, "</details>\n");
     } else {
         whet_strbuf_puts(b, "<p>No row was compared.</p>\n");
     }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "report/goal.h"
 #include "report/report.h"
 #include "report/report_columns.h"
 
@@ -41,10 +42,10 @@ static void accuracy_part(whet_strbuf *b, const json_t *doc, const char *model)
     report_count(count, sizeof count, report_num(best, "accuracy.count"));
     if (high - low < 5e-5) {
         double w = fmax(high - report_num(best, "accuracy.low"), report_num(best, "accuracy.high") - high);
-        whet_strbuf_printf(b, "%s gets %.2f ±%.2f %% of the %s %s %s pictures right%s", model, high * 100, report_round_up(w * 100, 2), count,
+        whet_strbuf_printf(b, "%s %.2f ±%.2f %% of the %s %s %s pictures right%s", model, high * 100, report_round_up(w * 100, 2), count,
                            report_str(best, "accuracy.data"), report_str(best, "accuracy.split"), n > 1 && n == (int)json_array_size(rows) ? " on every runtime" : "");
     } else {
-        whet_strbuf_printf(b, "%s gets %.2f to %.2f %% of the %s %s %s pictures right", model, low * 100, high * 100, count,
+        whet_strbuf_printf(b, "%s %.2f to %.2f %% of the %s %s %s pictures right", model, low * 100, high * 100, count,
                            report_str(best, "accuracy.data"), report_str(best, "accuracy.split"));
     }
 }
@@ -106,6 +107,36 @@ static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
     }
 }
 
+// Rows that cannot be told from the fastest are named with it, native last.
+static void least_latency(whet_strbuf *b, const json_t *doc, const json_t *best)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *first = best;
+    const report_figure *f = report_figure_find("p50");
+    char name[300], ms[40];
+    size_t i = 0;
+    int alike = 0;
+    json_array_foreach(rows, i, row)
+    {
+        if (row == best || !isfinite(report_num(row, "latency.p50")) || report_figure_compare(f, doc, best, row) > 0) continue;
+        alike++;
+        if (strncmp(report_str(first, "runtime"), "native", 6) == 0 && strncmp(report_str(row, "runtime"), "native", 6) != 0) first = row;
+    }
+    report_row_name(doc, first, true, name, sizeof name);
+    whet_strbuf_printf(b, "lowest latency: %s with a median of %s ms", name, report_digits(ms, sizeof ms, report_num(first, "latency.p50")));
+    if (alike == 0) return;
+    whet_strbuf_puts(b, ", which cannot be told from ");
+    if (alike > 1) {
+        whet_strbuf_printf(b, "%d other rows", alike);
+        return;
+    }
+    json_array_foreach(rows, i, row)
+    {
+        if (row == first || !isfinite(report_num(row, "latency.p50")) || report_figure_compare(f, doc, best, row) > 0) continue;
+        report_row_name(doc, row, true, name, sizeof name);
+        whet_strbuf_puts(b, name);
+    }
+}
+
 static void speed_part(whet_strbuf *b, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL, *list = json_object_get(doc, "comparisons");
@@ -123,8 +154,11 @@ static void speed_part(whet_strbuf *b, const json_t *doc)
     if (best == NULL) return;
     report_row_name(doc, best, true, name, sizeof name);
     if (b->len > 0) whet_strbuf_puts(b, "; ");
-    whet_strbuf_printf(b, "%s: %s with a median of %s ms", json_array_size(list) > 1 ? "lowest latency" : "latency", name,
-                       report_digits(ms, sizeof ms, report_num(best, "latency.p50")));
+    if (json_array_size(list) > 1) {
+        least_latency(b, doc, best);
+        return;
+    }
+    whet_strbuf_printf(b, "latency: %s with a median of %s ms", name, report_digits(ms, sizeof ms, report_num(best, "latency.p50")));
 }
 
 static void failed_part(whet_strbuf *b, const json_t *doc)
@@ -145,20 +179,68 @@ static void failed_part(whet_strbuf *b, const json_t *doc)
                        title[0] != '\0' ? title : report_str(first, "runtime"), report_str(first, "status"));
 }
 
+// A stated goal comes first; on several machines each has its answer.
+static void goal_part(whet_strbuf *b, const json_t *doc)
+{
+    whet_goal goal;
+    const json_t *a = NULL;
+    size_t i = 0;
+    if (!report_goal_of(doc, &goal)) return;
+    json_t *answers = whet_report_answer(doc, &goal);
+    json_array_foreach(answers, i, a)
+    {
+        if (b->len > 0) whet_strbuf_puts(b, "; ");
+        if (json_array_size(answers) > 1) whet_strbuf_printf(b, "on %s ", report_str(a, "machine"));
+        whet_strbuf_puts(b, report_str(a, "text"));
+    }
+    json_decref(answers);
+}
+
+static bool several_machines(const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    char first[300] = "", name[300];
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        report_row_machine(doc, row, i == 0 ? first : name, sizeof name);
+        if (i > 0 && strcmp(first, name) != 0) return true;
+    }
+    return false;
+}
+
+// A sentence's first letter, unless a name stands there.
+static void capital(char *text, const char *name)
+{
+    if (text == NULL || text[0] < 'a' || text[0] > 'z' || strncmp(text, "native", 6) == 0) return;
+    if (name[0] != '\0' && strncmp(text, name, strlen(name)) == 0) return;
+    text[0] = (char)(text[0] - 'a' + 'A');
+}
+
 char *whet_report_summary(const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     const char *model = report_str(json_array_get(rows, 0), "model");
     size_t i = 0;
     bool one = true;
-    whet_strbuf b;
+    whet_strbuf b, goal;
     whet_strbuf_init(&b);
+    whet_strbuf_init(&goal);
+    goal_part(&goal, doc);
     json_array_foreach(rows, i, row) one = one && strcmp(report_str(row, "model"), model) == 0;
-    accuracy_part(&b, doc, one ? model : "the models");
+    char *gets = whet_format("%s get%s", one ? model : "the models", one ? "s" : "");
+    accuracy_part(&b, doc, gets != NULL ? gets : "");
+    whet_free(gets);
     parity_part(&b, doc);
-    speed_part(&b, doc);
+    if (!several_machines(doc)) speed_part(&b, doc); // figures of different machines are not set against each other
     failed_part(&b, doc);
     if (b.len == 0) whet_strbuf_puts(&b, json_array_size(rows) == 0 ? "nothing was measured" : "no row has figures");
-    if (b.data != NULL && b.data[0] >= 'a' && b.data[0] <= 'z' && !one) b.data[0] = (char)(b.data[0] - 'a' + 'A');
+    if (!one || goal.len > 0) capital(b.data, one ? model : "");
+    if (goal.len > 0) {
+        capital(goal.data, "");
+        whet_strbuf_printf(&goal, ". %s", b.data != NULL ? b.data : "");
+        whet_strbuf_dispose(&b);
+        return whet_strbuf_take(&goal);
+    }
     return whet_strbuf_take(&b);
 }

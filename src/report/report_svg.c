@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts as inline SVG: what a reader without script, or a page without Chart.js, sees.
+// Charts as SVG: curves in the page for readers without script and on paper, and every chart as a picture file of its own.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/report_axis.h"
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-enum { WIDTH = 560, LEFT = 150, RIGHT = 70, BAR = 18, GAP = 10, PLOT_HEIGHT = 220 };
+enum { WIDTH = 640, LEFT = 210, RIGHT = 90, BAR = 16, GAP = 10, TOP = 34, PLOT = 240, MAX_ROWS = 60 };
 
-typedef struct range { double low, high; } range;
-
-static void widen(range *r, double x)
-{
-    if (!isfinite(x)) return;
-    r->low = fmin(r->low, x);
-    r->high = fmax(r->high, x);
-}
+static const char style[] =
+    "<style>text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#1c2126}.head{font-weight:600;font-size:14px}.axis{stroke:#8a929a;fill:none}.grid{stroke:#e3e0d8}"
+    ".whisker{stroke:#1c2126;stroke-width:1.5;fill:none}polyline{fill:none;stroke-width:2}.front{stroke:#1c2126;stroke-width:1.5}"
+    ".c0{fill:#0072b2}.c1{fill:#d55e00}.c2{fill:#00805f}.c3{fill:#b5578e}.c4{fill:#9a6a00}.c5{fill:#2f8fc4}.c6{fill:#6b6f76}.c7{fill:#1c2126}"
+    ".l0{stroke:#0072b2}.l1{stroke:#d55e00}.l2{stroke:#00805f}.l3{stroke:#b5578e}.l4{stroke:#9a6a00}.l5{stroke:#2f8fc4}.l6{stroke:#6b6f76}.l7{stroke:#1c2126}"
+    ".p1{fill-opacity:.45}.d1{stroke-dasharray:6 4}</style>";
 
 static double at(const json_t *series, const char *key, size_t i)
 {
@@ -25,39 +24,58 @@ static double at(const json_t *series, const char *key, size_t i)
     return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
-static range value_range(const json_t *chart, bool from_zero)
+static void widen(double *low, double *high, double x)
 {
-    range r = {from_zero ? 0 : (double)INFINITY, from_zero ? 0 : -(double)INFINITY};
+    if (!isfinite(x)) return;
+    *low = fmin(*low, x);
+    *high = fmax(*high, x);
+}
+
+static report_axis value_axis(const json_t *chart, bool from_zero, bool may_log)
+{
+    double low = (double)INFINITY, high = -(double)INFINITY;
     const json_t *list = json_object_get(chart, "series"), *s = NULL;
     size_t i = 0;
     json_array_foreach(list, i, s)
     {
         for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) {
-            widen(&r, at(s, "values", k));
-            widen(&r, at(s, "low", k));
-            widen(&r, at(s, "high", k));
+            widen(&low, &high, at(s, "values", k));
+            widen(&low, &high, at(s, "low", k));
+            widen(&low, &high, at(s, "high", k));
         }
     }
-    widen(&r, report_num(chart, "zero_line"));
-    if (!from_zero) {
-        double pad = fmax((r.high - r.low) * 0.1, 1e-9);
-        r.low -= pad;
-        r.high += pad;
-    }
-    if (!(r.high > r.low)) r.high = r.low + 1;
-    return r;
+    widen(&low, &high, report_num(chart, "zero_line"));
+    return report_axis_make(low, high, from_zero, may_log);
 }
 
-static double place(range r, double x)
+static double place(const report_axis *a, double x)
 {
-    return LEFT + (x - r.low) / (r.high - r.low) * (WIDTH - LEFT - RIGHT);
+    return LEFT + report_axis_at(a, x) * (WIDTH - LEFT - RIGHT);
+}
+
+static int colour_of(const json_t *chart, size_t i)
+{
+    const json_t *c = json_array_get(json_object_get(chart, "colours"), i);
+    return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
+}
+
+static void open_svg(whet_strbuf *b, const json_t *chart, double height, bool in_page)
+{
+    whet_strbuf_printf(b, "<svg %sviewBox='0 0 %d %.0f' role='img' aria-label='", in_page ? "" : "xmlns='http://www.w3.org/2000/svg' ", WIDTH, height);
+    report_esc(b, report_str(chart, "title"));
+    whet_strbuf_puts(b, "'>");
+    if (in_page) return;
+    whet_strbuf_printf(b, "%s<rect width='%d' height='%.0f' fill='#fff'/><text class='head' x='10' y='20'>", style, WIDTH, height);
+    report_esc(b, report_str(chart, "title"));
+    if (report_str(chart, "unit")[0] != '\0' && strcmp(report_str(chart, "kind"), "line") != 0) whet_strbuf_printf(b, ", %s", report_str(chart, "unit"));
+    whet_strbuf_puts(b, "</text>");
 }
 
 static void label(whet_strbuf *b, const char *text, double y)
 {
     char cut[200];
     size_t n = 0, shown = 0;
-    for (; text[n] != '\0' && n + 5 < sizeof cut && shown < 24; n++) {
+    for (; text[n] != '\0' && n + 5 < sizeof cut && shown < 34; n++) {
         cut[n] = text[n];
         shown += ((unsigned char)text[n + 1] & 0xc0) != 0x80; // a whole UTF-8 character
     }
@@ -67,81 +85,147 @@ static void label(whet_strbuf *b, const char *text, double y)
     whet_strbuf_puts(b, "</text>");
 }
 
-static void bars(whet_strbuf *b, const json_t *chart, bool interval)
+static void x_ticks(whet_strbuf *b, const report_axis *a, double top, double bottom)
+{
+    for (int k = 0; k < a->n; k++)
+        whet_strbuf_printf(b, "<path class='grid' d='M%.1f %.0fV%.0f'/><text x='%.1f' y='%.0f' text-anchor='middle'>%.6g</text>", place(a, a->tick[k]), top, bottom,
+                           place(a, a->tick[k]), bottom + 16, fabs(a->tick[k]) < 1e-12 ? 0 : a->tick[k]);
+}
+
+// Bars, points with whiskers, or outlines: one line a label.
+static void rows_chart(whet_strbuf *b, const json_t *chart, const char *kind)
 {
     const json_t *labels = json_object_get(chart, "labels"), *series = json_object_get(chart, "series");
-    size_t n = json_array_size(labels), m = json_array_size(series);
-    range r = value_range(chart, !interval);
-    double height = (double)(n * (m * BAR + GAP) + GAP), line = report_num(chart, "zero_line");
+    const bool interval = strcmp(kind, "interval") == 0, ridge = strcmp(kind, "ridge") == 0;
+    const size_t all = json_array_size(labels), n = WHET_MIN(all, (size_t)MAX_ROWS), m = ridge ? 1 : json_array_size(series), bar = ridge ? 26 : BAR;
+    const report_axis a = value_axis(chart, !interval && !ridge, ridge);
+    const double bottom = TOP + (double)(n * (m * bar + GAP)), line = report_num(chart, "zero_line");
     char text[40];
-    whet_strbuf_printf(b, "<svg viewBox='0 0 %d %.0f' role='img' aria-label='", WIDTH, height);
-    report_esc(b, report_str(chart, "title"));
-    whet_strbuf_puts(b, "'>");
-    if (isfinite(line)) whet_strbuf_printf(b, "<line class='axis' x1='%.1f' x2='%.1f' y1='0' y2='%.0f'/>", place(r, line), place(r, line), height);
+    open_svg(b, chart, bottom + 26 + (m > 1 ? 20 : 0) + (n < all ? 18 : 0), false);
+    x_ticks(b, &a, TOP - 4, bottom);
+    if (isfinite(line)) whet_strbuf_printf(b, "<path class='axis' d='M%.1f %dV%.0f'/>", place(&a, line), TOP - 4, bottom);
     for (size_t i = 0; i < n; i++) {
-        double y = (double)(i * (m * BAR + GAP) + GAP);
-        label(b, json_string_value(json_array_get(labels, i)), y + (double)(m * BAR) / 2 + 4);
-        for (size_t k = 0; k < m; k++, y += BAR) {
+        double y = TOP + (double)(i * (m * bar + GAP));
+        const int c = colour_of(chart, i);
+        label(b, json_string_value(json_array_get(labels, i)), y + (double)(m * bar) / 2 + 4);
+        for (size_t k = 0; k < m; k++, y += (double)bar) {
             const json_t *s = json_array_get(series, k);
-            double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), mid = y + BAR / 2.0;
+            const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), mid = y + (double)bar / 2;
             if (!isfinite(v)) continue;
-            if (!interval) whet_strbuf_printf(b, "<rect class='c%zu' x='%d' y='%.1f' width='%.1f' height='%d' rx='2'/>", (m > 1 ? k : i) % 8, LEFT, y + 1, place(r, v) - LEFT, BAR - 2);
-            if (isfinite(low) && isfinite(high))
-                whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8'/>", place(r, low), mid, place(r, high), place(r, low), mid - 4, place(r, high), mid - 4);
-            if (interval) whet_strbuf_printf(b, "<circle class='c%zu' cx='%.1f' cy='%.1f' r='5'/>", i % 8, place(r, v), mid);
-            whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%s</text>", place(r, isfinite(high) ? fmax(v, high) : v) + 6, mid + 4, report_digits(text, sizeof text, v));
+            if (ridge) {
+                const json_t *bins = json_object_get(json_array_get(json_object_get(chart, "outlines"), i), "bins");
+                const size_t n_bins = json_array_size(bins);
+                whet_strbuf_printf(b, "<path class='c%d' fill-opacity='.4' d='M%.1f %.1f", c, place(&a, low), y + (double)bar);
+                for (size_t j = 0; j < n_bins; j++)
+                    whet_strbuf_printf(b, "L%.1f %.1f", place(&a, low + (high - low) * ((double)j + 0.5) / (double)n_bins),
+                                       y + (double)bar * (1 - 0.0095 * (double)json_integer_value(json_array_get(bins, j))));
+                whet_strbuf_printf(b, "L%.1f %.1fz'/><path class='whisker' d='M%.1f %.1fV%.1f'/>", place(&a, high), y + (double)bar, place(&a, v), y, y + (double)bar);
+            } else {
+                if (!interval) whet_strbuf_printf(b, "<rect class='c%d p%zu' x='%d' y='%.1f' width='%.1f' height='%zu' rx='2'/>", c, k, LEFT, y + 1, place(&a, v) - LEFT, bar - 2);
+                if (isfinite(low) && isfinite(high))
+                    whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8'/>", place(&a, low), mid, place(&a, high), place(&a, low), mid - 4, place(&a, high), mid - 4);
+                if (interval) whet_strbuf_printf(b, "<circle class='c%d' cx='%.1f' cy='%.1f' r='5'/>", c, place(&a, v), mid);
+            }
+            whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%s</text>", place(&a, isfinite(high) ? fmax(v, high) : v) + 6, mid + 4, report_digits(text, sizeof text, v));
         }
     }
+    for (size_t k = 0; k < m && m > 1; k++) {
+        whet_strbuf_printf(b, "<rect class='c7 p%zu' x='%zu' y='%.0f' width='12' height='12'/><text x='%zu' y='%.0f'>", k, LEFT + k * 150, bottom + 24, LEFT + 18 + k * 150, bottom + 34);
+        report_esc(b, report_str(json_array_get(series, k), "name"));
+        whet_strbuf_puts(b, "</text>");
+    }
+    if (n < all) whet_strbuf_printf(b, "<text x='10' y='%.0f'>the first %zu of %zu rows</text>", bottom + 34 + (m > 1 ? 18 : 0), n, all);
     whet_strbuf_puts(b, "</svg>");
 }
 
-static void lines(whet_strbuf *b, const json_t *chart)
+static void frame(whet_strbuf *b, const report_axis axis[2], int left, int top, int bottom)
+{
+    for (int k = 0; k < axis[1].n; k++) {
+        const double y = bottom - report_axis_at(&axis[1], axis[1].tick[k]) * (bottom - top);
+        whet_strbuf_printf(b, "<path class='grid' d='M%d %.1fH%d'/><text x='%d' y='%.1f' text-anchor='end'>%.6g</text>", left, y, WIDTH - 10, left - 6, y + 4,
+                           fabs(axis[1].tick[k]) < 1e-12 ? 0 : axis[1].tick[k]);
+    }
+    for (int k = 0; k < axis[0].n; k++) {
+        const double x = left + report_axis_at(&axis[0], axis[0].tick[k]) * (WIDTH - 10 - left);
+        whet_strbuf_printf(b, "<text x='%.1f' y='%d' text-anchor='middle'>%.6g</text>", x, bottom + 16, axis[0].tick[k]);
+    }
+    whet_strbuf_printf(b, "<path class='axis' d='M%d %dV%dH%d'/>", left, top, bottom, WIDTH - 10);
+}
+
+static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
 {
     const json_t *series = json_object_get(chart, "series"), *s = NULL, *p = NULL;
-    range x = {(double)INFINITY, -(double)INFINITY}, y = {0, -(double)INFINITY};
+    double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
+    const int left = 56, top = in_page ? 10 : TOP, bottom = top + PLOT;
     size_t i = 0, k = 0;
-    char text[40];
-    int bottom = PLOT_HEIGHT - 24;
-    bool zero = json_is_true(json_object_get(chart, "fill"));
-    y.low = zero ? 0 : (double)INFINITY;
     json_array_foreach(series, i, s)
     {
         json_array_foreach(json_object_get(s, "values"), k, p)
         {
-            widen(&x, report_num(p, "x"));
-            widen(&y, report_num(p, "y"));
+            widen(&low[0], &high[0], report_num(p, "x"));
+            widen(&low[1], &high[1], report_num(p, "y"));
         }
     }
-    if (!(x.high > x.low)) x.high = x.low + 1;
-    if (!(y.high > y.low)) y.high = y.low + 1;
-    whet_strbuf_printf(b, "<svg viewBox='0 0 %d %zu' role='img' aria-label='", WIDTH, PLOT_HEIGHT + 20 * json_array_size(series));
-    report_esc(b, report_str(chart, "title"));
-    whet_strbuf_printf(b, "'><path class='axis' d='M50 8V%dH%d'/>", bottom, WIDTH - 10);
-    whet_strbuf_printf(b, "<text x='44' y='%d' text-anchor='end'>%s</text>", bottom, report_digits(text, sizeof text, y.low));
-    whet_strbuf_printf(b, "<text x='44' y='16' text-anchor='end'>%s</text>", report_digits(text, sizeof text, y.high));
-    whet_strbuf_printf(b, "<text x='50' y='%d'>%s</text>", bottom + 16, report_digits(text, sizeof text, x.low));
-    whet_strbuf_printf(b, "<text x='%d' y='%d' text-anchor='end'>%s %s</text>", WIDTH - 10, bottom + 16, report_digits(text, sizeof text, x.high), report_str(chart, "unit"));
+    const report_axis axis[2] = {report_axis_make(low[0], high[0], false, false), report_axis_make(low[1], high[1], false, false)};
+    open_svg(b, chart, bottom + 44 + 20 * (double)json_array_size(series), in_page);
+    frame(b, axis, left, top, bottom);
+    whet_strbuf_printf(b, "<text x='%d' y='%d' text-anchor='end'>%s</text>", WIDTH - 10, bottom + 32, report_str(chart, "unit"));
     json_array_foreach(series, i, s)
     {
-        whet_strbuf_printf(b, "<polyline class='l%zu' points='", i % 8);
+        const size_t y = (size_t)bottom + 36 + 20 * i;
+        whet_strbuf_printf(b, "<polyline class='l%zu d%zu' points='", i / 2 % 8, i % 2); // training and validation of one run share a colour
         json_array_foreach(json_object_get(s, "values"), k, p)
         {
-            whet_strbuf_printf(b, "%.1f,%.1f ", 50 + (report_num(p, "x") - x.low) / (x.high - x.low) * (WIDTH - 60),
-                               bottom - (report_num(p, "y") - y.low) / (y.high - y.low) * (bottom - 8));
+            whet_strbuf_printf(b, "%.1f,%.1f ", left + report_axis_at(&axis[0], report_num(p, "x")) * (WIDTH - 10 - left),
+                               bottom - report_axis_at(&axis[1], report_num(p, "y")) * (bottom - top));
         }
-        whet_strbuf_printf(b, "'/><rect class='c%zu' x='50' y='%zu' width='12' height='12'/><text x='68' y='%zu'>", i % 8, PLOT_HEIGHT + 20 * i, PLOT_HEIGHT + 11 + 20 * i);
+        whet_strbuf_printf(b, "'/><path class='l%zu d%zu' stroke-width='2' d='M%d %zuh26'/><text x='%d' y='%zu'>", i / 2 % 8, i % 2, left, y, left + 34, y + 4);
         report_esc(b, report_str(s, "name"));
         whet_strbuf_puts(b, "</text>");
     }
     whet_strbuf_puts(b, "</svg>");
 }
 
-void report_chart_svg(whet_strbuf *b, const json_t *chart)
+static void scatter(whet_strbuf *b, const json_t *chart)
+{
+    const json_t *points = json_object_get(chart, "points"), *p = NULL;
+    double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
+    const int left = 70, top = TOP + 16, bottom = top + PLOT + 40;
+    int listed = 0;
+    size_t i = 0;
+    json_array_foreach(points, i, p)
+    {
+        widen(&low[0], &high[0], report_num(p, "x"));
+        widen(&low[1], &high[1], report_num(p, "y"));
+        listed += report_num(p, "front") > 0;
+    }
+    const report_axis axis[2] = {report_axis_make(low[0], high[0], false, true), report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")))};
+    open_svg(b, chart, bottom + 44 + 18 * (double)listed, false);
+    frame(b, axis, left, top, bottom);
+    whet_strbuf_printf(b, "<text x='10' y='%d'>%s</text><text x='%d' y='%d' text-anchor='end'>%s</text>", top - 6, report_str(chart, "y_unit"), WIDTH - 10, bottom + 32, report_str(chart, "unit"));
+    json_array_foreach(points, i, p)
+    {
+        const double x = left + report_axis_at(&axis[0], report_num(p, "x")) * (WIDTH - 10 - left), y = bottom - report_axis_at(&axis[1], report_num(p, "y")) * (bottom - top);
+        const int number = (int)report_num(p, "front"), c = (int)report_num(p, "colour") % 8;
+        whet_strbuf_printf(b, "<circle class='c%d%s' cx='%.1f' cy='%.1f' r='%d'><title>", c, number > 0 ? " front" : "", x, y, number > 0 ? 7 : 5);
+        report_esc(b, report_str(p, "name"));
+        whet_strbuf_puts(b, "</title></circle>");
+        if (number == 0) continue;
+        whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%d</text><text x='%d' y='%d'>%d  ", x + 10, y - 6, number, left, bottom + 36 + 18 * number, number);
+        report_esc(b, report_str(p, "name"));
+        whet_strbuf_puts(b, "</text>");
+    }
+    whet_strbuf_puts(b, "</svg>");
+}
+
+void report_chart_svg(whet_strbuf *b, const json_t *chart, bool in_page)
 {
     const char *kind = report_str(chart, "kind");
     if (strcmp(kind, "line") == 0) {
-        lines(b, chart);
+        lines(b, chart, in_page);
+    } else if (strcmp(kind, "scatter") == 0) {
+        scatter(b, chart);
     } else {
-        bars(b, chart, strcmp(kind, "interval") == 0);
+        rows_chart(b, chart, kind);
     }
 }

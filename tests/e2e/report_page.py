@@ -1,89 +1,42 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The report in a real browser: no console error, every chart drawn, every number in the page equal to the stored one.
+"""The report in a real browser: no console error, no request that leaves the page, every number equal to the stored one, sorting
+and filtering work, nothing is wider than the screen, hostile names stay text, and a page of 200 rows stays under 2 MB.
 
-usage: report_page.py WHET FOLDER    (screenshots stay in FOLDER)
+usage: report_page.py WHET FOLDER    (screenshots and a printed page stay in FOLDER)
 """
-import html.parser
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import browser  # noqa: E402
+import sample_results  # noqa: E402
 
 HOSTILE = "<script>alert(1)</script>'\"&.onnx"
-
-
-def row(i, model, runtime, title, p50):
-    latency = {"region": "infer", "n": 900, "p50": p50, "p50_low": p50 * 0.985, "p50_high": p50 * 1.02, "min": p50 * 0.8,
-               "mean": p50 * 1.05, "stdev": p50 * 0.08, "p90": p50 * 1.3, "p99": p50 * 1.9, "max": p50 * 4, "cv": 0.081}
-    return {"id": f"r{i}", "model": model, "sha256": "4be9a1", "runtime": runtime, "runtime_title": title, "runtime_version": "1.0",
-            "precision": "f32", "batch": 1, "threads": 2, "status": "ok", "reason": "", "size_bytes": 248312, "params": 61706,
-            "macs": 416520 + i, "accuracy": {"metric": "top-1", "value": 0.9891, "low": 0.98685, "high": 0.99094, "count": 10000,
-                                             "split": "test", "data": "mnist"},
-            "parity": {"ok": True, "reference": "reference kernels", "accept": "max=0.0001", "samples": 16, "rechecked": 12,
-                       "outputs": [{"name": "logits", "ok": True, "max": 2.1e-7, "cosine": 1.0, "snr_db": 131.2, "top1": 1.0}]},
-            "load_ms": 1.91 + 10 * i, "first_ms": 0.31 + i, "latency": latency, "img_per_s": 1000 / p50,
-            "memory": {"peak_bytes": 21000000 + 3 * i, "delta_bytes": 3100000}, "verdict": "UNSTABLE" if i else "ok",
-            "verdict_reasons": ["the medians of the last 3 windows differ by 12 %"] if i else [], "notes": [HOSTILE],
-            "samples": [{"round": 0, "block": 0, "runs_per_sample": 1, "ns": [int(1e6 * p50 * (0.97 + 0.0007 * k)) for k in range(100)]}]}
-
-
-def document():
-    rows = [row(0, HOSTILE, "native", "native", 0.118), row(1, HOSTILE, "ort", "ONNX Runtime", 0.154),
-            {"id": "r2", "model": HOSTILE, "runtime": "none", "precision": "f32", "status": "runtime missing: " + HOSTILE}]
-    curve = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.1 / e, "train_accuracy": 1 - 0.1 / e, "val_accuracy": 1 - 0.12 / e}
-             for e in range(1, 6)]
-    return {"schema_version": 1, "kind": "study", "study": HOSTILE, "title": "A page for a browser " + HOSTILE, "command": HOSTILE,
-            "started": "2026-11-21T09:30:00Z", "seconds": 12.5, "mode": "quick", "rows": rows,
-            "settings": {"threads": 2, "batch": 1, "min_runs": 20, "min_seconds": 1, "rounds": 3, "warmup_runs": 10, "warmup_seconds": 0.5},
-            "comparisons": [{"a": "r0", "b": "r1", "ratio": 0.77, "speedup": 1.305, "speedup_low": 1.25, "speedup_high": 1.351,
-                             "verdict": "better", "text": "native is 1.31x as fast"}],
-            "context": {"program": "whet", "machine": {"cpu": "a CPU", "physical_cores": 2}, "warnings": [HOSTILE]},
-            "data": {"name": "mnist", "source": HOSTILE, "classes": 10, "test_reads": 2,
-                     "splits": [{"name": "test", "count": 10000, "text": "its own"}]},
-            "trainings": [{"label": HOSTILE, "seconds": 41, "epochs": 5, "settings": {"lr": 0.05}, "curve": curve}],
-            "steps": [{"name": "train", "label": HOSTILE, "state": "done", "seconds": 41, "key": HOSTILE, "reason": HOSTILE}]}
-
-
-PATHS = {"size": "size_bytes", "params": "params", "macs": "macs", "accuracy": "accuracy.value", "load": "load_ms", "first": "first_ms",
-         "p50": "latency.p50", "p90": "latency.p90", "p99": "latency.p99", "cv": "latency.cv", "rate": "img_per_s",
-         "peak": "memory.peak_bytes"}
+PATHS = {"size": "size_bytes", "params": "params", "macs": "macs", "accuracy": "accuracy.value", "load": "load_ms", "first": "first_ms", "p50": "latency.p50", "p90": "latency.p90",
+         "p95": "latency.p95", "p99": "latency.p99", "cv": "latency.cv", "rate": "img_per_s", "peak": "memory.peak_bytes"}
 SCALE = {"size": 1e-6, "accuracy": 100, "cv": 100, "peak": 1e-6}
+LETTERS = {"M": 1e-6, "G": 1e-9, "T": 1e-12}
+CELLS = """Array.from(document.querySelectorAll('#rows tbody [data-col]')).map(c => [c.dataset.row, c.dataset.col, c.dataset.v === undefined ? null : c.dataset.v, c.textContent])"""
+LIMIT = 2_000_000  # bytes of a page of 200 rows
 
 
-class Page(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.root, self.cells, self.scripts, self.canvases, self.figures = {}, [], {}, 0, 0
-        self.cell = self.script = None
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        if tag == "html":
-            self.root = attrs
-        elif tag in ("td", "th") and "data-row" in attrs:
-            self.cell = [attrs, ""]
-        elif tag == "script":
-            self.script = attrs.get("id", "")
-            self.scripts.setdefault(self.script, "")
-        self.canvases += tag == "canvas"
-        self.figures += tag == "figure"
-
-    def handle_data(self, data):
-        if self.script is not None:
-            self.scripts[self.script] += data
-        if self.cell is not None:
-            self.cell[1] += data
-
-    def handle_endtag(self, tag):
-        if tag == "script":
-            self.script = None
-        if tag in ("td", "th") and self.cell is not None:
-            self.cells.append(self.cell)
-            self.cell = None
+def hostile_document():
+    doc = sample_results.study()
+    for row in doc["rows"]:
+        row["model"] = HOSTILE
+    doc["rows"][0]["notes"] = [HOSTILE]
+    doc["rows"][-1]["status"] = "runtime missing: " + HOSTILE
+    for key in ("title", "study", "command"):
+        doc[key] = HOSTILE
+    doc["context"]["warnings"] = [HOSTILE]
+    doc["data"]["source"] = HOSTILE
+    doc["trainings"][0]["label"] = HOSTILE
+    doc["steps"][0].update(label=HOSTILE, key=HOSTILE, reason=HOSTILE)
+    return doc
 
 
 def value_at(row, path):
@@ -94,39 +47,161 @@ def value_at(row, path):
 
 def near(text, value, column):
     """The shown digits are the stored value rounded to as many."""
-    shown = text.split(" ")[0].replace(",", "")
+    words = text.split(" ")
+    shown, scale = words[0].replace(",", ""), SCALE.get(column, 1)
+    if len(words) > 1 and words[1] in LETTERS:
+        scale = LETTERS[words[1]]
     digits = len(shown.split(".")[1]) if "." in shown and "e" not in shown else 0
-    return abs(float(shown) - value * SCALE.get(column, 1)) <= 0.5000001 * 10 ** -digits
+    return abs(float(shown) - value * scale) <= 0.5000001 * 10 ** -digits
 
 
-def browse(chromium, url, profile, *more):
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-               "--disable-component-update", "--disable-sync", "--virtual-time-budget=5000", "--enable-logging=stderr", "--v=0",
-               f"--user-data-dir={profile}", *more, url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+class Check:
+    def __init__(self):
+        self.problems = []
+
+    def that(self, condition, text):
+        if not condition:
+            self.problems.append(text)
+
+    def clean(self, page, what):
+        self.that(not page.complaints(), f"{what}: console {page.complaints()}")
+        self.that(page.evaluate("document.documentElement.dataset.errors") == "", f"{what}: {page.evaluate('document.documentElement.dataset.errors')}")
+        self.that(len(page.requests()) == 1, f"{what}: requests {page.requests()[1:4]}")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        self.that(wide <= 0, f"{what}: {wide} pixels too wide")
+
+    def numbers(self, page, doc, least):
+        seen = 0
+        for row, column, stored, text in page.evaluate(CELLS):
+            if column not in PATHS:
+                continue
+            value = value_at(doc["rows"][int(row)], PATHS[column])
+            if value is None:
+                self.that(stored is None, f"row {row} shows {text} for {column}, nothing is stored")
+                continue
+            seen += 1
+            self.that(stored is not None and float(stored) == value and near(text, value, column), f"row {row}, {column}: page has {stored} '{text}', stored is {value}")
+        self.that(seen >= least, f"only {seen} numbers were found in the page")
 
 
-def check_numbers(page, doc, problems):
-    seen = 0
-    for attrs, text in page.cells:
-        column = attrs["data-col"]
-        if column not in PATHS:
-            continue
-        value = value_at(doc["rows"][int(attrs["data-row"])], PATHS[column])
-        if value is None:
-            if "data-v" in attrs:
-                problems.append(f"row {attrs['data-row']} shows {text} for {column}, nothing is stored")
-            continue
-        seen += 1
-        if float(attrs.get("data-v", "nan")) != value or not near(text, value, column):
-            problems.append(f"row {attrs['data-row']}, {column}: page has {attrs.get('data-v')} '{text}', stored is {value}")
-    if seen < 20:
-        problems.append(f"only {seen} numbers were found in the page")
+def sorted_values(page, column):
+    return [None if v is None else float(v) for v in page.evaluate(
+        f"Array.from(document.querySelectorAll(\"#rows tbody tr:not(.hidden) [data-col='{column}']\")).map(c => c.dataset.v === undefined ? null : c.dataset.v)")]
+
+
+def click_header(page, column):
+    page.evaluate(f"""(() => {{ const cell = document.querySelector("#rows tbody [data-col='{column}']"), th = document.querySelectorAll('#rows thead th')[cell.cellIndex];
+        th.querySelector('button').click(); return th.getAttribute('aria-sort'); }})()""")
+
+
+def check_sorting(check, page):
+    for column in ("p50", "size", "accuracy"):
+        for down in (False, True):
+            click_header(page, column)
+            values = sorted_values(page, column)
+            have = [v for v in values if v is not None]
+            check.that(have == sorted(have, reverse=down) and len(have) > 5, f"{column} is not sorted {'down' if down else 'up'}: {have[:4]}")
+            check.that(None not in values[:len(have)], f"{column}: rows without a value stand before others")
+    bars = page.evaluate("Array.from(document.querySelectorAll(\"figure[data-chart='speed-median'] li\")).map(l => l.dataset.row)")
+    rows = page.evaluate("Array.from(document.querySelectorAll('#rows tbody tr')).map(r => r.dataset.row)")
+    check.that(bars == [r for r in rows if r in bars], "the charts do not follow the order of the table")
+
+
+def set_and_tell(page, selector, value, event):
+    page.evaluate(f"""(() => {{ const e = document.querySelector("{selector}"); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('{event}')); }})()""")
+
+
+def check_filtering(check, page, doc):
+    set_and_tell(page, "select[data-column='runtime']", "ONNX Runtime", "change")
+    expected = sum(r["runtime"] == "ort" for r in doc["rows"])
+    shown = page.evaluate("Array.from(document.querySelectorAll('#rows tbody tr:not(.hidden)')).map(r => r.dataset.row)")
+    check.that(len(shown) == expected and all(doc["rows"][int(r)]["runtime"] == "ort" for r in shown), f"filter of the runtime: {shown}")
+    check.that(page.evaluate("document.getElementById('count').value") == f"{expected} of {len(doc['rows'])} rows", "the count of rows is wrong")
+    bars = page.evaluate("document.querySelectorAll(\"figure[data-chart='speed-median'] li:not(.hidden)\").length")
+    check.that(bars == expected, f"{bars} bars for {expected} rows")
+    set_and_tell(page, "#find", "resnet50 INT8", "input")
+    shown = page.evaluate("Array.from(document.querySelectorAll('#rows tbody tr:not(.hidden)')).map(r => r.dataset.row)")
+    check.that([(doc["rows"][int(r)]["model"], doc["rows"][int(r)]["precision"]) for r in shown] == [("resnet50", "int8")], f"words of two columns: {shown}")
+    page.evaluate("Array.from(document.querySelectorAll('#tools button')).pop().click()")
+    check.that(page.evaluate("document.querySelectorAll('#rows tbody tr.hidden').length") == 0, "clear does not clear")
+
+
+def write(whet, folder, name, doc, *more):
+    source, target = folder / f"{name}.json", folder / f"{name}.html"
+    source.write_text(json.dumps(doc))
+    subprocess.run([whet, "report", source, "--html", target, *more], check=True, capture_output=True)
+    return target
+
+
+def stored(doc):
+    for row in doc["rows"]:
+        row.pop("samples", None)
+    return doc
+
+
+def check_hostile(check, page, whet, folder):
+    doc = hostile_document()
+    target = write(whet, folder, "sample", doc)
+    for width in (1320, 390):
+        for dark in (False, True):
+            page.open(target.as_uri(), width=width, mobile=width < 500, dark=dark)
+            check.clean(page, f"hostile, {width}")
+            page.picture(folder / f"report-{width}{'-dark' if dark else ''}.png")
+    check.numbers(page, doc, 100)
+    inside = json.loads(page.evaluate("document.getElementById('whet-document').textContent"))
+    check.that(inside == stored(doc), "the document in the page differs from the stored one")
+    figures = page.evaluate("document.querySelectorAll('figure').length")
+    check.that(figures >= 12, f"{figures} figures")
+    if page.evaluate("document.documentElement.dataset.chartjs") == "none":
+        print("note: the page has no Chart.js; its curves are static pictures")
+    else:
+        check.that(page.evaluate("document.querySelectorAll('canvas').length") == 2, "the curves are not drawn")
+
+
+def check_small(check, page, whet, folder):
+    doc = sample_results.study()
+    target = write(whet, folder, "small", doc, "--goal", "accuracy drop <= 1pt, p95 <= 30 ms, size <= 30 MB, minimise p50")
+    page.open(target.as_uri())
+    check.that("meets the goal" in page.evaluate("document.getElementById('verdict').textContent"), "the goal's answer is not in the first sentence")
+    confusion = page.evaluate("Array.from(document.querySelectorAll('table.confusion')[0].rows).slice(1).map(r => Array.from(r.cells).slice(1).map(c => Number(c.textContent) || 0))")
+    check.that(confusion == doc["rows"][0]["eval"]["confusion"], "the confusion matrix differs from the stored one")
+    classes = page.evaluate("Array.from(document.querySelectorAll('table.classes')[0].tBodies[0].rows).map(r => Number(r.cells[3].dataset.v))")
+    check.that(classes == [c["f1"] for c in doc["rows"][0]["eval"]["per_class"]], "the scores of the classes differ from the stored ones")
+    check_sorting(check, page)
+    check_filtering(check, page, doc)
+    page.evaluate("document.getElementById('theme').click()")
+    check.that(page.evaluate("document.documentElement.dataset.theme") == "dark", "the button does not turn the page dark")
+    page.pdf(folder / "report.pdf")
+    check.that((folder / "report.pdf").read_bytes()[:5] == b"%PDF-", "the page does not print")
+    check.clean(page, "small")
+
+
+def check_selection(check, page, whet, folder):
+    other = folder / "other.json"
+    first = sample_results.study()
+    other.write_text(json.dumps(sample_results.study(seed=2, machine="board-b")))
+    target = write(whet, folder, "both", first, other)
+    page.open(target.as_uri(), width=390, mobile=True)
+    check.clean(page, "two runs")
+    check.that(page.evaluate("document.querySelectorAll('#rows tbody tr').length") == 2 * len(first["rows"]), "two runs have not all rows")
+    check.that(page.evaluate("document.querySelectorAll('#choice .answer').length") == 2, "two machines need two answers")
+
+
+def check_big(check, page, whet, folder):
+    doc = sample_results.study(rows=200)
+    target = write(whet, folder, "big", doc)
+    size = target.stat().st_size
+    check.that(size <= LIMIT and len(doc["rows"]) >= 199, f"a page of {len(doc['rows'])} rows has {size} bytes")
+    page.open(target.as_uri())
+    check.clean(page, "200 rows")
+    check.numbers(page, doc, 2000)
+    folded = page.evaluate("document.querySelectorAll(\"figure[data-chart='speed-median'] li:not(.hidden):not(.folded)\").length")
+    check.that(folded == 12, f"{folded} bars are shown at first")
 
 
 def main():
     whet, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = browser.find_chromium()
     if chromium is None:
         if "chromium" in os.environ.get("WHET_REQUIRE", "").split(","):
             print("chromium is required, but no chromium is on the path")
@@ -134,41 +209,15 @@ def main():
         print("SKIP: chromium: no chromium on the path")
         return 77
     folder.mkdir(parents=True, exist_ok=True)
-    doc, problems = document(), []
-    source, target = folder / "sample.json", folder / "sample.html"
-    source.write_text(json.dumps(doc))
-    subprocess.run([whet, "report", source, "--html", target], check=True, capture_output=True)
-    for item in doc["rows"]:
-        item.pop("samples", None)
-    with tempfile.TemporaryDirectory() as scratch:
-        for width in (1320, 390):
-            profile = pathlib.Path(scratch) / f"profile{width}"
-            done = browse(chromium, target.as_uri(), profile, f"--window-size={width},900", "--dump-dom")
-            page = Page()
-            page.feed(done.stdout)
-            console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-            if console or page.root.get("data-errors") != "":
-                problems.append(f"console at {width}: {console} {page.root.get('data-errors')!r}")
-            if page.root.get("data-chartjs") == "none":
-                print("note: the page has no Chart.js; static pictures were checked")
-                if page.figures < 9:
-                    problems.append(f"{page.figures} figures")
-            elif page.canvases != page.figures or page.root.get("data-charts") != str(page.figures) or page.figures < 9:
-                problems.append(f"{page.canvases} canvases, {page.root.get('data-charts')} charts, {page.figures} figures")
-            if page.root.get("data-wide", "0") != "0":
-                problems.append(f"at {width} the page is {page.root['data-wide']} pixels too wide")
-            if json.loads(page.scripts["whet-document"]) != doc:
-                problems.append("the document in the page differs from the stored one")
-            check_numbers(page, doc, problems)
-            shot = browse(chromium, target.as_uri(), profile, f"--window-size={width},{5200 if width > 500 else 9000}",
-                          f"--screenshot={folder / f'report-{width}.png'}")
-            if not (folder / f"report-{width}.png").is_file():
-                problems.append(f"no screenshot: {shot.stderr[-300:]}")
-    for problem in problems:
+    check = Check()
+    with browser.Browser(chromium) as page:
+        for part in (check_hostile, check_small, check_selection, check_big):
+            part(check, page, whet, folder)
+    for problem in check.problems:
         print(f"FAIL: {problem}")
-    if problems:
+    if check.problems:
         print(f"repro: python3 {sys.argv[0]} {whet} {folder}")
-    return 1 if problems else 0
+    return 1 if check.problems else 0
 
 
 if __name__ == "__main__":
