@@ -21,7 +21,14 @@ tier_aarch64() {
 tier_resume() { tests/e2e/resume.sh "$build/whet" 10; }
 tier_fuzz() { tests/fuzz/run.sh 60; }
 tier_mutants() { WHET_MUTANTS=${WHET_MUTANTS:-100000} ctest --test-dir "$build" -R '_mutants$' --output-on-failure; }
-tier_runtimes() { tests/formats/check_all.sh "$build/whet"; }
+tier_runtimes() {
+    tests/formats/check_all.sh "$build/whet"
+    formats=$?
+    python3 tests/backends/interop_runtimes.py "$build/whet" --all --runtime native --runtime ort --runtime openvino --runtime litert \
+        --runtime libtorch --runtime tensorflow
+    code=$?
+    [ $formats = 0 ] && { [ $code = 0 ] || [ $code = 77 ]; }
+}
 tier_parity() {
     if ! python3 -c 'import torch' 2>/dev/null; then
         echo "SKIP: torch: PyTorch is not installed for python3 (pip install torch==2.13.0)"

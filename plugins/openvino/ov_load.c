@@ -28,18 +28,34 @@ int ov_fail(int status, const char *fmt, ...)
     return status;
 }
 
-/* The library says where in its source an exception was thrown, line by line, before it says what is wrong. */
+/* Length of "Check 'x == y' failed at src/some/file.cpp:151:\n" and the like at p, which tells users nothing; 0: none. */
+static size_t where_in_source(const char *p)
+{
+    const size_t line = strcspn(p, "\n");
+    if (strncmp(p, "Exception from", 14) == 0) return line;
+    if (strncmp(p, "Check '", 7) != 0) return 0;
+    const char *at = strstr(p, "' failed at ");
+    if (at == NULL || at > p + line) return 0;
+    return (size_t)(at - p) + 12 + strcspn(at + 12, "\n ");
+}
+
+/* The library says where in its source an exception was thrown, level by level, before it says what is wrong. */
 static void tidy(const char *said, char *out, size_t cap)
 {
     size_t n = 0;
-    for (const char *p = said; p != NULL && *p != '\0';) {
-        const size_t line = strcspn(p, "\n");
-        const size_t blank = strspn(p, " \t");
-        if (line > blank && strncmp(p, "Exception from", 14) != 0)
-            n += (size_t)snprintf(out + n, cap - n, "%s%.*s", n > 0 ? " " : "", (int)(line - blank), p + blank);
-        if (n >= cap) n = cap - 1;
-        p += line + (p[line] == '\n');
+    bool blank = false;
+    for (const char *p = said != NULL ? said : ""; *p != '\0' && n + 2 < cap;) {
+        const size_t skip = where_in_source(p);
+        if (skip > 0 || *p == '\n' || *p == ' ' || *p == '\t') {
+            p += skip > 0 ? skip : 1;
+            blank = true;
+            continue;
+        }
+        if (blank && n > 0) out[n++] = ' ';
+        blank = false;
+        out[n++] = *p++;
     }
+    out[n] = '\0';
     if (n == 0) snprintf(out, cap, "it does not say why");
 }
 
