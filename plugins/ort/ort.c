@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "ort_abi.h"
+#include "ort_onnx.h"
 #include "whet/status.h"
 #include "whet/sys/backend.h"
 
-enum { MAX_IO = 64, MAX_TEXT = 512 };
+enum { MAX_IO = 1024, MAX_TEXT = 512 };
 static const char built_for[] = "1.31.*";
 
 static const whet_backend_host *host; /* set once, when the plug-in is entered */
@@ -35,7 +36,10 @@ struct whet_backend_model {
     ort_env *env;
     ort_options *options;
     ort_session *session;
+    char *path;       /* of the file */
     char *graph_path; /* of the optimised model, for query; NULL unless asked for at open */
+    char *profile;    /* what the session's trace came to, as JSON; NULL: not asked for yet */
+    bool profiling;   /* the session writes a trace */
     int threads;
     int n[2];         /* inputs, outputs */
     slot *io[2];
@@ -156,7 +160,7 @@ static int caps(char **json)
 {
     *json = copy("{\"formats\":[\"onnx\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\",\"u32\",\"u16\","
                  "\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],"
-                 "\"precision\":[\"f32\"],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"],\"executed_graph\":[\"on\",\"off\"]}}");
+                 "\"precision\":[\"f32\"],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"],\"executed_graph\":[\"on\",\"off\"],\"profile\":[\"on\",\"off\"]}}");
     return *json != NULL ? 0 : WHET_ENOMEM;
 }
 
@@ -216,9 +220,20 @@ static int set_executed_graph(whet_backend_model *m, const char *v)
     return 0;
 }
 
+static int set_profile(whet_backend_model *m, const char *v)
+{
+    char prefix[64];
+    if (strcmp(v, "on") != 0) return 0;
+    snprintf(prefix, sizeof prefix, "/tmp/whet-ort-%ld", (long)getpid());
+    TRY(ORT(rt.api, EnableProfiling)(m->options, prefix), "profile");
+    m->profiling = true;
+    return 0;
+}
+
 static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
     {"threads", set_threads},     {"optimisation", set_optimisation}, {"precision", set_precision},
-    {"denormals", set_denormals}, {"arena", set_arena},               {"executed_graph", set_executed_graph}};
+    {"denormals", set_denormals}, {"arena", set_arena},               {"executed_graph", set_executed_graph},
+    {"profile", set_profile}};
 
 static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
 {
@@ -287,9 +302,29 @@ static int read_all_slots(whet_backend_model *m)
     return 0;
 }
 
+/* Ends the session's trace: its text, heap, NULL if there is none. The file is removed. */
+static char *end_trace(whet_backend_model *m)
+{
+    ort_allocator *a = NULL;
+    char *path = NULL, *text = NULL;
+    size_t n = 0;
+    if (!m->profiling || m->session == NULL) return NULL;
+    m->profiling = false;
+    if (check(ORT(rt.api, GetAllocatorWithDefaultOptions)(&a), "allocator") != 0) return NULL;
+    if (check(ORT(rt.api, SessionEndProfiling)(m->session, a, &path), "profile") != 0) return NULL;
+    text = (char *)ort_file_read(path, &n);
+    unlink(path);
+    ort_status *freed = ORT(rt.api, AllocatorFree)(a, path);
+    if (freed != NULL) ORT(rt.api, ReleaseStatus)(freed);
+    return text;
+}
+
 static void close_model(whet_backend_model *m)
 {
     if (m == NULL) return;
+    free(end_trace(m));
+    free(m->profile);
+    free(m->path);
     if (m->session != NULL) ORT(rt.api, ReleaseSession)(m->session);
     if (m->options != NULL) ORT(rt.api, ReleaseSessionOptions)(m->options);
     if (m->env != NULL) ORT(rt.api, ReleaseEnv)(m->env);
@@ -320,7 +355,8 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     if (rt.api == NULL) return fail(WHET_EUNAVAILABLE, "%s", rt.why);
     whet_backend_model *m = calloc(1, sizeof *m);
     if (m == NULL) return fail(WHET_ENOMEM, "out of memory");
-    const int status = build(m, path, s, n);
+    m->path = strdup(path);
+    const int status = m->path != NULL ? build(m, path, s, n) : fail(WHET_ENOMEM, "out of memory");
     if (status != 0)
         close_model(m);
     else
@@ -355,6 +391,33 @@ static int set_shape(whet_backend_model *m, int i, int rank, const int64_t *dims
     if (!fits) return fail(WHET_ESHAPE, "input '%s' of the model does not take this shape", s->name);
     memcpy(s->dims, dims, (size_t)rank * sizeof dims[0]);
     return 0;
+}
+
+/* The session is made again, of the file's bytes with more outputs; external data is looked for where the file lies. */
+static int tap(whet_backend_model *m, const char *const *names, int n)
+{
+    size_t size = 0, length = 0;
+    const char *missing = NULL, *slash = strrchr(m->path, '/');
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - m->path + 1) : 2, slash != NULL ? m->path : "./");
+    uint8_t *file = ort_file_read(m->path, &size);
+    if (file == NULL) return fail(WHET_EIO, "'%s' cannot be read again", m->path);
+    uint8_t *model = ort_onnx_with_outputs(file, size, names, n, &length, &missing);
+    free(file);
+    if (missing != NULL) return fail(WHET_ENOTFOUND, "the model has no tensor '%s'", missing);
+    if (model == NULL) return fail(WHET_ENOMEM, "out of memory");
+    free(end_trace(m));
+    ORT(rt.api, ReleaseSession)(m->session);
+    m->session = NULL;
+    for (int o = 0; o < 2; o++) {
+        free(m->io[o]);
+        m->io[o] = NULL;
+        m->n[o] = 0;
+    }
+    int status = check(ORT(rt.api, AddSessionConfigEntry)(m->options, "session.model_external_initializers_file_folder_path", folder), "tap");
+    if (status == 0) status = check(ORT(rt.api, CreateSessionFromArray)(m->env, model, length, m->options, &m->session), "tap");
+    free(model);
+    return status == 0 ? read_all_slots(m) : status;
 }
 
 /* --- streams */
@@ -463,17 +526,54 @@ static int io_unmap(whet_backend_stream *s, int output, int i)
     return 0; /* memory of the CPU is always reachable */
 }
 
+/* --- questions: a table of key and function; each gives a heap text, or NULL with an error set */
+static char *tell_threads(whet_backend_model *m)
+{
+    char text[64];
+    snprintf(text, sizeof text, "{\"intra_op\":%d,\"inter_op\":1}", m->threads);
+    return strdup(text);
+}
+
+static char *tell_tensors(whet_backend_model *m)
+{
+    size_t n = 0;
+    uint8_t *file = ort_file_read(m->path, &n);
+    char *text = file != NULL ? ort_onnx_tensors(file, n) : NULL;
+    free(file);
+    return text;
+}
+
+static char *tell_graph(whet_backend_model *m)
+{
+    size_t n = 0, original_size = 0;
+    uint8_t *saved = m->graph_path != NULL ? ort_file_read(m->graph_path, &n) : NULL, *original = saved != NULL ? ort_file_read(m->path, &original_size) : NULL;
+    char *text = saved != NULL ? ort_onnx_nodes(saved, n, original, original_size) : NULL;
+    free(saved);
+    free(original);
+    return text;
+}
+
+static char *tell_profile(whet_backend_model *m)
+{
+    char *trace = end_trace(m); /* once: no further run is traced */
+    if (trace != NULL && m->profile == NULL) m->profile = ort_profile_nodes(trace);
+    free(trace);
+    return m->profile != NULL ? strdup(m->profile) : NULL;
+}
+
+static const struct { const char *key; char *(*tell)(whet_backend_model *); } questions[] = {
+    {"threads", tell_threads}, {"tensors", tell_tensors}, {"executed_graph", tell_graph}, {"profile", tell_profile}};
+
 static int query(whet_backend_model *m, const char *key, char **json)
 {
-    char text[256];
-    if (strcmp(key, "threads") == 0)
-        snprintf(text, sizeof text, "{\"intra_op\":%d,\"inter_op\":1}", m->threads);
-    else if (strcmp(key, "executed_graph") == 0 && m->graph_path != NULL)
-        snprintf(text, sizeof text, "{\"format\":\"onnx\",\"path\":\"%s\"}", m->graph_path);
-    else
-        return fail(WHET_EUNSUPPORTED, "ONNX Runtime does not tell '%s'", key);
-    *json = copy(text);
-    return *json != NULL ? 0 : WHET_ENOMEM;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        if (strcmp(questions[i].key, key) != 0) continue;
+        char *text = questions[i].tell(m);
+        *json = text != NULL ? copy(text) : NULL;
+        free(text);
+        if (*json != NULL) return 0;
+    }
+    return fail(WHET_EUNSUPPORTED, "ONNX Runtime does not tell '%s'", key);
 }
 
 static const whet_backend table = {
@@ -495,6 +595,7 @@ static const whet_backend table = {
     .io_unmap = io_unmap,
     .run = run,
     .query = query,
+    .tap = tap,
 };
 
 const whet_backend *whet_backend_entry(const whet_backend_host *h);

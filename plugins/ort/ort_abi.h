@@ -36,9 +36,11 @@ enum { ORT_TYPE_TENSOR = 1 };
     F(2, GetErrorMessage, const char *, (const ort_status *))                                                         \
     F(3, CreateEnv, ort_status *, (int log_level, const char *id, ort_env **))                                        \
     F(7, CreateSession, ort_status *, (const ort_env *, const char *path, const ort_options *, ort_session **))       \
+    F(8, CreateSessionFromArray, ort_status *, (const ort_env *, const void *, size_t, const ort_options *, ort_session **)) \
     F(10, CreateSessionOptions, ort_status *, (ort_options **))                                                       \
     F(11, SetOptimizedModelFilePath, ort_status *, (ort_options *, const char *path))                                 \
     F(13, SetSessionExecutionMode, ort_status *, (ort_options *, int mode))                                           \
+    F(14, EnableProfiling, ort_status *, (ort_options *, const char *prefix))                                         \
     F(16, EnableMemPattern, ort_status *, (ort_options *))                                                            \
     F(18, EnableCpuMemArena, ort_status *, (ort_options *))                                                           \
     F(19, DisableCpuMemArena, ort_status *, (ort_options *))                                                          \
@@ -72,6 +74,7 @@ enum { ORT_TYPE_TENSOR = 1 };
     F(98, ReleaseTypeInfo, void, (ort_type_info *))                                                                   \
     F(99, ReleaseTensorTypeAndShapeInfo, void, (ort_tensor_info *))                                                   \
     F(100, ReleaseSessionOptions, void, (ort_options *))                                                              \
+    F(110, SessionEndProfiling, ort_status *, (ort_session *, ort_allocator *, char **path))                          \
     F(130, AddSessionConfigEntry, ort_status *, (ort_options *, const char *key, const char *value))                  \
     F(133, RunWithBinding, ort_status *, (ort_session *, const ort_run_options *, const ort_binding *))               \
     F(134, CreateIoBinding, ort_status *, (ort_session *, ort_binding **))                                            \
