@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/native_tell.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/threads.h"
@@ -30,6 +31,7 @@ struct whet_backend_model {
     char *described; /* the last stream's plan as JSON */
     char *tuned;     /* and what tuning came to */
     size_t arena_bytes;
+    whet_backend_stream *last; /* borrowed: the newest stream that is still there, for the profile */
 };
 
 struct whet_backend_stream {
@@ -215,6 +217,7 @@ static int tap(whet_backend_model *m, const char *const *names, int n)
 static void stream_free(whet_backend_stream *s)
 {
     if (s == NULL) return;
+    if (s->m->last == s) s->m->last = NULL;
     whet_exec_free(s->e);
     whet_tuning_free(s->tuning);
     whet_team_free(s->team);
@@ -300,6 +303,7 @@ static int stream_create(whet_backend_model *m, whet_backend_stream **out)
         stream_free(s);
         return status;
     }
+    m->last = s;
     *out = s;
     return WHET_OK;
 }
@@ -345,7 +349,9 @@ static int query(whet_backend_model *m, const char *key, char **json)
     else if (strcmp(key, "tuning") == 0 && m->tuned != NULL)
         *json = whet_strdup(m->tuned);
     else if (strcmp(key, "executed_graph") == 0 && m->described != NULL)
-        *json = whet_strdup(m->described);
+        return whet_native_nodes(m->described, NULL, json);
+    else if (strcmp(key, "profile") == 0 && m->last != NULL)
+        return whet_native_profile(m->described, m->last->plan, json);
     else
         return WHET_FAIL(WHET_EUNSUPPORTED, "the native engine does not tell '%s'", key);
     return *json != NULL ? WHET_OK : WHET_ENOMEM;

@@ -47,6 +47,27 @@ static int64_t multiply_adds(const whet_cpu_node *k)
     return 0;
 }
 
+/* What the step computes in, by its first input; kernels that reckon otherwise carry it in their names. */
+static const char *precision_of(const plan_step *s)
+{
+    const whet_dtype t = s->k.n_in > 0 ? s->k.in[0].dtype : WHET_DTYPE_NONE;
+    if (!s->view && strstr(s->k.impl->name, "winograd") != NULL) return "f32-winograd";
+    return t == WHET_S8 || t == WHET_U8 ? "int8" : whet_dtype_name(t);
+}
+
+/* Bytes that must be read and written once; a view moves none. */
+static void put_bytes(json_t *o, const plan_step *s)
+{
+    enum { CONSTANT, INPUT, OUTPUT, KINDS };
+    static const char *const names[KINDS] = {"constant_bytes", "input_bytes", "output_bytes"};
+    int64_t bytes[KINDS] = {0};
+    for (int i = 0; !s->view && i < s->k.n_in; i++)
+        if (s->k.in[i].vid >= 0) bytes[s->k.in[i].constant ? CONSTANT : INPUT] += s->k.in[i].numel * (int64_t)whet_dtype_size(s->k.in[i].dtype);
+    for (int i = 0; !s->view && i < s->k.n_out; i++)
+        if (s->k.out[i].vid >= 0) bytes[OUTPUT] += s->k.out[i].numel * (int64_t)whet_dtype_size(s->k.out[i].dtype);
+    for (int i = 0; i < KINDS; i++) json_object_set_new(o, names[i], json_integer((json_int_t)bytes[i]));
+}
+
 static json_t *describe_step(const whet_plan *p, const plan_step *s)
 {
     char op[128], shape[160] = "";
@@ -56,10 +77,14 @@ static json_t *describe_step(const whet_plan *p, const plan_step *s)
     for (size_t i = 0; i < s->priv.n_refusals; i++)
         json_array_append_new(refusals, json_pack("{s:s, s:s}", "kernel", s->priv.refusals[i].impl->name, "reason",
                                                   s->priv.refusals[i].reason));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "node", s->k.n->name, "op", op, "kernel",
                      s->view ? "view" : s->k.impl->name, "reason", s->reason, "provider", s->view ? "" : provider_name(s->k.impl->provider), "shape",
                      shape, "layout", s->k.n_out > 0 && s->k.out[0].layout == WHET_NHWC ? "nhwc" : "nchw", "workspace",
                      (json_int_t)s->k.workspace_size, "macs", (json_int_t)(s->view ? 0 : multiply_adds(&s->k)), "refused", refusals, "place", place_of(p, s));
+    if (o == NULL) return NULL;
+    json_object_set_new(o, "precision", json_string(precision_of(s)));
+    put_bytes(o, s);
+    return o;
 }
 
 whet_status whet_plan_describe(const whet_plan *p, char **json)
