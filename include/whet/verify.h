@@ -29,6 +29,8 @@ typedef struct whet_verify_options {
     const char *program;
     whet_progress_fn progress;
     void *progress_arg;
+    int layers;                  /* compare the inner tensors as well: the document's "layers" */
+    const char *picture;         /* with layers: the error along depth as a file, .svg or .png; NULL: none */
 } whet_verify_options;
 void whet_verify_options_init(whet_verify_options *o);
 

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "api/result.h"
+#include "api/verify_layers.h"
 #include "backend/backend.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
+#include "report/report_layers.h"
 #include "wire/json.h"
 #include "whet/verify.h"
 
@@ -48,6 +50,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
         const json_t *o = json_array_get(list, i);
         if (whet_json_str(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", whet_json_str(o, "name"), whet_json_str(o, "why"));
     }
+    verify_layers_render(doc, width, color, out);
     whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");
 }
 
@@ -86,7 +89,8 @@ whet_status whet_verify(whet_result **out, const char *model, const char *other,
     whet_verify_spec s = {.a = {model, runtime, "all"}, .accept = o.accept, .n_inputs = o.n_inputs, .n_expected = o.n_expected,
                           .inputs = o.inputs, .expected = o.expected, .data = o.data, .contract = o.contract, .split = WHET_SPLIT_VAL,
                           .samples = (int)o.samples, .seed = o.seed, .program = o.program, .progress = o.progress,
-                          .progress_arg = o.progress_arg};
+                          .progress_arg = o.progress_arg, .layers = o.layers != 0};
+    if (o.picture != NULL && !s.layers) return WHET_FAIL(WHET_EINVAL, "a picture shows inner tensors: ask for layers too");
     WHET_TRY(parse_size(o.picture_size, s.sizes));
     WHET_TRY(parse_split(o.split, &s.split));
     if (other != NULL)
@@ -94,5 +98,10 @@ whet_status whet_verify(whet_result **out, const char *model, const char *other,
     else if (o.n_expected == 0)
         s.b = (whet_verify_side){model, o.reference_runtime != NULL ? o.reference_runtime : strcmp(runtime, "ort") == 0 ? "native" : "ort", "off"};
     WHET_TRY(whet_verify_run(&doc, &ok, &s));
+    const whet_status status = o.picture != NULL ? whet_report_layers_write(doc, o.picture) : WHET_OK;
+    if (status != WHET_OK) {
+        json_decref(doc);
+        return status;
+    }
     return whet_result_make(out, "verify", doc, !ok, render);
 }

@@ -116,6 +116,18 @@ static void put_cell(whet_strbuf *out, const char *text, int width, bool right, 
     if (!right && !last) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
 }
 
+const char *whet_render_tail(char *buf, size_t size, const char *name, int width)
+{
+    const int n = columns(name);
+    int skip = n > width ? n - width + 1 : 0;
+    const char *p = name;
+    for (; skip > 0 && *p != '\0'; skip--)
+        do p++;
+        while ((*p & 0xc0) == 0x80);
+    snprintf(buf, size, "%s%s", n > width ? "\xe2\x80\xa6" : "", p);
+    return buf;
+}
+
 enum { MAX_COLUMNS = 24, GAP = 2 };
 
 static void fit(int *widths, int n_cols, const char *align, int width)

@@ -28,6 +28,8 @@ void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, cons
 void whet_render_bold(whet_strbuf *out, bool color, const char *text);
 /* Text broken at blanks, or where a word alone is too long; what follows the first line stands `hang` columns in. */
 void whet_render_wrapped(whet_strbuf *out, int width, int hang, const char *fmt, ...) WHET_PRINTF(4, 5);
+/* The end of a long name behind "…", where names of one network differ; at most `columns` characters. Returns buf. */
+const char *whet_render_tail(char *buf, size_t size, const char *name, int columns);
 /* "1.2 KB", "3.4 MB" (decimal units) into buf; returns buf. */
 const char *whet_render_bytes(char *buf, size_t size, double bytes);
 /* 12345678 -> "12,345,678". */

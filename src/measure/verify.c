@@ -8,10 +8,11 @@
 #include "base/strbuf.h"
 #include "base/threads.h"
 #include "measure/bench_private.h"
+#include "measure/layers.h"
 #include "measure/verify.h"
 #include "wire/npy.h"
 
-enum { SECONDS = 300, MAX_FILES = 64 };
+enum { SECONDS = 300, MAX_FILES = 64, LAYER_SAMPLES = 4 };
 
 typedef struct outputs { int n, samples; whet_tensor *t; char names[WHET_BENCH_MAX_OUTPUTS][128]; } outputs;
 
@@ -208,9 +209,29 @@ static whet_status compare(job *j, const whet_accept *accept, bool *ok)
     return WHET_OK;
 }
 
+static whet_layers_side layers_side(const job *j, const whet_verify_side *side, const outputs *o)
+{
+    return (whet_layers_side){.model = side->model, .runtime = side->runtime, .load = load_request(j, side), .n_outputs = o->n,
+                              .names = (const char (*)[128])o->names, .outputs = o->t};
+}
+
+static whet_status compare_layers(job *j, const whet_accept *accept)
+{
+    whet_layers_spec s = {.a = layers_side(j, &j->s->a, &j->a), .b = layers_side(j, &j->s->b, &j->b), .samples = &j->samples,
+                          .count = WHET_MIN(j->samples.count, LAYER_SAMPLES), .accept = accept, .program = j->s->program,
+                          .progress = j->s->progress, .progress_arg = j->s->progress_arg};
+    json_t *layers = NULL;
+    const whet_status status = whet_layers_run(&layers, &s);
+    if (status == WHET_OK) json_object_set_new(j->doc, "layers", layers);
+    json_decref(s.a.load);
+    json_decref(s.b.load);
+    return status;
+}
+
 static whet_status check_spec(const whet_verify_spec *s)
 {
     if (s->b.model == NULL && s->n_expected == 0) return WHET_FAIL(WHET_EINVAL, "nothing to compare with");
+    if (s->layers && s->b.model == NULL) return WHET_FAIL(WHET_EINVAL, "inner tensors are compared with another file or runtime, not with stored outputs");
     if (s->n_inputs > MAX_FILES || s->n_expected > MAX_FILES) return WHET_FAIL(WHET_EINVAL, "at most %d files can be given", MAX_FILES);
     if (s->n_expected > 0 && s->n_inputs == 0) return WHET_FAIL(WHET_EINVAL, "stored outputs belong to stored inputs: give --input too");
     return WHET_OK;
@@ -234,6 +255,7 @@ static whet_status run(job *j, bool *ok)
     else
         json_object_set_new(j->doc, "b", json_null());
     WHET_TRY(compare(j, &accept, ok));
+    if (s->layers) WHET_TRY(compare_layers(j, &accept));
     const json_t *b = json_object_get(j->doc, "b");
     char reference[300];
     snprintf(reference, sizeof reference, "%s", whet_path_base(s->n_expected > 0 ? s->expected[0] : s->b.model));

@@ -20,6 +20,7 @@ typedef struct whet_verify_spec {
     const char *data, *contract;
     whet_split split;
     int sizes[2], samples;       /* samples 0: 16 */
+    bool layers;                 /* compare inner tensors too, on at most 4 of the samples */
     uint64_t seed;
     const char *program;
     whet_progress_fn progress;

@@ -212,6 +212,21 @@ static whet_status choose_shape(const json_t *q, int i, whet_backend_io *io)
     return WHET_OK;
 }
 
+static whet_status tap_tensors(whet_worker_state *w, const json_t *q)
+{
+    const json_t *list = json_object_get(q, "taps");
+    const size_t n = json_array_size(list);
+    if (n == 0) return WHET_OK;
+    if (w->t->size <= offsetof(whet_backend, tap) || w->t->tap == NULL)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "%s does not let one read inner tensors", w->t->title);
+    const char **names = whet_calloc(n, sizeof *names);
+    if (names == NULL) return WHET_ENOMEM;
+    for (size_t i = 0; i < n; i++) names[i] = json_string_value(json_array_get(list, i));
+    const whet_status status = whet_backend_status(w->t, w->t->tap(w->m, names, (int)n), "exposing inner tensors");
+    whet_free(names);
+    return status;
+}
+
 static whet_status fix_shapes(whet_worker_state *w, const json_t *q)
 {
     whet_backend_io io;
@@ -220,8 +235,8 @@ static whet_status fix_shapes(whet_worker_state *w, const json_t *q)
         if (w->t->set_shape == NULL) continue;
         WHET_TRY(whet_backend_status(w->t, w->t->set_shape(w->m, w->n_in, io.rank, io.dims), "setting a shape"));
     }
-    for (w->n_out = 0; w->n_out < WHET_WORKER_MAX_IO && w->t->io_info(w->m, 1, w->n_out, &io) == WHET_OK;) w->n_out++;
-    if (w->n_in == WHET_WORKER_MAX_IO || w->n_out == WHET_WORKER_MAX_IO)
+    for (w->n_out = 0; w->n_out < WHET_WORKER_MAX_OUTPUTS && w->t->io_info(w->m, 1, w->n_out, &io) == WHET_OK;) w->n_out++;
+    if (w->n_in == WHET_WORKER_MAX_IO || w->n_out == WHET_WORKER_MAX_OUTPUTS)
         return WHET_FAIL(WHET_EUNSUPPORTED, "the model has %d or more inputs or outputs", WHET_WORKER_MAX_IO);
     if (json_is_array(json_object_get(q, "shapes")) && (int)json_array_size(json_object_get(q, "shapes")) != w->n_in)
         return WHET_FAIL(WHET_EINVAL, "the model has %d inputs, %zu were given", w->n_in, json_array_size(json_object_get(q, "shapes")));
@@ -269,6 +284,7 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     whet_worker_put_memory(reply, "base_");
     const uint64_t t0 = whet_now_ns();
     WHET_TRY(whet_backend_status(w->t, w->t->open(&w->m, path, settings, n), "opening the model"));
+    WHET_TRY(tap_tensors(w, q));
     WHET_TRY(fix_shapes(w, q));
     WHET_TRY(whet_backend_status(w->t, w->t->stream_create(w->m, &w->s), "building the model"));
     json_object_set_new(reply, "build_ns", json_integer((json_int_t)(whet_now_ns() - t0)));
