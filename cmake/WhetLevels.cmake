@@ -59,7 +59,7 @@ if(NOT WHET_MINIMAL)
   list(APPEND backend_libs PkgConfig::ARCHIVE)
 endif()
 whet_module(backend DEPS passes exec formats data ir wire tensor base LIBS ${backend_libs})  # L6
-whet_module(measure DEPS backend convert eval data stats store wire tensor base LIBS PkgConfig::JANSSON) # L7
+whet_module(measure DEPS backend convert eval formats data stats store wire ir kernels tensor base LIBS PkgConfig::JANSSON) # L7
 whet_module(report DEPS store stats wire base LIBS PkgConfig::JANSSON)           # L8
 # the page's style sheet and script are files of their own; here they become text of the program
 foreach(asset "page.css:report_css" "page.js:report_script")

@@ -6,6 +6,7 @@
 #include "whet/contract.h"
 #include "whet/data.h"
 #include "whet/eval.h"
+#include "whet/explain.h"
 #include "whet/model.h"
 #include "whet/bench.h"
 #include "whet/progress.h"

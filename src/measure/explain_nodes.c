@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executed nodes: what kind of work each is, what it comes to, and how near it is to its roof. Runtimes name their nodes
+ * differently; one table of words sorts them. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "ir/graph.h"
+#include "ir/op.h"
+#include "measure/explain.h"
+#include "wire/json.h"
+
+static const char *const class_names[WHET_NODE_CLASSES] = {"product", "quantise", "layout", "cast", "other"};
+
+const char *whet_node_class_name(whet_node_class c) { return c < WHET_NODE_CLASSES ? class_names[c] : ""; }
+
+/* The first word that a type contains decides; the order matters: DequantizeLinear is no linear layer. */
+static const struct { const char *word; whet_node_class kind; } words[] = {
+    {"dynamicquantizematmul", WHET_NODE_PRODUCT}, {"quantize", WHET_NODE_QUANTISE}, {"quantise", WHET_NODE_QUANTISE},
+    {"reorder", WHET_NODE_LAYOUT},   {"transpose2", WHET_NODE_LAYOUT}, {"reformat", WHET_NODE_LAYOUT}, {"convtranspose", WHET_NODE_PRODUCT},
+    {"transpose_conv", WHET_NODE_PRODUCT}, {"transposeconv", WHET_NODE_PRODUCT}, {"transpose", WHET_NODE_LAYOUT}, {"permute", WHET_NODE_LAYOUT},
+    {"convert", WHET_NODE_CAST},     {"cast", WHET_NODE_CAST},         {"conv", WHET_NODE_PRODUCT},    {"gemm", WHET_NODE_PRODUCT},
+    {"matmul", WHET_NODE_PRODUCT},   {"fullyconnected", WHET_NODE_PRODUCT}, {"fully_connected", WHET_NODE_PRODUCT},
+    {"innerproduct", WHET_NODE_PRODUCT}, {"attention", WHET_NODE_PRODUCT}, {"linear", WHET_NODE_PRODUCT}};
+
+whet_node_class whet_node_class_of(const char *type, double macs)
+{
+    char low[128];
+    size_t n = 0;
+    for (; type[n] != '\0' && n + 1 < sizeof low; n++) low[n] = (char)tolower((unsigned char)type[n]);
+    low[n] = '\0';
+    for (size_t i = 0; i < WHET_COUNT(words); i++) {
+        if (strstr(low, words[i].word) == NULL) continue;
+        if (words[i].kind == WHET_NODE_PRODUCT && strstr(low, "qlinear") != NULL && macs <= 0 && strcmp(words[i].word, "linear") == 0) break;
+        return words[i].kind;
+    }
+    return macs > 0 ? WHET_NODE_PRODUCT : WHET_NODE_OTHER;
+}
+
+/* Multiply-adds of the file's nodes that one executed node stands for; each is counted once. */
+static double claim_macs(const char *origin, const json_t *file, json_t *claimed)
+{
+    char name[512];
+    double sum = 0;
+    for (const char *p = origin; *p != '\0';) {
+        const size_t n = strcspn(p, ",");
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        const json_t *m = json_object_get(file, name);
+        if (json_is_number(m) && json_object_get(claimed, name) == NULL) {
+            sum += json_number_value(m);
+            json_object_set_new(claimed, name, json_true());
+        }
+        p += n + (p[n] == ',');
+    }
+    return sum;
+}
+
+/* Where every node was given its work by the runtime, nothing is claimed; where none was, all is by origin. */
+static void complete_macs(json_t *nodes, const json_t *file)
+{
+    json_t *claimed = json_object(), *o = NULL;
+    size_t i = 0;
+    json_array_foreach(nodes, i, o) {
+        const json_t *given = json_object_get(o, "macs");
+        const char *origin = whet_json_str(o, "origin");
+        if (json_is_number(given) && json_number_value(given) > 0) {
+            (void)claim_macs(origin, file, claimed);
+            continue;
+        }
+        double macs = claim_macs(origin, file, claimed);
+        if (macs == 0 && json_object_get(file, whet_json_str(o, "name")) != NULL) macs = claim_macs(whet_json_str(o, "name"), file, claimed);
+        json_object_set_new(o, "macs", json_real(macs));
+    }
+    json_decref(claimed);
+}
+
+static double sum_of(const json_t *nodes, const char *key)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    double sum = 0;
+    json_array_foreach(nodes, i, o) sum += whet_json_real(o, key);
+    return sum;
+}
+
+static void bound_node(json_t *o, const whet_roofline *r, double all_constants)
+{
+    const whet_roof_work w = {.precision = whet_json_str(o, "precision"), .macs = whet_json_real(o, "macs"),
+                              .constant_bytes = whet_json_real(o, "constant_bytes"),
+                              .moving_bytes = whet_json_real(o, "input_bytes") + whet_json_real(o, "output_bytes"), .all_constants = all_constants};
+    const whet_roof_bound b = whet_roofline_bound(r, &w);
+    const double ms = whet_json_real(o, "ms"), most = fmax(b.compute_ms, b.memory_ms);
+    json_object_set_new(o, "compute_ms", json_real(b.compute_ms));
+    json_object_set_new(o, "memory_ms", json_real(b.memory_ms));
+    json_object_set_new(o, "roof", most <= 0 ? json_null() : json_string(b.compute_ms >= b.memory_ms ? "compute" : "memory"));
+    json_object_set_new(o, "of_roof", most > 0 && ms > 0 ? json_real(most / ms) : json_null());
+}
+
+/* --- sums */
+static json_t *entry_named(json_t *list, const char *name)
+{
+    json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, o) {
+        if (strcmp(whet_json_str(o, "precision"), name) == 0) return o;
+    }
+    o = json_pack("{ss, si, sf, sf}", "precision", name, "nodes", 0, "macs", 0.0, "ms", 0.0);
+    json_array_append_new(list, o);
+    return o;
+}
+
+static void add_to(json_t *o, const char *key, double x) { json_object_set_new(o, key, json_real(whet_json_real(o, key) + x)); }
+static void count_in(json_t *o, const char *key) { json_object_set_new(o, key, json_integer(json_integer_value(json_object_get(o, key)) + 1)); }
+
+/* Of those that have multiply-adds; sorted by them. */
+static json_t *sum_precisions(const json_t *nodes, double macs)
+{
+    json_t *list = json_array(), *o = NULL, *sorted = json_array();
+    size_t i = 0;
+    json_array_foreach((json_t *)nodes, i, o) {
+        if (whet_json_real(o, "macs") <= 0) continue;
+        const char *name = whet_json_str(o, "precision");
+        json_t *e = entry_named(list, name[0] != '\0' ? name : "unknown");
+        count_in(e, "nodes");
+        add_to(e, "macs", whet_json_real(o, "macs"));
+        add_to(e, "ms", whet_json_real(o, "ms"));
+    }
+    while (json_array_size(list) > 0) {
+        size_t best = 0;
+        json_array_foreach(list, i, o) {
+            if (whet_json_real(o, "macs") > whet_json_real(json_array_get(list, best), "macs")) best = i;
+        }
+        o = json_array_get(list, best);
+        json_object_set_new(o, "share", json_real(macs > 0 ? whet_json_real(o, "macs") / macs : 0));
+        json_array_append(sorted, o);
+        json_array_remove(list, best);
+    }
+    json_decref(list);
+    return sorted;
+}
+
+static json_t *sum_classes(const json_t *nodes, double ms)
+{
+    json_t *all = json_object(), *o = NULL, *types = NULL;
+    const char *name = NULL;
+    size_t i = 0;
+    for (int c = 0; c < WHET_NODE_CLASSES; c++) json_object_set_new(all, class_names[c], json_pack("{si, sf, sf, s{}}", "nodes", 0, "ms", 0.0, "share", 0.0, "types"));
+    json_array_foreach((json_t *)nodes, i, o) {
+        json_t *e = json_object_get(all, whet_json_str(o, "class"));
+        types = json_object_get(e, "types");
+        count_in(e, "nodes");
+        add_to(e, "ms", whet_json_real(o, "ms"));
+        count_in(types, whet_json_str(o, "type"));
+    }
+    json_object_foreach(all, name, o) json_object_set_new(o, "share", json_real(ms > 0 ? whet_json_real(o, "ms") / ms : 0));
+    return all;
+}
+
+/* The time that the roofs allow for all of it, and how the time is spread over what limits. */
+static json_t *sum_roofs(const json_t *nodes)
+{
+    double least = 0, ms = 0, compute = 0, memory = 0;
+    const json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(nodes, i, o) {
+        const double t = whet_json_real(o, "ms");
+        least += fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms"));
+        ms += t;
+        if (strcmp(whet_json_str(o, "roof"), "compute") == 0) compute += t;
+        if (strcmp(whet_json_str(o, "roof"), "memory") == 0) memory += t;
+    }
+    return json_pack("{sf, so, sf, sf}", "least_ms", least, "of_roof", ms > 0 ? json_real(least / ms) : json_null(), "compute_share", ms > 0 ? compute / ms : 0.0,
+                     "memory_share", ms > 0 ? memory / ms : 0.0);
+}
+
+/* The name in the file where the runtime made up its own. */
+static json_t *label_of(const json_t *o)
+{
+    const char *origin = whet_json_str(o, "origin");
+    return origin[0] == '\0' ? json_string(whet_json_str(o, "name")) : json_stringn(origin, strcspn(origin, ","));
+}
+
+json_t *whet_explain_nodes(const json_t *given, const json_t *file_macs, const whet_roofline *r)
+{
+    json_t *nodes = json_deep_copy(given), *o = NULL;
+    size_t i = 0;
+    bool timed = false;
+    if (nodes == NULL) return NULL;
+    complete_macs(nodes, file_macs);
+    const double macs = sum_of(nodes, "macs"), ms = sum_of(nodes, "ms"), constants = sum_of(nodes, "constant_bytes");
+    json_array_foreach(nodes, i, o) {
+        const double m = whet_json_real(o, "macs");
+        json_object_set_new(o, "label", label_of(o));
+        json_object_set_new(o, "class", json_string(whet_node_class_name(whet_node_class_of(whet_json_str(o, "type"), m))));
+        timed |= json_is_number(json_object_get(o, "ms"));
+        json_object_set_new(o, "share", ms > 0 ? json_real(whet_json_real(o, "ms") / ms) : json_null());
+        if (r != NULL) bound_node(o, r, constants);
+    }
+    json_t *doc = json_pack("{so, so, sf, so, so, so}", "ms", timed ? json_real(ms) : json_null(), "precisions", sum_precisions(nodes, macs), "macs", macs, "classes",
+                            sum_classes(nodes, ms), "roof", r != NULL && timed ? sum_roofs(nodes) : json_null(), "nodes", nodes);
+    return doc;
+}
+
+/* --- what was quantised in the file and is not in what runs */
+static bool from_dequantiser(const whet_graph *g, whet_vid v)
+{
+    const whet_nid p = v != WHET_NO_VALUE ? g->values[v].producer : WHET_NO_NODE;
+    return p != WHET_NO_NODE && whet_node_is(&g->nodes[p], "DequantizeLinear");
+}
+
+static bool is_product(const whet_node *n)
+{
+    static const char *const ops[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+    for (size_t i = 0; i < WHET_COUNT(ops); i++)
+        if (whet_node_is(n, ops[i])) return true;
+    return false;
+}
+
+/* The operator that keeps the result from being quantised at once; "" if nothing does. */
+static const char *reader_in_float(whet_graph *g, whet_vid v)
+{
+    const whet_uses u = whet_graph_uses(g, v);
+    for (int i = 0; i < u.n; i++) {
+        const whet_node *n = &g->nodes[u.nodes[i]];
+        if (whet_node_is(n, "QuantizeLinear")) continue;
+        if ((whet_node_is(n, "Relu") || whet_node_is(n, "Clip")) && reader_in_float(g, n->out[0])[0] == '\0') continue;
+        return n->op->name;
+    }
+    return u.n == 0 ? "output" : "";
+}
+
+static void say_why(char *why, size_t size, whet_graph *g, const whet_node *n)
+{
+    const bool input = from_dequantiser(g, n->in[0]), weights = from_dequantiser(g, n->in[1]);
+    const char *reader = reader_in_float(g, n->out[0]);
+    if (!input && !weights)
+        snprintf(why, size, "the file does not quantise it");
+    else if (!input)
+        snprintf(why, size, "its input is not quantised in the file");
+    else if (!weights)
+        snprintf(why, size, "its weights are not quantised in the file");
+    else if (strcmp(reader, "output") == 0)
+        snprintf(why, size, "its result is an output of the model and is not quantised");
+    else if (reader[0] != '\0')
+        snprintf(why, size, "its result goes to %s in float before it is quantised", reader);
+    else
+        snprintf(why, size, "the file quantises it on all sides, the runtime has no integer form of it");
+}
+
+static bool has(const json_t *set, const char *name, const char *result)
+{
+    return json_object_get(set, name) != NULL || json_object_get(set, result) != NULL;
+}
+
+json_t *whet_explain_left_in_float(const whet_graph *file, const json_t *nodes)
+{
+    json_t *list = json_array(), *o = NULL, *in_float = json_object();
+    whet_graph *g = NULL;
+    size_t i = 0;
+    bool quantised = false;
+    if (list == NULL || in_float == NULL || whet_graph_clone(&g, file) != WHET_OK) {
+        json_decref(in_float);
+        return list;
+    }
+    json_array_foreach((json_t *)nodes, i, o) {
+        const char *p = whet_json_str(o, "precision"), *origin = whet_json_str(o, "origin");
+        if (whet_json_real(o, "macs") > 0 && strcmp(p, "int8") != 0) json_object_set_new(in_float, origin[0] != '\0' ? origin : whet_json_str(o, "name"), json_true());
+    }
+    for (int k = 0; k < g->n_nodes; k++) quantised |= whet_node_is(&g->nodes[k], "DequantizeLinear");
+    for (int k = 0; k < g->n_nodes && quantised; k++) {
+        const whet_node *n = &g->nodes[k];
+        char why[200];
+        if (n->op == NULL || !is_product(n) || n->n_in < 2 || !has(in_float, n->name, g->values[n->out[0]].name)) continue;
+        say_why(why, sizeof why, g, n);
+        json_array_append_new(list, json_pack("{ss, ss, ss}", "node", n->name, "op", n->op->name, "why", why));
+    }
+    json_decref(in_float);
+    whet_graph_free(g);
+    return list;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sentences of `explain`. Each is said only where its figure makes it worth saying. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "measure/explain.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "wire/json.h"
+
+enum { PERCENT = 100 };
+static const double notable = 0.03; /* of the time */
+
+typedef struct view { const json_t *o; const char *name, *file; double ms; } view;
+
+static view view_of(const json_t *o)
+{
+    const char *p = whet_json_str(o, "file_precision");
+    return (view){o, p[0] != '\0' ? p : "this file", whet_path_base(whet_json_str(o, "model")), whet_json_real(json_object_get(o, "latency"), "p50")};
+}
+
+static const json_t *class_of(const json_t *model, whet_node_class c) { return json_object_get(json_object_get(model, "classes"), whet_node_class_name(c)); }
+static double class_share(const json_t *model, whet_node_class c) { return whet_json_real(class_of(model, c), "share"); }
+static bool timed(const json_t *model) { return json_is_number(json_object_get(model, "ms")); }
+
+/* The nodes' times are the profile's; as much of the latency as they are of the profile. */
+static double class_ms(const json_t *model, whet_node_class c) { return class_share(model, c) * whet_json_real(json_object_get(model, "latency"), "p50"); }
+
+static const json_t *precision_of(const json_t *model, const char *name)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(model, "precisions"), i, o) {
+        if (strcmp(whet_json_str(o, "precision"), name) == 0) return o;
+    }
+    return NULL;
+}
+
+static double share_in(const json_t *model, const char *precision) { return whet_json_real(precision_of(model, precision), "share"); }
+static bool is_int8(const json_t *model) { return strcmp(whet_json_str(model, "file_precision"), "int8") == 0; }
+
+/* "47 QuantizeLinear, 12 Reorder" */
+static void list_types(char *buf, size_t size, const json_t *group)
+{
+    const char *type = NULL;
+    const json_t *n = NULL;
+    size_t used = 0;
+    buf[0] = '\0';
+    json_object_foreach((json_t *)json_object_get(group, "types"), type, n) {
+        if (used < size) used += (size_t)snprintf(buf + used, size - used, "%s%lld %s", used > 0 ? ", " : "", (long long)json_integer_value(n), type);
+    }
+}
+
+/* --- what ran */
+static void say_precisions(json_t *out, const json_t *model)
+{
+    char text[300] = "";
+    const json_t *o = NULL;
+    size_t i = 0, used = 0;
+    json_array_foreach(json_object_get(model, "precisions"), i, o) {
+        if (used < sizeof text)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.3g %% in %s", i > 0 ? ", " : "", whet_json_real(o, "share") * PERCENT, whet_json_str(o, "precision"));
+    }
+    if (used > 0) whet_json_add_text(out, "Of its multiply-adds %s.", text);
+}
+
+static void say_left_in_float(json_t *out, const json_t *model)
+{
+    const json_t *list = json_object_get(model, "left_in_float"), *first = json_array_get(list, 0);
+    const size_t n = json_array_size(list);
+    size_t alike = 0, i = 0;
+    const json_t *o = NULL;
+    if (!is_int8(model)) return;
+    if (strcmp(whet_json_str(model, "runtime"), "native") == 0 && share_in(model, "int8") < 0.01) {
+        whet_json_add_text(out, "The file is quantised, but whet's own engine computes such files in float, exactly as their numbers say: int8 saves "
+                                "size here, not time.");
+        return;
+    }
+    if (n == 0) return;
+    json_array_foreach(list, i, o) alike += strcmp(whet_json_str(o, "why"), whet_json_str(first, "why")) == 0;
+    if (n == 1)
+        whet_json_add_text(out, "'%s' (%s) stayed in float: %s.", whet_json_str(first, "node"), whet_json_str(first, "op"), whet_json_str(first, "why"));
+    else
+        whet_json_add_text(out, "%zu convolutions or products stayed in float; for %zu of them (first '%s'): %s.", n, alike, whet_json_str(first, "node"),
+                           whet_json_str(first, "why"));
+}
+
+static void say_class(json_t *out, const json_t *model, whet_node_class c, const char *what)
+{
+    const json_t *g = class_of(model, c);
+    char types[300];
+    const json_int_t n = json_integer_value(json_object_get(g, "nodes"));
+    list_types(types, sizeof types, g);
+    if (n == 0) return;
+    if (timed(model))
+        whet_json_add_text(out, "%lld node%s %s (%s): %.2g %% of the time.", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types,
+                           class_share(model, c) * PERCENT);
+    else
+        whet_json_add_text(out, "%lld node%s %s (%s).", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types);
+}
+
+/* --- the roofs */
+static const json_t *slowest(const json_t *model)
+{
+    const json_t *best = NULL, *o = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        if (best == NULL || whet_json_real(o, "ms") > whet_json_real(best, "ms")) best = o;
+    }
+    return best;
+}
+
+static void say_slowest(json_t *out, const json_t *model)
+{
+    const json_t *o = slowest(model), *roof = json_object_get(o, "of_roof");
+    char tail[160] = "";
+    if (o == NULL || !timed(model)) return;
+    if (json_is_number(roof))
+        snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %.2g %%", whet_json_str(o, "roof"),
+                 fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), json_number_value(roof) * PERCENT);
+    whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %.2g %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
+                       whet_json_real(o, "share") * PERCENT, tail);
+}
+
+static void say_roof(json_t *out, const json_t *model)
+{
+    const json_t *roof = json_object_get(model, "roof"), *of = json_object_get(roof, "of_roof");
+    const double compute = whet_json_real(roof, "compute_share"), memory = whet_json_real(roof, "memory_share");
+    if (!json_is_number(of)) return;
+    whet_json_add_text(out, "All nodes together reach %.2g %% of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
+                            "roof is arithmetic, %.0f %% in nodes whose roof is memory.",
+                       json_number_value(of) * PERCENT, whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
+}
+
+/* Arithmetic of the nodes of a precision, as a share of its peak. */
+static double efficiency(const json_t *model, const char *precision, const whet_roofline *r)
+{
+    const json_t *p = precision_of(model, precision);
+    const whet_roof_peak *peak = whet_roofline_peak(r, precision);
+    const double ms = whet_json_real(p, "ms");
+    return p != NULL && peak != NULL && ms > 0 ? 2 * whet_json_real(p, "macs") / ms / 1e6 / peak->gops[1] : 0;
+}
+
+static void say_int8_peaks(json_t *out, const whet_roofline *r, const whet_roof_peak *f32)
+{
+    char text[200] = "";
+    size_t used = 0;
+    bool dot = false;
+    for (int i = 0; i < r->n_peaks; i++) {
+        const whet_roof_peak *p = &r->peak[i];
+        if (strcmp(p->precision, "int8") != 0) continue;
+        dot |= strstr(p->isa, "vnni") != NULL || strstr(p->isa, "dot") != NULL || strcmp(p->isa, "amx") == 0;
+        if (used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, "%s%.2g by %s", used > 0 ? ", " : "", p->gops[1] / f32->gops[1], p->isa);
+    }
+    if (used == 0) return;
+    whet_json_add_text(out, "The int8 arithmetic of this CPU as a multiple of its f32 arithmetic, measured: %s.", text);
+    if (!dot)
+        whet_json_add_text(out, "It has no dot product of bytes (VNNI or its like): products of bytes take several instructions, so int8 gains little.");
+}
+
+static bool names_kernels(const json_t *model)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        if (whet_json_str(o, "kernel")[0] != '\0') return true;
+    }
+    return false;
+}
+
+static void say_isa(json_t *out, const json_t *model, const whet_roofline *r)
+{
+    const whet_roof_peak *f32 = whet_roofline_peak(r, "f32");
+    const bool native = strcmp(whet_json_str(model, "runtime"), "native") == 0, kernels = names_kernels(model);
+    if (f32 == NULL) return;
+    if (native)
+        whet_json_add_text(out, "Its kernels of f32 are those for %s, the best that this CPU has.", f32->isa);
+    else if (!kernels)
+        whet_json_add_text(out, "%s chooses its instructions by itself and does not tell which; the best for f32 here are those of %s.", whet_json_str(model, "title"), f32->isa);
+    if (is_int8(model)) say_int8_peaks(out, r, f32);
+}
+
+/* Nodes so small that starting them costs more than their work. */
+static void say_small(json_t *out, const json_t *model)
+{
+    const size_t n = json_array_size(json_object_get(model, "nodes"));
+    const double us = n > 0 ? whet_json_real(model, "ms") * 1e3 / (double)n : 0, of = whet_json_real(json_object_get(model, "roof"), "of_roof");
+    if (n > 1 && us < 30 && of < 0.3)
+        whet_json_add_text(out, "Its %zu nodes take %.2g us each on average: so little work that starting a node counts more than arithmetic or bytes.", n, us);
+}
+
+/* A profile disturbs what it measures. */
+static void say_disturbed(json_t *out, const json_t *model)
+{
+    const double plain = whet_json_real(json_object_get(model, "latency"), "p50"), sum = whet_json_real(model, "ms");
+    if (plain > 0 && (sum > 1.25 * plain || sum < 0.75 * plain))
+        whet_json_add_text(out, "The nodes' times add up to %.3g ms, the latency without the profile is %.3g ms: take them as shares.", sum, plain);
+}
+
+/* What the nodes' names of kernels say of the instructions that they use (OpenVINO: "jit_avx512_amx"). */
+static void say_kernels(json_t *out, const json_t *model)
+{
+    static const char *const names[] = {"amx", "vnni", "avx512_core_bf16", "avx512_core_fp16", "avx512", "avx2", "sse4", "neon", "ref"};
+    double ms[WHET_COUNT(names)] = {0}, all = 0;
+    char text[300] = "";
+    const json_t *o = NULL;
+    size_t i = 0, used = 0;
+    if (strcmp(whet_json_str(model, "runtime"), "native") == 0) return; /* said apart */
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        const char *k = whet_json_str(o, "kernel");
+        for (size_t n = 0; k[0] != '\0' && whet_json_real(o, "macs") > 0 && n < WHET_COUNT(names); n++) {
+            if (strstr(k, names[n]) == NULL) continue;
+            ms[n] += whet_json_real(o, "macs");
+            all += whet_json_real(o, "macs");
+            break;
+        }
+    }
+    for (size_t n = 0; all > 0 && n < WHET_COUNT(names); n++)
+        if (ms[n] > 0 && used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, "%s%.3g %% by %s", used > 0 ? ", " : "", ms[n] / all * PERCENT, names[n]);
+    if (used > 0) whet_json_add_text(out, "By the names of its kernels the multiply-adds run %s.", text);
+}
+
+json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
+{
+    json_t *out = json_array();
+    say_precisions(out, model);
+    say_left_in_float(out, model);
+    say_class(out, model, WHET_NODE_QUANTISE, "quantise or dequantise");
+    say_class(out, model, WHET_NODE_LAYOUT, "change the layout");
+    say_class(out, model, WHET_NODE_CAST, "change the type");
+    if (timed(model)) {
+        const double other = class_share(model, WHET_NODE_OTHER);
+        if (other > 5 * notable) whet_json_add_text(out, "%.0f %% of the time is in nodes that are no convolution or product.", other * PERCENT);
+        say_slowest(out, model);
+        say_roof(out, model);
+        say_small(out, model);
+        say_disturbed(out, model);
+    }
+    say_kernels(out, model);
+    say_isa(out, model, r);
+    return out;
+}
+
+/* --- two files */
+typedef struct reason { double ms; char text[300]; } reason;
+
+static void add_reason(reason *list, int *n, double ms, const char *fmt, ...) WHET_PRINTF(4, 5);
+static void add_reason(reason *list, int *n, double ms, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    list[*n].ms = ms;
+    vsnprintf(list[*n].text, sizeof list[*n].text, fmt, ap);
+    va_end(ap);
+    (*n)++;
+}
+
+/* What takes longer in a than in b (gain < 0: what takes less), the greatest first. */
+static int find_reasons(reason *list, const json_t *a, const json_t *b, const whet_roofline *r, double sign)
+{
+    static const char *const what[WHET_NODE_CLASSES] = {"convolutions and products", "quantising and dequantising", "changes of layout", "changes of type",
+                                                        "all other nodes"};
+    const double least = notable * whet_json_real(json_object_get(a, "latency"), "p50");
+    int n = 0;
+    for (int c = 0; c < WHET_NODE_CLASSES; c++) {
+        const double x = class_ms(a, (whet_node_class)c), y = class_ms(b, (whet_node_class)c);
+        if (sign * (x - y) < least) continue;
+        add_reason(list, &n, fabs(x - y), "%s take %.3g ms against %.3g ms", what[c], x, y);
+        if (c != WHET_NODE_PRODUCT) continue;
+        const json_t *pa = json_array_get(json_object_get(a, "precisions"), 0), *pb = json_array_get(json_object_get(b, "precisions"), 0);
+        const char *na = whet_json_str(pa, "precision"), *nb = whet_json_str(pb, "precision");
+        const double ea = efficiency(a, na, r), eb = efficiency(b, nb, r);
+        const size_t used = strlen(list[n - 1].text);
+        if (ea > 0 && eb > 0)
+            snprintf(list[n - 1].text + used, sizeof list[n - 1].text - used, " (at %.2g %% of the %s peak, against %.2g %% of the %s peak)", ea * PERCENT, na,
+                     eb * PERCENT, nb);
+    }
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && list[k].ms > list[k - 1].ms; k--) {
+            const reason t = list[k];
+            list[k] = list[k - 1];
+            list[k - 1] = t;
+        }
+    return n;
+}
+
+static void say_share_of_int8(json_t *out, const json_t *a)
+{
+    const double share = share_in(a, "int8");
+    if (is_int8(a) && share < 0.9)
+        whet_json_add_text(out, "Only %.0f %% of the multiply-adds of '%s' run in int8; the rest is computed in float as before.", share * PERCENT, view_of(a).file);
+}
+
+json_t *whet_explain_against(const json_t *a, const json_t *b, const whet_roofline *r)
+{
+    json_t *out = json_array();
+    const view x = view_of(a), y = view_of(b);
+    reason list[WHET_NODE_CLASSES];
+    const bool slower = x.ms > y.ms;
+    const double times = slower ? x.ms / y.ms : y.ms / x.ms;
+    const char *const what = strcmp(x.name, y.name) != 0 ? x.name : x.file;
+    if (!(x.ms > 0) || !(y.ms > 0)) return out;
+    if (times < 1.02) {
+        whet_json_add_text(out, "'%s' and '%s' take the same time within 2 %% (%.3g and %.3g ms).", x.file, y.file, x.ms, y.ms);
+    } else {
+        const int n = timed(a) && timed(b) ? find_reasons(list, a, b, r, slower ? 1 : -1) : 0;
+        whet_json_add_text(out, "%s is %.3g times as %s here (%.3g ms against %.3g ms)%s", what, times, slower ? "slow" : "fast", x.ms, y.ms, n > 0 ? " because:" : ".");
+        for (int i = 0; i < n; i++) whet_json_add_text(out, "- %s%s", list[i].text, i + 1 < n ? ";" : ".");
+    }
+    if (times >= 1.02 && whet_json_real(json_object_get(a, "latency"), slower ? "p25" : "p75") * (slower ? 1 : -1) <
+                             whet_json_real(json_object_get(b, "latency"), slower ? "p75" : "p25") * (slower ? 1 : -1))
+        whet_json_add_text(out, "The two ranges of times overlap: `whet bench` tells whether the difference is real.");
+    say_share_of_int8(out, a);
+    const whet_roof_peak *f32 = whet_roofline_peak(r, "f32"), *int8 = whet_roofline_peak(r, "int8");
+    if (is_int8(a) && !is_int8(b) && f32 != NULL && int8 != NULL)
+        whet_json_add_text(out, "No int8 file can be more than %.2g times as fast here: so much more int8 arithmetic (by %s) than f32 arithmetic this CPU does, measured.",
+                           int8->gops[1] / f32->gops[1], int8->isa);
+    return out;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peaks and bandwidths, each the best of several short looks: what interferes only ever makes a look worse. */
+#include "measure/roofline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/threads.h"
+#include "kernels/peak/peak.h"
+
+enum { LOOKS = 7, PAGE = 4096 };
+static const uint64_t look_ns = 3000000;
+
+/* --- arithmetic */
+typedef struct turns { const whet_peak_row *row; int64_t n; } turns;
+
+static void run_turns(void *arg, int chunk, int worker)
+{
+    const turns *t = arg;
+    (void)chunk;
+    (void)worker;
+    t->row->run(t->n);
+}
+
+static double time_ns(whet_team *team, int chunks, whet_parallel_fn fn, void *arg)
+{
+    double best = (double)INFINITY;
+    for (int i = 0; i < LOOKS; i++) {
+        const uint64_t t0 = whet_now_ns();
+        whet_parallel(team, chunks, fn, arg);
+        best = fmin(best, (double)(whet_now_ns() - t0));
+    }
+    return fmax(best, 1);
+}
+
+static double gops(const whet_peak_row *row, whet_team *team, int threads)
+{
+    turns t = {row, 64};
+    for (;; t.n *= 2) { /* long enough for the clock and for waking threads */
+        const uint64_t t0 = whet_now_ns();
+        row->run(t.n);
+        if (whet_now_ns() - t0 > look_ns || t.n > (int64_t)1 << 40) break;
+    }
+    return row->ops * (double)t.n * threads / time_ns(team, threads, run_turns, &t);
+}
+
+/* --- bytes */
+typedef struct stream { whet_peak_stream f; uint8_t *data; int64_t part; int repeats; bool copy; } stream;
+
+static void run_stream(void *arg, int chunk, int worker)
+{
+    const stream *s = arg;
+    uint8_t *p = s->data + (int64_t)chunk * s->part;
+    const int64_t half = s->part / 2;
+    (void)worker;
+    for (int i = 0; i < s->repeats; i++) {
+        if (s->copy)
+            s->f.copy(p, p + half, half);
+        else
+            s->f.read(p, s->part);
+    }
+}
+
+static double bandwidth(uint8_t *data, double bytes, int threads, whet_team *team, bool copy)
+{
+    stream s = {whet_peak_streams(), data, (int64_t)(bytes / threads) / (2 * PAGE) * (2 * PAGE), 1, copy};
+    const double once = (double)s.part * threads;
+    s.repeats = (int)fmin(fmax(once > 0 ? 3e7 / once : 1, 1), 10000); /* about 1 ms */
+    return once * s.repeats / time_ns(team, threads, run_stream, &s);
+}
+
+static double available_bytes(void)
+{
+    char line[160];
+    long long kib = 0;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "MemAvailable: %lld kB", &kib) == 1) break;
+    if (f != NULL) fclose(f);
+    return (double)kib * 1024;
+}
+
+/* Half of the nearest cache, then more and more, then more than the last cache: what a processor says of its last cache holds for
+ * the whole chip, of which a virtual machine or a core may have a small part. */
+static whet_status measure_levels(whet_roofline *r, whet_team *team)
+{
+    int64_t l1 = 0, l2 = 0, l3 = 0;
+    whet_cpu_caches(&l1, &l2, &l3);
+    const double near = (double)(l2 > 0 ? l2 : 256 << 10), most = fmax(fmin(available_bytes() / 8, 512e6), 2e6);
+    const double large = fmin(fmax((double)l3 * 1.5, 96e6), most);
+    const struct { const char *name; double bytes; } sizes[WHET_ROOF_LEVELS] = {
+        {"L2", near * r->threads}, {"8 MB", 8e6}, {"32 MB", 32e6}, {"128 MB", 128e6}, {"memory", (double)INFINITY}};
+    uint8_t *data = whet_alloc_aligned((size_t)large + PAGE, PAGE);
+    if (data == NULL) return WHET_ENOMEM;
+    memset(data, 1, (size_t)large + PAGE);
+    for (int i = 0; i < WHET_ROOF_LEVELS; i++) {
+        whet_roof_level *v = &r->level[r->n_levels];
+        const bool last = i + 1 == WHET_ROOF_LEVELS;
+        if (!last && i > 0 && (sizes[i].bytes <= near * r->threads || sizes[i].bytes > fmin((double)l3, large))) continue;
+        *v = (whet_roof_level){.name = sizes[i].name, .bytes = sizes[i].bytes};
+        for (int all = 0; all < 2; all++) {
+            const int threads = all ? r->threads : 1;
+            const double bytes = i == 0 ? near / 2 * threads : fmin(sizes[i].bytes, large);
+            v->read[all] = bandwidth(data, bytes, threads, all ? team : NULL, false);
+            v->copy[all] = bandwidth(data, bytes, threads, all ? team : NULL, true);
+        }
+        r->n_levels++;
+    }
+    whet_free_aligned(data);
+    return WHET_OK;
+}
+
+whet_status whet_roofline_measure(whet_roofline *r, int threads)
+{
+    const whet_peak_row *rows[WHET_ROOF_PEAKS];
+    whet_team *team = NULL;
+    memset(r, 0, sizeof *r);
+    WHET_TRY(whet_team_create(&team, threads));
+    r->threads = whet_team_size(team);
+    r->n_peaks = whet_peak_rows(rows, WHET_ROOF_PEAKS);
+    for (int i = 0; i < r->n_peaks; i++)
+        r->peak[i] = (whet_roof_peak){rows[i]->precision, rows[i]->name, {gops(rows[i], NULL, 1), gops(rows[i], team, r->threads)}};
+    const whet_status status = measure_levels(r, team);
+    whet_team_free(team);
+    return status;
+}
+
+json_t *whet_roofline_json(const whet_roofline *r)
+{
+    json_t *peaks = json_array(), *levels = json_array();
+    for (int i = 0; i < r->n_peaks; i++)
+        json_array_append_new(peaks, json_pack("{ss, ss, sf, sf}", "precision", r->peak[i].precision, "isa", r->peak[i].isa, "gops_1", r->peak[i].gops[0],
+                                               "gops_n", r->peak[i].gops[1]));
+    for (int i = 0; i < r->n_levels; i++) {
+        const whet_roof_level *v = &r->level[i];
+        json_array_append_new(levels, json_pack("{ss, so, sf, sf, sf, sf}", "name", v->name, "bytes", isfinite(v->bytes) ? json_real(v->bytes) : json_null(),
+                                                "read_gbps_1", v->read[0], "read_gbps_n", v->read[1], "copy_gbps_1", v->copy[0], "copy_gbps_n", v->copy[1]));
+    }
+    return json_pack("{si, so, so}", "threads", r->threads, "peaks", peaks, "levels", levels);
+}
+
+const whet_roof_peak *whet_roofline_peak(const whet_roofline *r, const char *precision)
+{
+    const whet_roof_peak *best = NULL;
+    if (strcmp(precision, "f32-winograd") == 0) precision = "f32";
+    for (int i = 0; i < r->n_peaks; i++)
+        if (strcmp(r->peak[i].precision, precision) == 0 && (best == NULL || r->peak[i].gops[1] > best->gops[1])) best = &r->peak[i];
+    return best;
+}
+
+/* Of `among` bytes that lie together as many as a level holds may still be in it, the rest is further away. */
+static double move_ms(const whet_roofline *r, double bytes, double among)
+{
+    double ms = 0, held = 0;
+    for (int i = 0; i < r->n_levels && held < among; i++) {
+        const whet_roof_level *v = &r->level[i];
+        const double gbps = fmax(v->read[1], v->copy[1]), part = fmin(i + 1 < r->n_levels ? v->bytes : among, among) - held;
+        if (part <= 0 || gbps <= 0) continue;
+        ms += bytes * (part / among) / gbps / 1e6;
+        held += part;
+    }
+    return ms;
+}
+
+whet_roof_bound whet_roofline_bound(const whet_roofline *r, const whet_roof_work *w)
+{
+    const whet_roof_peak *p = whet_roofline_peak(r, w->precision);
+    /* F(4x4, 3x3): 36 products in place of 144 */
+    const double macs = strcmp(w->precision, "f32-winograd") == 0 ? w->macs / 4 : w->macs;
+    if (p == NULL) p = whet_roofline_peak(r, "f32");
+    return (whet_roof_bound){.compute_ms = p != NULL && p->gops[1] > 0 ? 2 * macs / p->gops[1] / 1e6 : 0,
+                             .memory_ms = move_ms(r, w->constant_bytes, w->all_constants) + move_ms(r, w->moving_bytes, w->moving_bytes)};
+}
