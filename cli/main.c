@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,6 +33,16 @@ static void on_log(void *arg, whet_log_level level, const char *text)
     char safe[2048];
     whet_printable(safe, sizeof safe, text, WHET_KEEP_LINES);
     fprintf(stderr, "%s%s\n", level == WHET_LOG_WARN ? "warning: " : "", safe);
+}
+
+/* The one of argv that is the same file as `path`, or NULL: a result must not be written over what it is about. */
+static const char *same_file(const char *path, int argc, char **argv)
+{
+    struct stat want, have;
+    if (path == NULL || stat(path, &want) != 0) return NULL;
+    for (int i = 1; i < argc; i++)
+        if (stat(argv[i], &have) == 0 && have.st_dev == want.st_dev && have.st_ino == want.st_ino && S_ISREG(have.st_mode)) return argv[i];
+    return NULL;
 }
 
 typedef struct common { cli c; int help; } common;
@@ -86,6 +97,8 @@ static int run(const cmd *m, int argc, char **argv)
     } else if (k.help) {
         print_help(m);
         code = 0;
+    } else if (k.c.json != NULL && k.c.json[0] != '\0' && same_file(k.c.json, argc, argv) != NULL) {
+        code = cli_usage(&k.c, m->name, "--json=%s would overwrite '%s', name another file", k.c.json, same_file(k.c.json, argc, argv));
     } else {
         k.c.width = terminal_width();
         k.c.err_tty = isatty(STDERR_FILENO) != 0;

@@ -6,6 +6,7 @@
 
 #include "api/contract_fields.h"
 #include "api/result.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "eval/find.h"
 #include "measure/model_contract.h"
@@ -31,6 +32,8 @@ whet_status whet_contract_fields_apply(whet_contract *c, const whet_contract_fie
         {"antialias", f->antialias}, {"round", f->round}, {"pad", f->pad},     {"color", f->color},   {"scale", f->scale},
         {"mean", f->mean},     {"std", f->std},           {"layout", f->layout}, {"labels", f->labels}};
 
+    if (f->dims && strspn(f->dims, "0x") == strlen(f->dims))
+        return WHET_FAIL(WHET_EINVAL, "size '%s' is nothing, use e.g. 224, 224x320 (height x width), or own (the picture's)", f->dims);
     if (f->base) WHET_TRY(whet_contract_load(c, f->base));
     for (size_t i = 0; i < WHET_COUNT(set); i++)
         if (set[i].value) WHET_TRY(whet_contract_set(c, set[i].key, set[i].value));
@@ -103,7 +106,10 @@ whet_status whet_contract_put(whet_result **out, const char *model, const whet_c
     *out = NULL;
     whet_contract_init(&c);
     WHET_GOTO(whet_model_contract_read(model, &c));
+    const bool had = c.given, from_file = f && f->base && whet_file_exists(f->base);
     WHET_GOTO(whet_contract_fields_apply(&c, f));
+    const bool open = f && !from_file && (!had || f->base); /* a preset says how levels are scaled, not what the input is */
+    if (open) WHET_GOTO(whet_model_contract_settle(model, &c, !f->color, !f->layout));
     if (!c.given) {
         status = WHET_FAIL(WHET_EINVAL, "nothing to set, give --contract or single fields such as --mean and --std");
         goto done;

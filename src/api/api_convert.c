@@ -32,10 +32,13 @@ whet_status whet_convert_how(const whet_convert_options *o, whet_convert_graph_o
     how->n_cut_outputs = o->n_cut_outputs;
     how->cut_outputs = o->cut_outputs;
     if (!o->precision) return WHET_OK;
-    if (strcmp(o->precision, "f16") != 0 && strcmp(o->precision, "f32") != 0)
-        return WHET_FAIL(WHET_EINVAL, "precision '%s' is none that is written; f32 and f16 are", o->precision);
-    how->precision = o->precision[1] == '1' ? WHET_PRECISION_F16 : WHET_PRECISION_F32;
-    return WHET_OK;
+    static const struct { const char *name; whet_precision value; } known[] = {
+        {"f32", WHET_PRECISION_F32}, {"f16", WHET_PRECISION_F16}, {"s8", WHET_PRECISION_S8}};
+    for (size_t i = 0; i < WHET_COUNT(known); i++) {
+        how->precision = known[i].value;
+        if (strcmp(o->precision, known[i].name) == 0) return WHET_OK;
+    }
+    return WHET_FAIL(WHET_EINVAL, "precision '%s' is none that is written; f32, f16 and s8 are", o->precision);
 }
 
 /* --- the source */

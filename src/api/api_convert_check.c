@@ -177,13 +177,14 @@ done:
     return status;
 }
 
-/* Runtimes compute integers their own way; 16-bit weights cost 2^-11 each. */
+/* Runtimes compute integers their own way; 16-bit weights cost 2^-11 each, 8-bit ones 2^-8 of their channel. */
 static const char *bounds(const convert_job *j)
 {
     bool quantised = false, half = j->how.precision == WHET_PRECISION_F16;
     for (int i = 0; i < j->ready->n_nodes; i++)
         quantised |= whet_node_is(&j->ready->nodes[i], "QuantizeLinear") || whet_node_is(&j->ready->nodes[i], "DequantizeLinear");
     for (int v = 0; v < j->g->n_values; v++) half |= j->g->values[v].dtype == WHET_F16 || j->g->values[v].dtype == WHET_BF16;
+    if (j->how.precision == WHET_PRECISION_S8) return "max=2e-2";
     return quantised ? "cosine=0.998" : half ? "max=3e-3" : "max=1e-4";
 }
 

@@ -13,4 +13,12 @@
 #define UNROLL
 #endif
 
+/* The compiler forgets how a pointer came about. Unrolled loops over strides known only at run time would else keep an offset for
+ * every access: too many for the registers, so that each load waits for a load of its address from the stack. */
+#if defined(__GNUC__)
+#define OPAQUE(p) __asm__("" : "+r"(p))
+#else
+#define OPAQUE(p) ((void)(p))
+#endif
+
 #endif

@@ -143,6 +143,9 @@ static whet_status prepare(whet_graph *g, const whet_model_format *target, const
     const bool onnx = strcmp(target->name, "onnx") == 0, graphs = target->write != NULL;
     const bool frozen = o->deploy || (target->traits & WHET_FORMAT_FROZEN), fold = o->deploy || (target->traits & WHET_FORMAT_FOLDED);
     const bool half = has_half(g);
+    if (o->opset != 0 && !onnx) return WHET_FAIL(WHET_EINVAL, "--opset is one of ONNX, %s has none; leave it out", target->title);
+    if (o->precision == WHET_PRECISION_S8 && strcmp(target->name, "tflite") != 0)
+        return WHET_FAIL(WHET_EINVAL, "precision s8 (weights of 8 bits, computing in f32) is written as TFLite alone, not as %s", target->title);
     if (o->n_cut_inputs + o->n_cut_outputs > 0)
         WHET_TRY(whet_convert_cut(g, o->n_cut_inputs, o->cut_inputs, o->n_cut_outputs, o->cut_outputs, report));
     if (o->bake) WHET_TRY(whet_convert_bake(g, !(target->traits & WHET_FORMAT_STATIC), onnx ? (o->opset ? o->opset : 17) : 13, report));
@@ -210,6 +213,7 @@ whet_status whet_convert_write(const whet_graph *g, const whet_model_format *tar
     whet_strbuf_init(&lines);
     whet_format_options_init(&f);
     f.opset = o.opset;
+    if (o.precision == WHET_PRECISION_S8) f.weights = WHET_S8;
     f.report = &lines;
     status = target->write(g, path, &f);
     if (status == WHET_EUNSUPPORTED && o.opset == 0 && strcmp(target->name, "onnx") == 0) status = younger_opset(g, target, path, &f, report);

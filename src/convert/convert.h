@@ -12,7 +12,8 @@
 typedef enum whet_precision {
     WHET_PRECISION_KEEP, /* weights that the source held in 16 bits stay so */
     WHET_PRECISION_F32,
-    WHET_PRECISION_F16
+    WHET_PRECISION_F16,
+    WHET_PRECISION_S8    /* large weights in 8 bits with a scale for each channel (dynamic range): TFLite alone */
 } whet_precision;
 
 typedef struct whet_convert_graph_options {

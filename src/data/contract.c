@@ -119,7 +119,8 @@ whet_status whet_contract_load(whet_contract *c, const char *name)
 
 /* --- single fields */
 
-static whet_status parse_floats(const char *key, const char *text, float out[WHET_MAX_CHANNELS])
+/* One number, or with `list` one for each channel (one alone stands for all). */
+static whet_status parse_floats(const char *key, const char *text, bool list, float out[WHET_MAX_CHANNELS])
 {
     float v[WHET_MAX_CHANNELS] = {0};
     int n = 0;
@@ -142,7 +143,9 @@ static whet_status parse_floats(const char *key, const char *text, float out[WHE
         if (*end != ',') return WHET_FAIL(WHET_EINVAL, "'%s' is no list of numbers for %s, separate them by commas", text, key);
         p = end + 1;
     }
-    for (int i = 0; i < WHET_MAX_CHANNELS; i++) out[i] = i < n ? v[i] : v[n == 3 ? 0 : n - 1];
+    if (!list && n > 1) return WHET_FAIL(WHET_EINVAL, "'%s' is no value of %s, which is one number", text, key);
+    if (n == 2) return WHET_FAIL(WHET_EINVAL, "%s '%s' has 2 numbers; give 1 for all channels, or 3", key, text);
+    for (int i = 0; i < WHET_MAX_CHANNELS; i++) out[i] = i < n ? v[i] : v[0];
     return WHET_OK;
 }
 
@@ -181,8 +184,9 @@ static whet_status set_size(whet_contract *c, const char *key, const char *text)
         w = strtol(p, &end, 10);
         if (end == p) w = -1;
     }
-    if (end == text || *end || h < 0 || w < 0 || h > MAX_SIDE || w > MAX_SIDE || (h == 0) != (w == 0))
-        return WHET_FAIL(WHET_EINVAL, "'%s' is no size, use e.g. 224 or 224x320 (height x width)", text);
+    if (strcmp(text, "own") == 0) h = w = 0;
+    else if (end == text || *end || h < 0 || w < 0 || h > MAX_SIDE || w > MAX_SIDE || (h == 0) != (w == 0))
+        return WHET_FAIL(WHET_EINVAL, "'%s' is no size, use e.g. 224, 224x320 (height x width), or own (the picture's)", text);
     c->height = (int)h;
     c->width = (int)w;
     return WHET_OK;
@@ -192,20 +196,20 @@ static whet_status set_crop(whet_contract *c, const char *key, const char *text)
 {
     float v[WHET_MAX_CHANNELS] = {0};
 
-    WHET_TRY(parse_floats(key, text, v));
+    WHET_TRY(parse_floats(key, text, false, v));
     if (v[0] <= 0 || v[0] > 1) return WHET_FAIL(WHET_EINVAL, "crop '%s' is not between 0 and 1", text);
     c->crop = v[0];
     c->fit = WHET_FIT_CROP;
     return WHET_OK;
 }
 
-static whet_status set_mean(whet_contract *c, const char *key, const char *text) { return parse_floats(key, text, c->mean); }
+static whet_status set_mean(whet_contract *c, const char *key, const char *text) { return parse_floats(key, text, true, c->mean); }
 
 static whet_status set_std(whet_contract *c, const char *key, const char *text)
 {
     float v[WHET_MAX_CHANNELS] = {0};
 
-    WHET_TRY(parse_floats(key, text, v));
+    WHET_TRY(parse_floats(key, text, true, v));
     for (int i = 0; i < WHET_MAX_CHANNELS; i++)
         if (v[i] <= 0) return WHET_FAIL(WHET_EINVAL, "std '%s' must be above 0", text);
     memcpy(c->std, v, sizeof v);
@@ -216,7 +220,7 @@ static whet_status set_scale(whet_contract *c, const char *key, const char *text
 {
     float v[WHET_MAX_CHANNELS] = {0};
 
-    WHET_TRY(parse_floats(key, text, v));
+    WHET_TRY(parse_floats(key, text, false, v));
     if (v[0] == 0) return WHET_FAIL(WHET_EINVAL, "scale must not be 0");
     c->scale = v[0];
     return WHET_OK;
@@ -226,7 +230,7 @@ static whet_status set_pad(whet_contract *c, const char *key, const char *text)
 {
     float v[WHET_MAX_CHANNELS] = {0};
 
-    WHET_TRY(parse_floats(key, text, v));
+    WHET_TRY(parse_floats(key, text, false, v));
     if (v[0] < 0 || v[0] > 255) return WHET_FAIL(WHET_EINVAL, "pad '%s' is no grey level from 0 to 255", text);
     c->pad_value = v[0];
     return WHET_OK;
@@ -291,6 +295,7 @@ static whet_status set_labels(whet_contract *c, const char *key, const char *tex
         WHET_TRY(whet_file_read((uint8_t **)&copy, &size, text, MAX_JSON));
         sep = '\n';
     } else {
+        if (*text && !strchr(text, ',')) return WHET_FAIL(WHET_ENOTFOUND, "'%s' is no file with class names, and no list a,b,c of them", text);
         copy = whet_strdup(text);
         if (!copy) return WHET_ENOMEM;
     }

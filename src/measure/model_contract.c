@@ -22,18 +22,51 @@ whet_status whet_model_contract_read(const char *path, whet_contract *c)
     return status;
 }
 
-/* What the file fixes must be what the contract says: size of the input, number of classes. */
+/* The axes of a picture at the only input: false if there is no such. */
+typedef struct picture { const whet_value *x; whet_dim channels, height, width; bool nhwc; } picture;
+
+static bool find_picture(const whet_graph *g, picture *p)
+{
+    const whet_value *x = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL;
+    if (!x || x->dims.rank != 4) return false;
+    const whet_dim *d = x->dims.dims;
+    const bool nhwc = d[1] != 1 && d[1] != 3 && (d[3] == 1 || d[3] == 3);
+    *p = (picture){.x = x, .channels = d[nhwc ? 3 : 1], .height = d[nhwc ? 1 : 2], .width = d[nhwc ? 2 : 3], .nhwc = nhwc};
+    return true;
+}
+
+whet_status whet_model_contract_settle(const char *path, whet_contract *c, bool color, bool layout)
+{
+    whet_graph *g = NULL;
+    picture p;
+    WHET_TRY(whet_format_read(&g, path, NULL));
+    if (find_picture(g, &p)) {
+        if (color && p.channels == 1) c->color = WHET_COLOR_GRAY;
+        else if (color && p.channels == 3 && c->color == WHET_COLOR_GRAY) c->color = WHET_COLOR_RGB;
+        if (layout && (p.channels == 1 || p.channels == 3)) c->nhwc = p.nhwc;
+    }
+    whet_graph_free(g);
+    return WHET_OK;
+}
+
+/* What the file fixes must be what the contract says: size, channels and layout of the input, number of classes. */
 static whet_status check_fits(const whet_graph *g, const whet_contract *c)
 {
-    const whet_value *x = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL, *y = g->n_outputs > 0 ? &g->values[g->outputs[0]] : NULL;
+    const whet_value *y = g->n_outputs > 0 ? &g->values[g->outputs[0]] : NULL;
+    picture p;
 
-    if (x && x->dims.rank == 4) {
-        const whet_dim *d = x->dims.dims;
-        const bool nhwc = d[1] != 1 && d[1] != 3 && (d[3] == 1 || d[3] == 3);
-        const whet_dim h = d[nhwc ? 1 : 2], w = d[nhwc ? 2 : 3];
-        if ((c->height > 0 && h >= 0 && h != c->height) || (c->width > 0 && w >= 0 && w != c->width))
-            return WHET_FAIL(WHET_EINVAL, "the contract says %dx%d, input '%s' takes %lldx%lld, give that --size or leave it out",
-                             c->height, c->width, x->name, (long long)(h >= 0 ? h : c->height), (long long)(w >= 0 ? w : c->width));
+    if (find_picture(g, &p)) {
+        if ((c->height > 0 && p.height >= 0 && p.height != c->height) || (c->width > 0 && p.width >= 0 && p.width != c->width))
+            return WHET_FAIL(WHET_EINVAL, "the contract says %dx%d, input '%s' takes %lldx%lld, give that --size or leave it out", c->height,
+                             c->width, p.x->name, (long long)(p.height >= 0 ? p.height : c->height),
+                             (long long)(p.width >= 0 ? p.width : c->width));
+        if ((p.channels == 1 && c->color != WHET_COLOR_GRAY) || (p.channels == 3 && c->color == WHET_COLOR_GRAY))
+            return WHET_FAIL(WHET_EINVAL, "the contract is one of %s pictures, input '%s' has %lld channel%s, give --color %s",
+                             c->color == WHET_COLOR_GRAY ? "grey" : "colour", p.x->name, (long long)p.channels, p.channels == 1 ? "" : "s",
+                             p.channels == 1 ? "gray" : "rgb");
+        if ((p.channels == 1 || p.channels == 3) && p.nhwc != c->nhwc)
+            return WHET_FAIL(WHET_EINVAL, "the contract says %s, input '%s' is %s, give that --layout or leave it out", c->nhwc ? "NHWC" : "NCHW",
+                             p.x->name, p.nhwc ? "NHWC" : "NCHW");
     }
     if (c->n_labels > 0 && y && y->dims.rank == 2 && y->dims.dims[1] >= 0 && y->dims.dims[1] != c->n_labels)
         return WHET_FAIL(WHET_EINVAL, "--labels names %d classes, output '%s' has %lld", c->n_labels, y->name, (long long)y->dims.dims[1]);

@@ -9,23 +9,14 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pyonnx")
+
 NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
 # as the page of formats says: off the stored output by this much of its largest value, with ONNX Runtime's optimisation off
 KINDS = {"qdq_u8s8": 2e-2, "qoperator": 2e-2, "dynamic": 1e-3, "fp16": 3e-3}
 OPSETS = [13, 17, 21]
-
-
-def skip(reason):
-    required = "pyonnx" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pyonnx is required, but: " if required else "SKIP: pyonnx: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def run(ort, path, x, level):
@@ -65,10 +56,7 @@ def judge(mods, out, x, want, bound, integers):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         import onnx
@@ -76,7 +64,7 @@ def main():
     except ImportError as error:
         skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
     ort.set_default_logger_severity(4)
-    whet, scratch, shared = sys.argv[1], sys.argv[2], find_shared()
+    whet, scratch, shared = sys.argv[1], sys.argv[2], find_shared(skip)
     out = os.path.join(scratch, "check_convert.onnx")
     n = failed = 0
 

@@ -11,13 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+from checking import other_python, skip_for
+
+skip = skip_for("keras")
+
 NETS = ["convnet", "mobilenet", "efficientnet", "resnet", "deeplab"]
-
-
-def skip(reason):
-    required = "keras" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("keras is required, but: " if required else "SKIP: keras: ") + reason)
-    sys.exit(1 if required else 77)
 
 
 def weights_of(model):
@@ -43,10 +41,7 @@ def check(keras, np, whet, source, out, x, want, exact):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON_TF")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON_TF")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import keras

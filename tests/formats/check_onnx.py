@@ -8,21 +8,12 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pyonnx")
+
 NETS = ["resnet", "mobilenetv2", "unet"]
 OPSETS = [13, 17, 18, 21]
-
-
-def skip(reason):
-    required = "pyonnx" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pyonnx is required, but: " if required else "SKIP: pyonnx: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def run(ort, path, x, level):
@@ -53,10 +44,7 @@ def check(onnx, ort, np, converter, scratch, folder, kind, opset):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         import onnx
@@ -64,7 +52,7 @@ def main():
     except ImportError as error:
         skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
     ort.set_default_logger_severity(3)
-    shared, failed, n = find_shared(), 0, 0
+    shared, failed, n = find_shared(skip), 0, 0
     for net in NETS:
         for kind in ("legacy", "dynamo"):
             for opset in OPSETS:

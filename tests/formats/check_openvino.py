@@ -9,21 +9,12 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pyopenvino")
+
 NETS = ["resnet", "mobilenetv2", "efficientnet", "convnext", "vit", "deeplab", "unet"]
 ZOO = ["lenet", "cifar-convnet", "resnet20", "mobilenetv2", "efficientnet-b0", "vit-tiny-16", "resnet50"]
-
-
-def skip(reason):
-    required = "pyopenvino" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pyopenvino is required, but: " if required else "SKIP: pyopenvino: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def sources(shared):
@@ -97,16 +88,13 @@ def check(ov, np, core, converter, scratch, name, source, given, kind):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         import openvino as ov
     except ImportError as error:
         skip(f"{error}; name a Python with openvino in WHET_PYTHON")
-    shared, failed, n = find_shared(), 0, 0
+    shared, failed, n = find_shared(skip), 0, 0
     core = ov.Core()
     for name, source, given, kinds in sources(shared):
         if len(sys.argv) > 3 and sys.argv[3] not in name:

@@ -14,26 +14,16 @@ import sys
 NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
 OLD = """
 import sys, torch
+
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pytorch")
 for a, b in zip(sys.argv[1::2], sys.argv[2::2]):
     x, y = torch.load(a, weights_only=True), torch.load(b, weights_only=True)
     assert list(x) == list(y), b
     assert all(x[k].dtype == y[k].dtype and torch.equal(x[k], y[k]) for k in x), b
 print(torch.__version__, "loads", len(sys.argv) // 2, "files")
 """
-
-
-def skip(reason):
-    required = "pytorch" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pytorch is required, but: " if required else "SKIP: pytorch: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    here = os.path.dirname(os.path.abspath(__file__))
-    for path in (os.environ.get("WHET_SHARED"), "../shared", os.path.join(here, "..", "..", "..", "shared")):
-        if path and os.path.isdir(os.path.join(path, "interop")):
-            return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def whet(program, *args):
@@ -150,10 +140,7 @@ def networks(program, scratch, torch, np):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         import torch
@@ -164,7 +151,7 @@ def main():
     os.makedirs(scratch, exist_ok=True)
     torch.set_num_threads(1)
     try:
-        written(program, scratch, find_shared(), torch, load_file)
+        written(program, scratch, find_shared(skip), torch, load_file)
         read(program, scratch, torch, load_file)
         try:
             networks(program, scratch, torch, np)

@@ -12,21 +12,12 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pytensorflow")
+
 ZOO = ["lenet", "cifar-convnet", "resnet20", "resnet32", "resnet44", "resnet56", "resnet50", "mobilenetv2", "efficientnet-b0", "vit-tiny-16"]
 BOUND = 1e-4
-
-
-def skip(reason):
-    required = "pytensorflow" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pytensorflow is required, but: " if required else "SKIP: pytensorflow: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def call(*words):
@@ -98,10 +89,7 @@ def check(np, tf, whet, scratch, name, source, x, want):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON_TF") or os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON_TF", "WHET_PYTHON")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     try:
@@ -110,7 +98,7 @@ def main():
     except ImportError as error:
         skip(f"{error}; name a Python with tensorflow in WHET_PYTHON_TF")
     whet, maker, scratch, failed, n = sys.argv[1], sys.argv[2], sys.argv[3], 0, 0
-    for name, source, x, want in nets(np, find_shared(), whet, maker, scratch, sys.argv[4:]):
+    for name, source, x, want in nets(np, find_shared(skip), whet, maker, scratch, sys.argv[4:]):
         n += 1
         try:
             faults = check(np, tf, whet, scratch, name, source, x, want)

@@ -13,24 +13,15 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("litert")
+
 NETS = ["resnet", "mobilenetv2", "efficientnet", "convnext", "vit", "deeplab", "unet"]
 KERAS = ["convnet", "mobilenet", "efficientnet", "resnet", "deeplab"]
 KINDS = ["float32", "float16", "dynamic", "int8", "int8_floatio", "int16x8"]
 # two for the heads of each block of a vision transformer, and one more where k is turned for itself
 OWN_TRANSPOSES = {"vit-tiny-16": 24, "vit": 9}
-
-
-def skip(reason):
-    required = "litert" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("litert is required, but: " if required else "SKIP: litert: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 class Checker:
@@ -165,16 +156,13 @@ class Checker:
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         from ai_edge_litert import interpreter
     except ImportError as error:
         skip(f"{error}; name a Python with ai_edge_litert in WHET_PYTHON")
-    shared = find_shared()
+    shared = find_shared(skip)
     check = Checker(interpreter, np, sys.argv[1], sys.argv[3])
     check.written_cases(sys.argv[2])
     for net in NETS:

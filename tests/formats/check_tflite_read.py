@@ -11,11 +11,9 @@ import subprocess
 import sys
 import tempfile
 
+from checking import skip_for
 
-def skip(reason):
-    required = "pytensorflow" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pytensorflow is required, but: " if required else "SKIP: pytensorflow: ") + reason)
-    sys.exit(1 if required else 77)
+skip = skip_for("pytensorflow")
 
 
 def cases(tf, rng):

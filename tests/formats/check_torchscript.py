@@ -23,6 +23,10 @@ JUDGE = """
 import json, sys, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, torch
+
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pytorch")
 torch.set_num_threads(2)
 bad = 0
 for model, x, want, bound in json.load(open(sys.argv[1])):
@@ -40,19 +44,6 @@ for model, x, want, bound in json.load(open(sys.argv[1])):
 print(f"PyTorch {torch.__version__}: {bad} files failed")
 sys.exit(bad > 0)
 """
-
-
-def skip(reason):
-    required = "pytorch" in os.environ.get("WHET_REQUIRE", "").split(",")
-    print(("pytorch is required, but: " if required else "SKIP: pytorch: ") + reason)
-    sys.exit(1 if required else 77)
-
-
-def find_shared():
-    path = os.environ.get("WHET_SHARED") or "../shared"
-    if os.path.isdir(os.path.join(path, "interop")):
-        return path
-    skip("the shared folder is missing (set WHET_SHARED)")
 
 
 def tool(*args):
@@ -136,16 +127,13 @@ def read(program, scratch, torch, np):
 
 
 def main():
-    other = os.environ.get("WHET_PYTHON")
-    if other and "WHET_PYTHON_INNER" not in os.environ:
-        os.environ["WHET_PYTHON_INNER"] = "1"
-        os.execv(other, [other] + sys.argv)
+    other_python("WHET_PYTHON")
     try:
         import numpy as np
         import torch
     except ImportError as error:
         skip(f"{error}; name a Python with torch in WHET_PYTHON")
-    shared, program, scratch = find_shared(), sys.argv[1], os.path.join(sys.argv[2], "torchscript")
+    shared, program, scratch = find_shared(skip), sys.argv[1], os.path.join(sys.argv[2], "torchscript")
     os.makedirs(scratch, exist_ok=True)
     rows = written(program, scratch, shared, np)
     failed = judge(sys.executable, scratch, rows)

@@ -418,6 +418,7 @@ whet_status tflite_write_quantize(tfl_writer *w, const whet_node *n, int code)
     tfl_quant q, xq;
     if (!is_small_int(w->g->values[y].dtype)) return tflw_fail(w, "QuantizeLinear to %s", whet_dtype_name(w->g->values[y].dtype));
     if (!params_of(w, n, w->g->values[y].dtype, y, &q)) return tflw_fail(w, "QuantizeLinear with scales that are no constants, or in blocks");
+    if (q.n > 1) return tflw_fail(w, "QuantizeLinear with a scale for each channel; an activation has one");
     const whet_vid source = integer_source(w, x), first = integer_target(w, x);
     if (first != WHET_NO_VALUE && w->integer_of[first] >= 0 && w->fed[first]) {
         w->integer_of[y] = w->integer_of[first]; /* the node in front gave it in integers */

@@ -51,7 +51,12 @@ ALWAYS_INLINE void tile(const whet_dw_args *a, const dw_tile *t, const MASK m, c
     for (int ky = t->ky0; ky < t->ky1; ky++) {
 #if REUSE
         V in[MOST_INPUTS];
-        UNROLL for (int i = 0; i < (PIXELS - 1) * sw + (kw - 1) * dw + 1; i++) in[i] = INPUT(i);
+        const float *p = s;
+        UNROLL for (int i = 0; i < (PIXELS - 1) * sw + (kw - 1) * dw + 1; i++) {
+            in[i] = INSIDE(i) ? GET(p) : SET1(0.0f);
+            p += a->c;
+            OPAQUE(p);
+        }
 #endif
         UNROLL for (int kx = 0; kx < kw; kx++) {
             const V k = GET(w + kx * a->c);

@@ -14,12 +14,16 @@ ALWAYS_INLINE void position(const whet_dw_grad_args *a, V *acc, const float *s, 
                             const bool edge, const int nk, const int kw)
 {
     const V g = GET(d);
+    const int64_t step = (int64_t)a->dw * a->c, row = (int64_t)a->dh * a->w * a->c;
     UNROLL for (int i = 0; i < nk; i++) {
-        const float *row = s + (int64_t)i * a->dh * a->w * a->c;
+        const float *p = s;
         UNROLL for (int j = 0; j < kw; j++) {
-            if (!edge || (uint64_t)(ix + (int64_t)j * a->dw) < (uint64_t)a->w)
-                acc[i * kw + j] = FMA(g, GET(row + (int64_t)j * a->dw * a->c), acc[i * kw + j]);
+            if (!edge || (uint64_t)(ix + (int64_t)j * a->dw) < (uint64_t)a->w) acc[i * kw + j] = FMA(g, GET(p), acc[i * kw + j]);
+            p += step;
+            OPAQUE(p);
         }
+        s += row;
+        OPAQUE(s);
     }
     (void)m;
 }

@@ -32,7 +32,8 @@ static void fields_are_checked(void **state)
     static const char *const bad[][2] = {{"size", "a"}, {"size", "3x"}, {"size", "-1"}, {"size", "99999"}, {"mean", "1,,2"},
                                          {"mean", ""}, {"std", "0"}, {"crop", "1.5"}, {"crop", "0"}, {"color", "hsv"},
                                          {"filter", "x"}, {"layout", "chw"}, {"scale", "0"}, {"scale", "1/0"}, {"nope", "1"},
-                                         {"antialias", "maybe"}, {"pad", "300"}, {"mean", "1,2,3,4,5"}, {"labels", ""}};
+                                         {"antialias", "maybe"}, {"pad", "300"}, {"mean", "1,2,3,4,5"}, {"labels", ""},
+                                         {"mean", "1,2"}, {"scale", "1,2"}};
     whet_contract c;
 
     (void)state;
