@@ -40,7 +40,7 @@ static void fill_row(row_text *t, const json_t *o)
     const json_t *lat = json_object_get(o, "latency"), *memory = json_object_get(o, "memory");
     const double p50 = whet_json_real(lat, "p50");
     snprintf(t->cell[0], 96, "%s", whet_json_str(o, "model"));
-    snprintf(t->cell[1], 96, "%s", whet_json_str(o, "runtime"));
+    snprintf(t->cell[1], 96, "%s", whet_json_str(o, json_is_true(json_object_get(o, "external")) ? "runtime_title" : "runtime"));
     figure(t->cell[2], o, "size_bytes", 1e-6, "%.2f");
     milliseconds(t->cell[3], o, "load_ms");
     milliseconds(t->cell[4], lat, "p50");

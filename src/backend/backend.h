@@ -20,7 +20,7 @@ whet_status whet_backends_create(whet_backends **out);
 void whet_backends_free(whet_backends *b); /* closes the plug-ins; accepts NULL */
 int whet_backends_count(const whet_backends *b);
 const whet_backend_entry *whet_backends_at(const whet_backends *b, int i); /* native first, then by name */
-/* EUNAVAILABLE with the reason and the cure, naming those that are there, if it cannot be used. */
+/* Also "exec:COMMAND" (external.h). EUNAVAILABLE with the reason and the cure, naming those that are there, if it cannot be used. */
 whet_status whet_backends_find(const whet_backends *b, const char *name, const whet_backend **out);
 /* NAME@VERSION above takes the version of that folder ("ort@1.31.1"); this says, once the library is loaded, whether `version`
  * is the one that was asked for: EUNAVAILABLE if the process had loaded another before. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "backend/external.h"
 #include "backend/runtime_folders.h"
 #include "base/cancel.h"
 #include "base/io.h"
@@ -250,7 +251,7 @@ static whet_status choose_version(const char *name, const char *version)
 whet_status whet_backend_is_version(const whet_backend *t, const char *asked, const char *version)
 {
     const char *at = strchr(asked, '@');
-    if (at == NULL || strcmp(at + 1, version) == 0) return WHET_OK;
+    if (at == NULL || strcmp(at + 1, version) == 0 || whet_backend_is_external(asked)) return WHET_OK;
     return WHET_FAIL(WHET_EUNAVAILABLE, "%s %s is the one in this process, %s was asked for", t->title, version, at + 1);
 }
 
@@ -258,6 +259,7 @@ whet_status whet_backends_find(const whet_backends *b, const char *asked, const 
 {
     char known[512] = "", name[WHET_RUNTIME_NAME], version[WHET_RUNTIME_NAME];
     *out = NULL;
+    if (whet_backend_is_external(asked)) return whet_backend_external(asked, out);
     WHET_TRY(whet_runtime_split(asked, name, version));
     for (int i = 0; i < b->n; i++) {
         const whet_backend_entry *e = &b->e[i];

@@ -223,6 +223,8 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     json_object_set_new(o, "runtime", json_string(r->cell->runtime));
     json_object_set_new(o, "runtime_title", json_string(r->title[0] != '\0' ? r->title : r->cell->runtime));
     json_object_set_new(o, "runtime_version", json_string(r->version));
+    if (r->external) json_object_set_new(o, "external", json_true());
+    if (r->external) set_real(o, "round_trip_ms", r->round_trip_ms);
     json_object_set_new(o, "precision", json_string(f->precision[0] != '\0' ? f->precision : "as in the file"));
     json_object_set_new(o, "batch", json_integer(r->batch));
     json_object_set_new(o, "threads", json_integer(r->threads));

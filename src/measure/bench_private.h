@@ -46,6 +46,8 @@ typedef struct whet_bench_row {
     whet_worker *worker;
     bool dead;                   /* no more measurements: status says why */
     bool gate_failed, forced;
+    bool external;               /* a program behind exec: */
+    double round_trip_ms;        /* then: a message to it and back, inside every run */
     char status[24], why[400];   /* "ok" | "runtime missing" ... */
     char version[64], title[64];
     int threads, batch, n_outputs, rechecked;

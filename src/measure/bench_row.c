@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/external.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -166,6 +167,14 @@ static const char *why_not(const whet_bench_row *r)
     return "";
 }
 
+static void mark_external(whet_bench_row *r, const json_t *loaded)
+{
+    r->external = whet_backend_is_external(r->cell->runtime);
+    if (!r->external) return;
+    r->round_trip_ms = ms_of(loaded, "round_trip_ns");
+    whet_bench_note(r, "external program: each run includes a message to it and back, %.3f ms here", r->round_trip_ms);
+}
+
 /* Cold load, first inference, parity on the reference's samples, peak memory: apart from all timing of the steady state. */
 static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
 {
@@ -177,6 +186,7 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
     snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(loaded, "version")));
     snprintf(r->title, sizeof r->title, "%s", json_string_value(json_object_get(loaded, "title")));
     r->t.build_cold = ms_of(loaded, "build_ns");
+    mark_external(r, loaded);
     WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
     const int n = r->reference != NULL && r->reference->ready ? r->reference->n_samples : 1;
     for (int i = 0; i < WHET_MAX(n, MEMORY_RUNS); i++) {

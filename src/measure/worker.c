@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/external.h"
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/mem.h"
@@ -19,18 +20,33 @@ enum { MAX_SETTINGS = 16 };
 static const size_t page = 4096;
 
 /* --- memory */
+/* KiB behind a key of a file of /proc, -1 if it is not there. */
+static long long kib_of(const char *pid, const char *file, const char *key)
+{
+    char path[64], line[256];
+    long long kib = -1;
+    snprintf(path, sizeof path, "/proc/%s/%s", pid, file);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0) sscanf(line + strlen(key), "%lld", &kib);
+    if (f != NULL) fclose(f);
+    return kib;
+}
+
+/* Programs behind `exec:` count as part of this process. */
 void whet_worker_put_memory(json_t *reply, const char *prefix)
 {
-    static const struct { const char *file, *key, *name; } rows[] = {{"/proc/self/status", "VmHWM:", "hwm"},
-                                                                     {"/proc/self/status", "VmRSS:", "rss"},
-                                                                     {"/proc/self/smaps_rollup", "Pss:", "pss"}};
+    static const struct { const char *file, *key, *name; } rows[] = {{"status", "VmHWM:", "hwm"}, {"status", "VmRSS:", "rss"}, {"smaps_rollup", "Pss:", "pss"}};
+    int pids[WHET_WORKER_MAX_PROGRAMS];
+    const int n = whet_backend_external_processes(pids, WHET_WORKER_MAX_PROGRAMS);
     for (size_t i = 0; i < WHET_COUNT(rows); i++) {
-        char line[256], name[64];
-        FILE *f = fopen(rows[i].file, "r");
-        long long kib = -1;
-        while (f != NULL && fgets(line, sizeof line, f) != NULL)
-            if (strncmp(line, rows[i].key, strlen(rows[i].key)) == 0) sscanf(line + strlen(rows[i].key), "%lld", &kib);
-        if (f != NULL) fclose(f);
+        char name[64], pid[16];
+        long long kib = kib_of("self", rows[i].file, rows[i].key);
+        for (int k = 0; k < n; k++) {
+            snprintf(pid, sizeof pid, "%d", pids[k]);
+            const long long more = kib_of(pid, rows[i].file, rows[i].key);
+            if (kib >= 0 && more > 0) kib += more;
+        }
         snprintf(name, sizeof name, "%s%s", prefix, rows[i].name);
         json_object_set_new(reply, name, kib >= 0 ? json_integer((json_int_t)kib * 1024) : json_null());
     }
@@ -291,6 +307,7 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     whet_worker_put_memory(reply, "");
     WHET_TRY(map_inputs(w, reply));
     json_object_set_new(reply, "outputs", list_outputs(w));
+    if (whet_backend_is_external(w->t->name)) json_object_set_new(reply, "round_trip_ns", json_real(whet_backend_external_round_trip()));
     return WHET_OK;
 }
 

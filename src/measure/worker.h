@@ -5,7 +5,8 @@
  *   probe  runtime                            -> title, version, available, reason, caps, built_for
  *   load   runtime path settings batch sizes shapes any_batch (a batch that is fixed in the file overrules the one asked for)
  *          taps[] (inner tensors to give as further outputs)
- *                                             -> version, title, build_ns, memory before and after, inputs, outputs
+ *                                             -> version, title, build_ns, memory before and after, inputs, outputs; of a
+ *                                                program behind exec: round_trip_ns
  *   feed   count bytes[]                      -> the samples in the shared memory: per sample all inputs one behind the other
  *   run    sample                             -> ns, outputs in the result memory
  *   warm   runs ns                            -> runs, median_ns, clock_ns, falling
@@ -25,7 +26,7 @@
 #include "backend/backend.h"
 #include "base/status.h"
 
-enum { WHET_WORKER_MAX_IO = 64, WHET_WORKER_MAX_OUTPUTS = 1024 }; /* inputs; outputs, tapped tensors among them */
+enum { WHET_WORKER_MAX_IO = 64, WHET_WORKER_MAX_OUTPUTS = 1024, WHET_WORKER_MAX_PROGRAMS = 64 }; /* inputs; outputs, tapped tensors among them */
 
 /* Serves requests on WHET_WORKER_LINK until it closes; returns the exit code of the process. */
 int whet_worker_main(void);

@@ -2,10 +2,12 @@
 /* Timing inside the worker: warm-up by count and time, blocks of timed runs with the CPU time of every thread around them and
  * a peak probe before and after. Only run() stands between the two looks at the clock; the next sample is copied in before. */
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "backend/external.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "measure/worker.h"
@@ -54,18 +56,44 @@ static uint64_t thread_ns(int tid)
     return clock_ns((clockid_t)((~(unsigned)tid << 3) | 6u)); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
 }
 
-static void look_at_threads(thread_times *t)
+/* Of another process no thread's clock can be read: the first number of its schedstat is the time that it ran. */
+static uint64_t foreign_ns(const char *tasks, int tid)
 {
-    DIR *d = opendir("/proc/self/task");
-    t->n = 0;
-    t->process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* threads that have ended in between are in it */
+    char path[96];
+    unsigned long long ns = 0;
+    snprintf(path, sizeof path, "%s/%d/schedstat", tasks, tid);
+    FILE *f = fopen(path, "r");
+    if (f != NULL && fscanf(f, "%llu", &ns) != 1) ns = 0;
+    if (f != NULL) fclose(f);
+    return ns;
+}
+
+static void add_threads(thread_times *t, const char *tasks, bool own)
+{
+    DIR *d = opendir(tasks);
     for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL && t->n < MAX_THREADS; e = readdir(d)) {
         const int tid = atoi(e->d_name);
         if (tid <= 0) continue;
         t->tid[t->n] = tid;
-        t->ns[t->n++] = thread_ns(tid);
+        t->ns[t->n++] = own ? thread_ns(tid) : foreign_ns(tasks, tid);
     }
     if (d != NULL) closedir(d);
+}
+
+static void look_at_threads(thread_times *t)
+{
+    int pids[WHET_WORKER_MAX_PROGRAMS];
+    const int n = whet_backend_external_processes(pids, WHET_WORKER_MAX_PROGRAMS);
+    t->n = 0;
+    t->process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* threads that have ended in between are in it */
+    add_threads(t, "/proc/self/task", true);
+    for (int i = 0; i < n; i++) {
+        char tasks[48];
+        clockid_t whole;
+        if (clock_getcpuclockid(pids[i], &whole) == 0) t->process_ns += clock_ns(whole);
+        snprintf(tasks, sizeof tasks, "/proc/%d/task", pids[i]);
+        add_threads(t, tasks, false);
+    }
 }
 
 static json_t *spent(const thread_times *before, const thread_times *after)
