@@ -20,7 +20,7 @@
 #include "whet/sys/backend.h"
 
 enum { MAX_IO = 1024, MAX_TEXT = 512 };
-static const char built_for[] = "1.31.*";
+static const char built_for[] = "1.30.* 1.31.*";
 
 static const whet_backend_host *host; /* set once, when the plug-in is entered */
 static struct { /* loaded at most once in a process */
@@ -102,6 +102,17 @@ static bool find_library(char *out, size_t cap)
     return found;
 }
 
+/* One of the blank-separated patterns fits. */
+static bool is_built_for(const char *version)
+{
+    char one[32];
+    for (const char *p = built_for; *p != '\0'; p += strcspn(p, " "), p += *p == ' ') {
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(p, " "), p);
+        if (fnmatch(one, version, 0) == 0) return true;
+    }
+    return false;
+}
+
 static void load(void)
 {
     char path[4096];
@@ -123,7 +134,7 @@ static void load(void)
         return;
     }
     snprintf(rt.version, sizeof rt.version, "%s", base->GetVersionString());
-    if (fnmatch(built_for, rt.version, 0) != 0) {
+    if (!is_built_for(rt.version)) {
         snprintf(rt.why, sizeof rt.why, "version %s is installed, this plug-in was written for %s: run `whet runtimes install ort`",
                  rt.version, built_for);
         return;

@@ -82,7 +82,7 @@ const whet_runtime_part *whet_runtime_part_of(const whet_runtime_pin *r, const c
         const size_t n = strlen(p->folder);
         if (strncmp(entry, p->folder, n) != 0 || entry[n] == '\0' || fnmatch(p->pattern, entry + n, 0) != 0) continue;
         *rest = entry + n;
-        return p;
+        return p->to != NULL ? p : NULL;
     }
     return NULL;
 }

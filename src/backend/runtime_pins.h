@@ -14,7 +14,7 @@ typedef struct whet_runtime_pin {
 
 typedef struct whet_runtime_wheel { const char *runtime, *version, *machine, *file, *sha256; } whet_runtime_wheel;
 
-/* Files below `folder` of the wheel whose path from there matches `pattern` ('*' crosses '/') go below `to`. */
+/* Files below `folder` of the wheel whose path from there matches `pattern` ('*' crosses '/') go below `to`; to NULL: they are not wanted. */
 typedef struct whet_runtime_part { const char *runtime, *folder, *pattern, *to; } whet_runtime_part;
 
 /* version NULL or "": the first of that name. NULL if there is none. */

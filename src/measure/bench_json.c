@@ -306,6 +306,10 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
     const bool file = x->facts == y->facts;
     const char *a = file ? x->title : x->facts->name, *c = file ? y->title : y->facts->name, *on = file ? x->facts->name : x->title;
     char where[200];
+    if (file && strcmp(a, c) == 0) { /* two versions of one runtime */
+        a = x->cell->runtime;
+        c = y->cell->runtime;
+    }
     if (x->batch > 1)
         snprintf(where, sizeof where, "on %s at batch %d", on, x->batch);
     else

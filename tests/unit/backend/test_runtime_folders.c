@@ -109,6 +109,8 @@ static void test_parts(void **state)
         {"libtorch", "torch/lib/libtorch_cpu.so", "libtorch_cpu.so"},
         {"libtorch", "torch/lib/libtorch_python.so", NULL},
         {"libtorch", "torch/include/c10/core/Device.h", "include/c10/core/Device.h"},
+        {"libtorch", "torch/include/ATen/ops/add_ops.h", "include/ATen/ops/add_ops.h"},
+        {"libtorch", "torch/include/ATen/ops/add_native.h", NULL},
         {"tensorflow", "tensorflow/libtensorflow_cc.so.2", "libtensorflow_cc.so.2"}};
     (void)state;
     for (size_t i = 0; i < WHET_COUNT(rows); i++) {
