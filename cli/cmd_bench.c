@@ -12,10 +12,10 @@ enum { MOST_RUNS = 1000000 };
 #define NOT_GIVEN INT64_MIN
 
 struct args {
-    const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline;
+    const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline, *gate, *store;
     int64_t iterations, warmup, seed;
     double min_time, time_limit, memory_limit;
-    int quick, publish, force, tune;
+    int quick, publish, force, tune, no_store;
 };
 
 static const opt opts[] = {
@@ -37,7 +37,10 @@ static const opt opts[] = {
     {"tune", 0, OPT_FLAG, NULL, "native rows: measure which kernels are the fastest here, once, and use them", offsetof(struct args, tune)},
     {"time-limit", 0, OPT_REAL, "SECONDS", "loading or one inference that takes longer is a failed row (300)", offsetof(struct args, time_limit)},
     {"memory-limit", 0, OPT_REAL, "MB", "a runtime that takes more for itself is a failed row (the machine's memory)", offsetof(struct args, memory_limit)},
-    {"baseline", 0, OPT_PATH, "FILE", "compare with a stored result; a worse row gives exit code 1", offsetof(struct args, baseline)},
+    {"baseline", 0, OPT_PATH, "RESULT", "compare with a result file or a stored run; exit code 1 if a row is worse", offsetof(struct args, baseline)},
+    {"gate", 0, OPT_STRING, "LIST", "what of the baseline is judged, with its noise band: speed=2%,accuracy=0.5pt,size=1%,memory=5% or some (all)", offsetof(struct args, gate)},
+    {"store", 0, OPT_PATH, "FILE", "store that gets the run (the user's)", offsetof(struct args, store)},
+    {"no-store", 0, OPT_FLAG, NULL, "do not store the run", offsetof(struct args, no_store)},
     {"seed", 0, OPT_INT, "N", "seed of images, order and bootstrap (0)", offsetof(struct args, seed)},
     OPT_END};
 
@@ -91,6 +94,9 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.baseline = a->baseline;
     o.time_limit = a->time_limit;
     o.memory_limit = a->memory_limit;
+    o.gate = a->gate;
+    o.stored = !a->no_store;
+    o.store = a->store;
     o.progress = cli_progress;
     o.progress_arg = c;
     char *command = command_line(a, argc, argv), *data = whet_data_dir(), *keep = data != NULL ? whet_path_join(data, "interrupted") : NULL;
@@ -112,7 +118,7 @@ const cmd cmd_bench = {
                "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.",
     .examples = "  $ whet bench model.onnx --quick\n"
                 "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=r.json\n"
-                "  $ whet bench model.onnx --baseline result.json\n",
+                "  $ whet bench model.onnx --baseline latest --gate speed=5%,memory=5%\n",
     .opts = opts,
     .args_size = sizeof(struct args),
     .defaults = defaults,

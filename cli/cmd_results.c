@@ -7,7 +7,7 @@
 #include "whet/results.h"
 
 struct args {
-    const char *store, *kind, *study, *tag, *output;
+    const char *store, *kind, *study, *tag, *model, *row, *output;
     int64_t limit;
     int remove;
 };
@@ -17,8 +17,10 @@ static const opt opts[] = {
     {"kind", 0, OPT_STRING, "KIND", "list: only runs of this kind, such as study or bench", offsetof(struct args, kind)},
     {"study", 0, OPT_STRING, "NAME", "list: only runs of this study", offsetof(struct args, study)},
     {"tag", 0, OPT_STRING, "TAG", "list: only runs with this tag", offsetof(struct args, tag)},
+    {"model", 0, OPT_STRING, "NAME", "list: only runs with a row of this model", offsetof(struct args, model)},
     {"limit", 0, OPT_INT, "N", "list: the newest N", offsetof(struct args, limit)},
     {"remove", 0, OPT_FLAG, NULL, "tag: take the tag away", offsetof(struct args, remove)},
+    {"row", 0, OPT_STRING, "ID", "audit: only this row, such as r1", offsetof(struct args, row)},
     {"output", 'o', OPT_PATH, "FILE", "export: the file to write (results.json)", offsetof(struct args, output)},
     OPT_END};
 
@@ -37,6 +39,10 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.study = a->study;
     o.tag = a->tag;
     o.limit = (int)a->limit;
+    o.model = a->model;
+    o.row = a->row;
+    o.progress = cli_progress;
+    o.progress_arg = c;
     if (strcmp(verb, "list") == 0 && argc <= 2) status = whet_results_list(&r, &o);
     else if (strcmp(verb, "show") == 0 && argc == 3) status = whet_results_show(&r, argv[2], &o);
     else if (strcmp(verb, "tag") == 0 && argc == 4) status = whet_results_tag(&r, argv[2], argv[3], a->remove, &o);
@@ -45,19 +51,23 @@ static int run(cli *c, void *args, int argc, char **argv)
         status = whet_results_export(&r, a->output ? a->output : "results.json", (const char *const *)&argv[2], argc - 2, &o);
     else if (strcmp(verb, "import") == 0 && argc == 3) status = whet_results_import(&r, argv[2], &o);
     else if (strcmp(verb, "check") == 0 && argc == 2) status = whet_results_check(&r, &o);
-    else return cli_usage(c, "results", "say list, show RUN, tag RUN TAG, rm RUN, export [RUN ...], import FILE or check");
+    else if (strcmp(verb, "where") == 0 && argc == 2) status = whet_results_where(&r, &o);
+    else if (strcmp(verb, "audit") == 0 && argc == 3) status = whet_results_audit(&r, argv[2], &o);
+    else return cli_usage(c, "results", "say list, show RUN, tag RUN TAG, rm RUN, export [RUN ...], import FILE, audit RUN, where or check");
     return cli_finish(c, status, r);
 }
 
 const cmd cmd_results = {
     .name = "results",
-    .summary = "stored runs: list, show, tag, remove, move",
-    .usage = "[list | show RUN | tag RUN TAG | rm RUN | export [RUN ...] | import FILE | check]",
-    .details = "RUN is a number of the list, latest, or latest:STUDY. The store is one SQLite file in the user's data\n"
-               "folder ($WHET_HOME, else ~/.local/share/whet).",
+    .summary = "stored runs: list, show, tag, remove, move, audit",
+    .usage = "[list | show RUN | tag RUN TAG | rm RUN | export [RUN ...] | import FILE | audit RUN | where | check]",
+    .details = "RUN is a number of the list, latest, latest:STUDY, latest~1 (the one before) or a tag. audit measures a\n"
+               "stored run (or a result file) again and confirms equal outputs and a speed within 10 %, else exit 1. The store is one SQLite\n"
+               "file, $WHET_STORE, else results.sqlite in the user's data folder ($WHET_HOME, else ~/.local/share/whet).",
     .examples = "  $ whet results\n"
                 "  $ whet results show latest:demo --json\n"
                 "  $ whet results tag 12 baseline\n"
+                "  $ whet results audit baseline\n"
                 "  $ whet results export 12 13 -o two.json\n",
     .opts = opts,
     .args_size = sizeof(struct args),

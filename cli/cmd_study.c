@@ -9,7 +9,7 @@
 #include "whet/study.h"
 
 struct args {
-    const char *data, *contract, *out, *store, *model;
+    const char *data, *contract, *out, *store, *model, *baseline, *gate;
     opt_list set;
     int dry_run, quick, publish;
 };
@@ -23,6 +23,8 @@ static const opt opts[] = {
     {"publish", 0, OPT_FLAG, NULL, "long form: at least 60 s and 662 inferences per row", offsetof(struct args, publish)},
     {"dry-run", 'n', OPT_FLAG, NULL, "only print steps, rows, estimated minutes and disk", offsetof(struct args, dry_run)},
     {"store", 0, OPT_PATH, "FILE", "store that gets the finished run (the user's)", offsetof(struct args, store)},
+    {"baseline", 0, OPT_PATH, "RESULT", "compare with a result file or a stored run; exit code 1 if a row is worse", offsetof(struct args, baseline)},
+    {"gate", 0, OPT_STRING, "LIST", "what of the baseline is judged, with its noise band: speed=2%,accuracy=0.5pt,size=1%,memory=5% or some (all)", offsetof(struct args, gate)},
     {"model", 0, OPT_STRING, "NAME", "with init: the model in the new file (lenet)", offsetof(struct args, model)},
     OPT_END};
 
@@ -32,7 +34,7 @@ static char *typed(const struct args *a, const char *file)
     whet_strbuf b;
     whet_strbuf_init(&b);
     whet_strbuf_printf(&b, "whet study %s", file);
-    const struct { const char *name, *value; } texts[] = {{"data", a->data}, {"contract", a->contract}, {"out", a->out}, {"store", a->store}};
+    const struct { const char *name, *value; } texts[] = {{"data", a->data}, {"contract", a->contract}, {"out", a->out}, {"store", a->store}, {"baseline", a->baseline}, {"gate", a->gate}};
     for (size_t i = 0; i < WHET_COUNT(texts); i++)
         if (texts[i].value != NULL) whet_strbuf_printf(&b, " --%s %s", texts[i].name, texts[i].value);
     for (int i = 0; i < a->set.n; i++) whet_strbuf_printf(&b, " --set '%s'", a->set.items[i]);
@@ -58,6 +60,8 @@ static int perform(cli *c, const struct args *a, const char *file)
     o.mode = a->quick ? "quick" : a->publish ? "publish" : "default";
     o.dry_run = a->dry_run;
     o.store = a->store;
+    o.baseline = a->baseline;
+    o.gate = a->gate;
     o.command = command;
     o.progress = cli_progress;
     o.progress_arg = c;

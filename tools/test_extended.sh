@@ -4,7 +4,7 @@
 set -u
 build=${1:-build}
 [ $# -gt 0 ] && shift
-tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz mutants runtimes"}
+tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz mutants runtimes notebook"}
 passed=0
 failed=0
 skipped=0
@@ -29,6 +29,7 @@ tier_runtimes() {
     code=$?
     [ $formats = 0 ] && { [ $code = 0 ] || [ $code = 77 ]; }
 }
+tier_notebook() { "${WHET_PYTHON:-python3}" tests/python/run_notebook.py "$build/whet" examples/quickstart.ipynb; }
 tier_parity() {
     if ! python3 -c 'import torch' 2>/dev/null; then
         echo "SKIP: torch: PyTorch is not installed for python3 (pip install torch==2.13.0)"

@@ -31,7 +31,7 @@ typedef struct whet_bench_options {
     int64_t warmup;           /* runs before the clock starts; 0: 10 */
     int force;                /* time models that fail the parity gate, labelled */
     int tune;                 /* native rows run the kernels measured as the fastest here; what is not known is measured first */
-    const char *baseline;     /* stored result to compare with; a row that is worse fails the gate. NULL: none */
+    const char *baseline;     /* result file or stored run to compare with; a row that is worse fails the gate. NULL: none */
     const char *command;      /* stored in the result; NULL: "" */
     const char *program;      /* as in whet_runtimes_options */
     whet_progress_fn progress;
@@ -39,6 +39,9 @@ typedef struct whet_bench_options {
     const char *keep;         /* folder in which an interrupted measurement is kept, with which the same call goes on; NULL: it is lost */
     double time_limit;        /* seconds that loading, or one inference, may take; a runtime that takes longer is a failed row. 0: 300 */
     double memory_limit;      /* MB that a runtime may take for itself; 0: what the machine has */
+    const char *gate;         /* of the baseline, as in whet_compare_options; NULL: all figures at their own bands */
+    int stored;               /* put the finished run into the store */
+    const char *store;        /* where runs lie; NULL: the user's */
 } whet_bench_options;
 void whet_bench_options_init(whet_bench_options *o);
 

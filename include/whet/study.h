@@ -24,11 +24,13 @@ typedef struct whet_study_perform_options {
     const char *command;     /* as typed, stands in the report; may be NULL */
     whet_progress_fn progress;
     void *progress_arg;
+    const char *baseline;    /* result file or stored run to compare with; a row that is worse fails the gate. NULL: none */
+    const char *gate;        /* of the baseline, as in whet_compare_options; NULL: all figures at their own bands */
 } whet_study_perform_options;
 void whet_study_perform_options_init(whet_study_perform_options *o);
 
 /* Runs the study in `file` (*.yaml, *.yml, *.json), or the study of one model (any other file). Steps that are finished are
- * not done again. The gate is 1 if a row failed. Errors: EINVAL (unknown key, wrong value: with line), EFORMAT (damaged file),
+ * not done again. The gate is 1 if a row failed or is worse than the baseline. Errors: EINVAL (unknown key, wrong value: with line), EFORMAT (damaged file),
  * ERUNTIME (no row could be run; *out tells of each), ECANCELLED (finished steps are kept). The caller frees *out.
  * The document: docs/result-format.md, kind "study". */
 whet_status whet_study_perform(whet_result **out, const char *file, const whet_study_perform_options *opt);

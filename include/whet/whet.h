@@ -9,6 +9,7 @@
 #include "whet/explain.h"
 #include "whet/model.h"
 #include "whet/bench.h"
+#include "whet/compare.h"
 #include "whet/progress.h"
 #include "whet/report.h"
 #include "whet/result.h"

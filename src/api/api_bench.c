@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/compare_text.h"
+#include "api/keep.h"
 #include "api/result.h"
 #include "base/mem.h"
 #include "measure/baseline.h"
 #include "measure/bench.h"
 #include "measure/runtimes.h"
+#include "store/document.h"
 #include "wire/json.h"
 #include "whet/bench.h"
 
@@ -93,8 +96,13 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", out);
     whet_strbuf_puts(out, "\n");
     render_list(json_object_get(doc, "comparisons"), "text", "", out);
-    render_list(json_object_get(doc, "baseline"), "text", "", out);
     if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "summary"));
+    if (json_is_integer(json_object_get(doc, "run_id")))
+        whet_strbuf_printf(out, "stored as run %.0f\n", whet_json_real(doc, "run_id"));
+    if (json_is_object(json_object_get(doc, "baseline_compare"))) {
+        whet_strbuf_puts(out, "\n");
+        whet_render_compare(json_object_get(doc, "baseline_compare"), width, color, out);
+    }
     whet_free(cells);
     whet_free(t);
 }
@@ -195,21 +203,18 @@ static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
     return WHET_OK;
 }
 
-/* 1 if a row failed its parity gate, broke down or is worse than the baseline, or if nothing ran. A runtime that is not
+/* 1 if a row failed its parity gate or broke down, or if nothing ran. A runtime that is not
  * there, or cannot do the model, is a row with a reason and no failure. */
 static int gate_of(const json_t *doc)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *base = json_object_get(doc, "baseline");
+    const json_t *rows = json_object_get(doc, "rows");
     bool any = false;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const char *status = whet_json_str(json_array_get(rows, i), "status");
         if (strcmp(status, "parity failed") == 0 || strncmp(status, "runtime failed", 14) == 0) return 1;
         any |= strcmp(status, "ok") == 0;
     }
-    if (!any) return 1;
-    for (size_t i = 0; i < json_array_size(base); i++)
-        if (strcmp(whet_json_str(json_array_get(base, i), "verdict"), "worse") == 0) return 1;
-    return 0;
+    return !any;
 }
 
 whet_status whet_bench(whet_result **out, int n_models, const char *const *models, const whet_bench_options *opt)
@@ -217,7 +222,9 @@ whet_status whet_bench(whet_result **out, int n_models, const char *const *model
     whet_bench_options o;
     whet_bench_spec s;
     list runtimes = {0}, batches = {0}, threads = {0};
-    json_t *doc = NULL;
+    json_t *doc = NULL, *old = NULL;
+    whet_gates gates;
+    bool worse = false;
     int n = 0;
     whet_status status = WHET_OK;
     *out = NULL;
@@ -233,19 +240,17 @@ whet_status whet_bench(whet_result **out, int n_models, const char *const *model
     WHET_GOTO(fill_cells(cells, &n, n_models, models, &runtimes, &batches, &threads, o.optimisation));
     s.cells = cells;
     s.n_cells = n;
-    if (o.baseline != NULL) { /* told before the minutes of measuring, not after them */
-        json_t *old = NULL;
-        WHET_GOTO(whet_json_read(&old, o.baseline));
-        const bool rows = json_is_array(json_object_get(old, "rows"));
-        json_decref(old);
-        if (!rows) WHET_GOTO(WHET_FAIL(WHET_EFORMAT, "'%s' is no stored result of a bench: it has no rows", o.baseline));
-    }
+    WHET_GOTO(whet_read_baseline(&old, &gates, o.baseline, o.gate, o.store)); /* told before the minutes of measuring, not after them */
     WHET_GOTO(whet_bench_run(&doc, &s));
-    if (o.baseline != NULL) WHET_GOTO(whet_bench_compare_stored(doc, o.baseline, o.seed));
-    const int gate = gate_of(doc);
+    json_object_set_new(doc, "schema_version", json_integer(WHET_RESULT_SCHEMA));
+    json_object_set_new(doc, "kind", json_string("bench"));
+    if (o.stored) whet_keep_run(doc, NULL, o.store);
+    if (old != NULL) WHET_GOTO(whet_bench_compare_stored(doc, &worse, old, o.baseline, &gates, o.seed));
+    const int gate = gate_of(doc) || worse;
     status = whet_result_make(out, "bench", json_incref(doc), gate, render);
 done:
     json_decref(doc);
+    json_decref(old);
     whet_free(runtimes.text);
     whet_free(batches.text);
     whet_free(threads.text);

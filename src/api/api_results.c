@@ -7,7 +7,9 @@
 
 #include "api/api_rows.h"
 #include "api/result.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "store/document.h"
 #include "store/store.h"
 #include "wire/json.h"
 
@@ -52,7 +54,7 @@ whet_status whet_results_list(whet_result **out, const whet_results_options *opt
 {
     whet_store *s = NULL;
     json_t *runs = NULL, *doc = NULL;
-    whet_store_filter f = {opt->kind, opt->study, opt->tag, opt->limit};
+    whet_store_filter f = {.kind = opt->kind, .study = opt->study, .tag = opt->tag, .limit = opt->limit, .model = opt->model};
     char *fallback = NULL;
     *out = NULL;
     whet_status status = whet_store_open(&s, opt->store, true);
@@ -94,6 +96,7 @@ whet_status whet_results_show(whet_result **out, const char *run, const whet_res
     *out = NULL;
     WHET_TRY(find(&s, run, true, opt, &id));
     whet_status status = whet_store_get_run(s, &doc, id, NULL);
+    if (status == WHET_OK) status = whet_document_check(doc, "the stored run");
     char *text = status == WHET_OK ? whet_json_text(doc, 0) : NULL;
     if (status == WHET_OK && text == NULL) status = WHET_ENOMEM;
     if (status == WHET_OK) status = whet_result_from_json(out, text, whet_render_rows);
@@ -167,7 +170,7 @@ whet_status whet_results_import(whet_result **out, const char *file, const whet_
     WHET_TRY(whet_json_read(&doc, file));
     whet_status status = whet_store_open(&s, opt->store, false);
     if (status == WHET_OK) status = whet_store_import(s, doc, &added, &skipped);
-    if (status == WHET_EFORMAT) whet_error_at_file(file);
+    if (status == WHET_EFORMAT || status == WHET_EUNSUPPORTED) whet_error_at_file(file);
     json_decref(doc);
     return done(out, s, status, status == WHET_OK ? whet_format("%d runs added, %d were there already", added, skipped) : NULL);
 }
@@ -179,4 +182,37 @@ whet_status whet_results_check(whet_result **out, const whet_results_options *op
     WHET_TRY(whet_store_open(&s, opt->store, true));
     whet_status status = whet_store_check(s);
     return done(out, s, status, status == WHET_OK ? whet_format("%s is sound", whet_store_path(s)) : NULL);
+}
+
+static void render_where(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    char size[40];
+    (void)width;
+    (void)color;
+    whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "store"));
+    if (!json_is_true(json_object_get(doc, "exists"))) whet_strbuf_puts(out, "nothing is stored there yet\n");
+    else
+        whet_strbuf_printf(out, "%.0f runs, %s, version %.0f\n", whet_json_real(doc, "runs"), whet_render_bytes(size, sizeof size, whet_json_real(doc, "bytes")),
+                           whet_json_real(doc, "version"));
+}
+
+whet_status whet_results_where(whet_result **out, const whet_results_options *opt)
+{
+    whet_store *s = NULL;
+    int64_t runs = 0;
+    char *path = opt->store != NULL ? whet_strdup(opt->store) : whet_store_default_path();
+    json_t *doc = NULL;
+    *out = NULL;
+    if (path == NULL) return WHET_ENOMEM;
+    const bool exists = whet_file_exists(path);
+    whet_status status = exists ? whet_store_open(&s, path, true) : WHET_OK;
+    if (status == WHET_OK && exists) status = whet_store_count(s, &runs);
+    if (status == WHET_OK) {
+        doc = json_pack("{s:s, s:b}", "store", path, "exists", exists);
+        if (exists) json_object_update_new(doc, json_pack("{s:i, s:I, s:I}", "version", WHET_STORE_VERSION, "bytes", (json_int_t)whet_file_size(path), "runs", (json_int_t)runs));
+        status = whet_result_make(out, "results-where", doc, 0, render_where);
+    }
+    whet_store_close(s);
+    whet_free(path);
+    return status;
 }

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "api/api_rows.h"
+#include "api/compare_text.h"
+#include "api/keep.h"
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "measure/baseline.h"
 #include "study/study.h"
 #include "wire/json.h"
 
@@ -53,14 +56,26 @@ static int any_failed(const json_t *doc)
     return 0;
 }
 
+static void render_study(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    const json_t *compare = json_object_get(doc, "baseline_compare");
+    whet_render_rows(doc, width, color, out);
+    if (compare == NULL) return;
+    whet_strbuf_puts(out, "\n");
+    whet_render_compare(compare, width, color, out);
+}
+
 whet_status whet_study_perform(whet_result **out, const char *file, const whet_study_perform_options *opt)
 {
     whet_study *s = NULL;
-    json_t *doc = NULL;
+    json_t *doc = NULL, *old = NULL;
     whet_study_options o;
+    whet_gates gates;
+    bool worse = false;
     *out = NULL;
     if (opt->mode != NULL && strcmp(opt->mode, "default") != 0 && strcmp(opt->mode, "quick") != 0 && strcmp(opt->mode, "publish") != 0)
         return WHET_FAIL(WHET_EINVAL, "mode '%s' is none of default, quick, publish", opt->mode);
+    WHET_TRY(whet_read_baseline(&old, &gates, opt->baseline, opt->gate, opt->store));
     whet_status status = read_study(&s, file, opt);
     if (status == WHET_OK) {
         whet_study_options_init(&o);
@@ -73,10 +88,12 @@ whet_status whet_study_perform(whet_result **out, const char *file, const whet_s
         status = whet_study_run(&doc, s, &o);
     }
     whet_study_free(s);
+    if (status == WHET_OK && doc != NULL && old != NULL && !opt->dry_run) status = whet_bench_compare_stored(doc, &worse, old, opt->baseline, &gates, 0);
+    json_decref(old);
     if (doc == NULL) return status;
     // A failed row is a gate; a run in which nothing worked is an error, and its document stands beside it.
-    int gate = any_failed(doc);
-    whet_status made = whet_result_make(out, "study", doc, opt->dry_run ? 0 : gate, whet_render_rows);
+    int gate = any_failed(doc) || worse;
+    whet_status made = whet_result_make(out, "study", doc, opt->dry_run ? 0 : gate, render_study);
     return status != WHET_OK ? status : made;
 }
 

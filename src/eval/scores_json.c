@@ -2,6 +2,11 @@
 /* Scores as a document. Shares are given from 0 to 1, with their 95 % interval beside them. */
 #include "eval/scores.h"
 
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+
 enum { MAX_CONFUSION = 100 };
 
 static json_t *interval_json(const whet_interval *i)
@@ -77,6 +82,41 @@ static void add_confusion(json_t *doc, const whet_scores *s)
     json_object_set_new(doc, "confusion", rows);
 }
 
+/* Which pictures were right, so that two stored evaluations of the same pictures can be compared in pairs: a hex digit holds four
+ * pictures, the first in its highest bit, in the order of their numbers. */
+static whet_status add_hits(json_t *doc, const whet_scores *s)
+{
+    int most = 0;
+    char hex[65];
+    whet_sha256 h;
+    for (int i = 0; i < s->n; i++) most = WHET_MAX(most, s->index[i]);
+    uint8_t *state = whet_calloc((size_t)most + 1, 1); /* 1: scored, 2: right */
+    char *right = whet_alloc((size_t)(s->n + 3) / 4 + 1);
+    whet_status status = state != NULL && right != NULL ? WHET_OK : WHET_ENOMEM;
+    if (status == WHET_OK) {
+        int n = 0, digit = 0, at = 0;
+        for (int i = 0; i < s->n; i++) state[s->index[i]] = (uint8_t)(s->pred[i] == s->label[i] ? 3 : 1);
+        whet_sha256_init(&h);
+        for (int32_t k = 0; k <= most; k++) {
+            if (state[k] == 0) continue;
+            whet_sha256_add(&h, &k, sizeof k);
+            digit = digit << 1 | state[k] >> 1;
+            if (++n % 4 == 0) {
+                right[at++] = "0123456789abcdef"[digit & 15];
+                digit = 0;
+            }
+        }
+        if (n % 4 != 0) right[at++] = "0123456789abcdef"[digit << (4 - n % 4) & 15];
+        right[at] = '\0';
+        whet_sha256_hex(&h, hex);
+        hex[16] = '\0';
+        if (n == s->n) json_object_set_new(doc, "hits", json_pack("{s:i, s:s, s:s}", "n", n, "pictures", hex, "right", right));
+    }
+    whet_free(state);
+    whet_free(right);
+    return status;
+}
+
 whet_status whet_scores_json(const whet_scores *s, const whet_dataset *d, json_t **out)
 {
     json_t *doc = NULL;
@@ -94,6 +134,8 @@ whet_status whet_scores_json(const whet_scores *s, const whet_dataset *d, json_t
     add_classes(doc, s, d);
     if (s->classes <= MAX_CONFUSION) add_confusion(doc, s);
     json_object_set_new(doc, "broken", json_integer(s->broken));
-    *out = doc;
-    return WHET_OK;
+    const whet_status status = add_hits(doc, s);
+    if (status == WHET_OK) *out = doc;
+    else json_decref(doc);
+    return status;
 }

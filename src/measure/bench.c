@@ -190,6 +190,7 @@ static void dispose(whet_bench *b)
         json_decref(r->memory);
         json_decref(r->tuning);
         json_decref(r->notes);
+        json_decref(r->outputs_kept);
     }
     for (int i = 0; b->facts != NULL && i < b->spec->n_cells; i++) whet_facts_dispose(&b->facts[i]);
     for (int i = 0; b->samples != NULL && i < b->spec->n_cells; i++) whet_samples_dispose(&b->samples[i]);

@@ -272,6 +272,8 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     json_object_set_new(o, "verdict_reasons", json_array());
     if (shown) WHET_GOTO(judge(b, r, o));
     json_object_set_new(o, "notes", json_incref(r->notes));
+    json_object_set_new(o, "outputs", whet_bench_outputs_json(r));
+    json_object_set_new(o, "replay", whet_bench_replay_json(b, r));
     json_object_set_new(o, "samples", sample_list(r, b->best_probe));
     *out = o;
     o = NULL;

@@ -3,6 +3,7 @@
 #ifndef WHET_MEASURE_BENCH_PRIVATE_H
 #define WHET_MEASURE_BENCH_PRIVATE_H
 
+#include "base/hash.h"
 #include "measure/bench.h"
 #include "measure/facts.h"
 #include "measure/launch.h"
@@ -10,7 +11,7 @@
 #include "measure/samples.h"
 #include "stats/stats.h"
 
-enum { WHET_REFERENCE_SAMPLES = 16, WHET_BENCH_SAMPLES = 64, WHET_BENCH_MAX_OUTPUTS = 64 };
+enum { WHET_REFERENCE_SAMPLES = 16, WHET_BENCH_SAMPLES = 64, WHET_BENCH_MAX_OUTPUTS = 64, WHET_BENCH_KEPT_SAMPLES = 8 };
 
 typedef struct whet_bench_block {
     int round, block, runs_per_sample, repeats;
@@ -64,6 +65,9 @@ typedef struct whet_bench_row {
     json_t *memory, *notes;
     json_t *tuning;              /* what the tuning phase came to; NULL: not tuned */
     char e2e_why[300];
+    int n_outputs_kept;          /* samples in the hash */
+    whet_sha256 outputs_hash;
+    json_t *outputs_kept;        /* numbers of the first */
 } whet_bench_row;
 
 typedef struct whet_bench {
@@ -110,6 +114,10 @@ whet_status whet_bench_keep_load(whet_bench *b);
 whet_status whet_bench_keep_save(const whet_bench *b, int rounds); /* the first so many */
 bool whet_bench_keep_due(const whet_bench *b);
 void whet_bench_keep_drop(const whet_bench *b);
+/* bench_outputs.c: what an audit needs */
+void whet_bench_keep_outputs(whet_bench_row *r, const json_t *reply, int sample); /* in the order of samples */
+json_t *whet_bench_outputs_json(const whet_bench_row *r);
+json_t *whet_bench_replay_json(const whet_bench *b, const whet_bench_row *r);
 /* bench_json.c */
 whet_status whet_bench_document(whet_bench *b, json_t **out);
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);

@@ -194,6 +194,7 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
         reply = NULL;
         WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", i % r->samples->count), whet_bench_limit(b), &reply));
         if (i < n) whet_bench_check_outputs(r, reply, i);
+        whet_bench_keep_outputs(r, reply, i);
         if (i == 0) r->t.first_cold = ms_of(reply, "ns");
         if (i == 0) WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &first));
     }

@@ -203,6 +203,14 @@ static whet_status time_read(whet_facts *f)
 static whet_status folder_facts(whet_facts *f)
 {
     whet_sha256 hash;
+    char *graph = whet_path_join(f->path, "saved_model.pb");
+    const bool saved_model = graph != NULL && whet_file_exists(graph);
+    whet_free(graph);
+    if (!saved_model) { /* else all of a disk would be read */
+        whet_fail(WHET_EFORMAT, "the folder is no SavedModel: it holds no saved_model.pb");
+        whet_error_at_file(f->path);
+        return WHET_EFORMAT;
+    }
     whet_sha256_init(&hash);
     const whet_status status = add_folder(f, f->path, 0, &hash);
     whet_sha256_hex(&hash, f->sha256);

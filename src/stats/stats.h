@@ -58,6 +58,8 @@ whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, i
 /* Verdicts of one table: same = whole interval inside +-2 %; better or worse need the interval beside 1 and p <= 0.05 after
  * Holm's correction (Holm 1979). */
 void whet_ratio_judge(whet_ratio *r, int n);
+/* The same with another width of "same": 0.05 for +-5 %. */
+void whet_ratio_judge_band(whet_ratio *r, int n, double band);
 /* A bound on a ratio (a at most `bound` times b) is met when the unfavourable end of the interval meets it. */
 bool whet_bound_met(const whet_ratio *r, double bound);
 

@@ -28,10 +28,15 @@ static void holm(whet_ratio *r, int n)
 
 void whet_ratio_judge(whet_ratio *r, int n)
 {
+    whet_ratio_judge_band(r, n, 0.02);
+}
+
+void whet_ratio_judge_band(whet_ratio *r, int n, double band)
+{
     holm(r, n);
     for (int i = 0; i < n; i++) {
         r[i].verdict = WHET_CANNOT_TELL;
-        if (r[i].low >= 0.98 && r[i].high <= 1.02)
+        if (r[i].low >= 1 - band && r[i].high <= 1 + band)
             r[i].verdict = WHET_SAME;
         else if (r[i].high < 1 && r[i].p_holm <= 0.05)
             r[i].verdict = WHET_BETTER;

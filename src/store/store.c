@@ -3,19 +3,24 @@
 //
 // Rollback journal with synchronous=FULL: one file, survives a killed program and a power cut, works on network
 // folders where WAL does not. The schema's version stands in user_version; a migration is one entry of a table and
-// runs in a transaction of its own, so a crash in the middle leaves the old version.
+// runs in a transaction of its own, so a crash, a full disk or an error in the middle leaves the old version.
 #include "store/store.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_private.h"
 
-// migrations[v] brings a file from version v to v + 1. Statements are only ever appended.
-static const char *const migrations[] = {
-    "CREATE TABLE runs(id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, time TEXT NOT NULL,"
+// migrations[v] brings a file from version v to v + 1: the statements, then `fill` (may be NULL). Only ever appended.
+static const struct migration {
+    const char *sql;
+    whet_status (*fill)(whet_store *s);
+} migrations[] = {
+    {"CREATE TABLE runs(id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, time TEXT NOT NULL,"
     " kind TEXT NOT NULL, study TEXT, summary TEXT, document TEXT NOT NULL);"
     "CREATE INDEX runs_study ON runs(study, id);"
     "CREATE TABLE tags(run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, tag TEXT NOT NULL,"
@@ -24,9 +29,50 @@ static const char *const migrations[] = {
     " runtime TEXT, precision TEXT, status TEXT, verdict TEXT, accuracy REAL, p50_ms REAL, img_s REAL, size_bytes INTEGER,"
     " PRIMARY KEY(run, n)) WITHOUT ROWID;"
     "CREATE TABLE steps(key TEXT PRIMARY KEY, name TEXT NOT NULL, status TEXT NOT NULL, time TEXT NOT NULL,"
-    " seconds REAL NOT NULL, outputs TEXT NOT NULL) WITHOUT ROWID;",
+    " seconds REAL NOT NULL, outputs TEXT NOT NULL) WITHOUT ROWID;", NULL},
+    // Documents (raw samples: up to megabytes) leave the table that is listed; rows get what comparing and searching ask
+    // for. Foreign keys are off meanwhile, so dropping the old table takes nothing along.
+    {"CREATE TABLE documents(run INTEGER PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE, document TEXT NOT NULL);"
+     "INSERT INTO documents SELECT id, document FROM runs;"
+     "CREATE TABLE runs_2(id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, time TEXT NOT NULL,"
+     " kind TEXT NOT NULL, study TEXT, summary TEXT, host TEXT, n_rows INTEGER NOT NULL, n_ok INTEGER NOT NULL);"
+     "INSERT INTO runs_2 SELECT id, sha256, time, kind, study, summary, NULL, (SELECT count(*) FROM rows w WHERE w.run=r.id),"
+     " (SELECT count(*) FROM rows w WHERE w.run=r.id AND w.status='ok') FROM runs r;"
+     "DELETE FROM sqlite_sequence WHERE name='runs_2';" // numbers of removed runs are not given again
+     "INSERT INTO sqlite_sequence(name, seq) SELECT 'runs_2', seq FROM sqlite_sequence WHERE name='runs';"
+     "DROP TABLE runs;"
+     "ALTER TABLE runs_2 RENAME TO runs;"
+     "CREATE INDEX runs_study ON runs(study, id);"
+     "CREATE INDEX runs_kind ON runs(kind, id);"
+     "CREATE INDEX tags_tag ON tags(tag, run);"
+     "ALTER TABLE rows ADD COLUMN runtime_version TEXT;"
+     "ALTER TABLE rows ADD COLUMN batch INTEGER;"
+     "ALTER TABLE rows ADD COLUMN threads INTEGER;"
+     "ALTER TABLE rows ADD COLUMN memory_bytes INTEGER;"
+     "ALTER TABLE rows ADD COLUMN model_sha256 TEXT;"
+     "CREATE INDEX rows_model ON rows(model, run);",
+     whet_store_fill_rows},
 };
 _Static_assert(WHET_COUNT(migrations) == WHET_STORE_VERSION, "one migration a version");
+
+// How long another program's lock is waited for.
+static double wait_seconds(void)
+{
+    const char *text = getenv("WHET_STORE_WAIT");
+    char *end = NULL;
+    const double seconds = text != NULL ? strtod(text, &end) : 10;
+    return text == NULL || (end != text && seconds >= 0 && seconds <= 3600) ? seconds : 10;
+}
+
+// A quota or a limit on file sizes comes as a failed write, not as SQLITE_FULL.
+static bool is_write(const whet_store *s, int code)
+{
+    static const int codes[] = {SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_CLOSE};
+    const int extended = s->db != NULL ? sqlite3_extended_errcode(s->db) : code;
+    for (size_t i = 0; i < WHET_COUNT(codes); i++)
+        if (extended == codes[i]) return true;
+    return false;
+}
 
 whet_status whet_store_fail(whet_store *s, int code, const char *what)
 {
@@ -40,9 +86,14 @@ whet_status whet_store_fail(whet_store *s, int code, const char *what)
     case SQLITE_FULL:
         status = WHET_FAIL(WHET_EIO, "disk full while %s: nothing was changed", what);
         break;
+    case SQLITE_IOERR:
+        status = is_write(s, code) ? WHET_FAIL(WHET_EIO, "writing failed (disk full, over the quota or the limit on file sizes): nothing was changed")
+                                   : WHET_FAIL(WHET_EIO, "results store failed: %s while %s", text, what);
+        break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        status = WHET_FAIL(WHET_EIO, "results store is locked by another program for over 10 s while %s: try again", what);
+        status = WHET_FAIL(WHET_EIO, "results store is locked by another program for over %.3g s while %s: nothing was changed, try again",
+                           wait_seconds(), what);
         break;
     case SQLITE_NOMEM:
         status = WHET_FAIL(WHET_ENOMEM, "out of memory while %s", what);
@@ -141,11 +192,21 @@ static whet_status migrate_once(whet_store *s)
     whet_status status = read_version(s, &version); // again: another program may have been faster
     if (status == WHET_OK && version < WHET_STORE_VERSION) {
         snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", version + 1);
-        code = sqlite3_exec(s->db, migrations[version], NULL, NULL, NULL);
-        if (code == SQLITE_OK) code = sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
-        if (code != SQLITE_OK) status = whet_store_fail(s, code, "making the tables");
+        code = sqlite3_exec(s->db, migrations[version].sql, NULL, NULL, NULL);
+        if (code == SQLITE_OK && migrations[version].fill != NULL) status = migrations[version].fill(s);
+        if (code == SQLITE_OK && status == WHET_OK) code = sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
+        if (code != SQLITE_OK) status = whet_store_fail(s, code, version == 0 ? "making the tables" : "bringing it to this program's version");
     }
     return whet_store_end(s, status);
+}
+
+// A reader finds an old file: it is opened for writing once.
+static whet_status migrate_apart(const char *path)
+{
+    whet_store *writable = NULL;
+    WHET_TRY(whet_store_open(&writable, path, false));
+    whet_store_close(writable);
+    return WHET_OK;
 }
 
 static whet_status migrate(whet_store *s, bool read_only)
@@ -158,18 +219,17 @@ static whet_status migrate(whet_store *s, bool read_only)
         whet_error_at_file(s->path);
         return WHET_EUNSUPPORTED;
     }
-    if (version < WHET_STORE_VERSION && read_only) {
-        whet_fail(WHET_EUNSUPPORTED, "results store has version %d and must be opened for writing once to be brought to %d",
-                  version, WHET_STORE_VERSION);
-        whet_error_at_file(s->path);
-        return WHET_EUNSUPPORTED;
-    }
+    if (version < WHET_STORE_VERSION && read_only) return migrate_apart(s->path);
+    if (version > 0 && version < WHET_STORE_VERSION)
+        whet_log(WHET_LOG_INFO, "results store '%s' is brought from version %d to %d", s->path, version, WHET_STORE_VERSION);
     for (; version < WHET_STORE_VERSION; version++) WHET_TRY(migrate_once(s));
     return WHET_OK;
 }
 
 char *whet_store_default_path(void)
 {
+    const char *given = getenv("WHET_STORE");
+    if (given != NULL && given[0] != '\0') return whet_strdup(given);
     char *dir = whet_data_dir();
     char *path = dir != NULL ? whet_path_join(dir, "results.sqlite") : NULL;
     whet_free(dir);
@@ -206,15 +266,18 @@ whet_status whet_store_open(whet_store **out, const char *path, bool read_only)
         goto done;
     }
     if (!read_only) WHET_GOTO(make_folder(s->path));
-    code = sqlite3_open_v2(s->path, &s->db, read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (code == SQLITE_OK) code = sqlite3_busy_timeout(s->db, 10000);
+    // a reader too must be able to undo what a killed program left half done; a file without rights is opened as it may be
+    code = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | (read_only ? 0 : SQLITE_OPEN_CREATE), NULL);
+    if (code == SQLITE_OK) code = sqlite3_busy_timeout(s->db, (int)(wait_seconds() * 1000));
     if (code == SQLITE_OK)
-        code = sqlite3_exec(s->db, "PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF", NULL, NULL, NULL);
+        code = sqlite3_exec(s->db, "PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF", NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         status = whet_store_fail(s, code, "opening it");
         goto done;
     }
     WHET_GOTO(migrate(s, read_only));
+    code = sqlite3_exec(s->db, read_only ? "PRAGMA query_only=ON" : "PRAGMA foreign_keys=ON", NULL, NULL, NULL);
+    if (code != SQLITE_OK) status = whet_store_fail(s, code, "opening it");
 done:
     if (status == WHET_OK) {
         *out = s;

@@ -20,6 +20,8 @@ whet_status whet_store_query(whet_store *s, sqlite3_stmt **out, const char *sql,
 whet_status whet_store_step_row(whet_store *s, sqlite3_stmt *st, bool *row);
 /* Prepares, binds, runs to the end. */
 whet_status whet_store_exec(whet_store *s, const char *sql, const char *types, ...);
+/* Version 2: rows and counts of every stored document anew. Inside a transaction. */
+whet_status whet_store_fill_rows(whet_store *s);
 whet_status whet_store_begin(whet_store *s);
 /* Commits if status is OK, else rolls back; returns the first error. */
 whet_status whet_store_end(whet_store *s, whet_status status);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/document.h"
 #include "store/store_private.h"
 #include "wire/json.h"
 
@@ -17,10 +18,11 @@ static const struct flat {
 } flat[] = {
     {{"model"}, 't'},          {{"runtime"}, 't'},         {{"precision"}, 't'}, {{"status"}, 't'},    {{"verdict"}, 't'},
     {{"accuracy", "value"}, 'd'}, {{"latency", "p50"}, 'd'}, {{"img_per_s"}, 'd'}, {{"size_bytes"}, 'i'},
+    {{"runtime_version"}, 't'},   {{"batch"}, 'i'},          {{"threads"}, 'i'},   {{"memory", "delta_bytes"}, 'i'}, {{"sha256"}, 't'},
 };
 static const char insert_row[] =
-    "INSERT INTO rows(run, n, model, runtime, precision, status, verdict, accuracy, p50_ms, img_s, size_bytes)"
-    " VALUES(?,?,?,?,?,?,?,?,?,?,?)";
+    "INSERT INTO rows(run, n, model, runtime, precision, status, verdict, accuracy, p50_ms, img_s, size_bytes,"
+    " runtime_version, batch, threads, memory_bytes, model_sha256) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 static int bind_flat(sqlite3_stmt *st, int at, const struct flat *f, const json_t *row)
 {
@@ -58,6 +60,63 @@ done:
     return status;
 }
 
+static void count_rows(const json_t *doc, int64_t *n_rows, int64_t *n_ok)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    *n_rows = (int64_t)json_array_size(rows);
+    *n_ok = 0;
+    json_array_foreach(rows, i, row) *n_ok += strcmp(whet_json_str(row, "status"), "ok") == 0;
+}
+
+// NULL for a document that says nothing of a machine.
+static const char *host_of(const json_t *doc)
+{
+    return json_string_value(json_object_get(json_object_get(json_object_get(doc, "context"), "machine"), "host"));
+}
+
+static whet_status fill_one(whet_store *s, int64_t id)
+{
+    sqlite3_stmt *st = NULL;
+    json_t *doc = NULL;
+    bool row = false;
+    int64_t n_rows = 0, n_ok = 0;
+    whet_status status = WHET_OK;
+    WHET_GOTO(whet_store_query(s, &st, "SELECT document FROM documents WHERE run=?", "i", id));
+    WHET_GOTO(whet_store_step_row(s, st, &row));
+    const char *text = row ? (const char *)sqlite3_column_text(st, 0) : NULL;
+    status = whet_json_parse(&doc, text != NULL ? text : "", text != NULL ? strlen(text) : 0, s->path);
+    if (status == WHET_EFORMAT) { // what cannot be read keeps the rows that it has
+        status = WHET_OK;
+        goto done;
+    }
+    if (status != WHET_OK) goto done;
+    count_rows(doc, &n_rows, &n_ok);
+    WHET_GOTO(whet_store_exec(s, "DELETE FROM rows WHERE run=?", "i", id));
+    WHET_GOTO(put_rows(s, id, doc));
+    WHET_GOTO(whet_store_exec(s, "UPDATE runs SET host=?, n_rows=?, n_ok=? WHERE id=?", "tiii", host_of(doc), n_rows, n_ok, id));
+done:
+    sqlite3_finalize(st);
+    json_decref(doc);
+    return status;
+}
+
+whet_status whet_store_fill_rows(whet_store *s)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    int64_t id = 0;
+    whet_status status = WHET_OK;
+    for (;;) { // one at a time: a statement that is still being read sees its own changes
+        WHET_TRY(whet_store_query(s, &st, "SELECT id FROM runs WHERE id>? ORDER BY id LIMIT 1", "i", id));
+        status = whet_store_step_row(s, st, &row);
+        if (row) id = sqlite3_column_int64(st, 0);
+        sqlite3_finalize(st);
+        if (status != WHET_OK || !row) return status;
+        WHET_TRY(fill_one(s, id));
+    }
+}
+
 static whet_status identity(const json_t *doc, char out[65])
 {
     whet_sha256 h;
@@ -88,6 +147,7 @@ static whet_status put_run(whet_store *s, const json_t *doc, const char *study, 
     char sha256[65];
     const char *kind = json_string_value(json_object_get(doc, "kind"));
     const char *summary = json_string_value(json_object_get(doc, "summary"));
+    int64_t n_rows = 0, n_ok = 0;
     *is_new = false;
     if (kind == NULL) return WHET_FAIL(WHET_EFORMAT, "result document has no \"kind\" and cannot be stored");
     WHET_TRY(identity(doc, sha256));
@@ -95,13 +155,18 @@ static whet_status put_run(whet_store *s, const json_t *doc, const char *study, 
     if (*id != 0) return WHET_OK;
     char *text = whet_json_text(doc, 0);
     if (text == NULL) return WHET_ENOMEM;
-    whet_status status = whet_store_exec(
-        s, "INSERT INTO runs(sha256, time, kind, study, summary, document) VALUES(?,?,?,?,?,?)", "tttttt", sha256, time, kind,
-        study, summary, text);
+    count_rows(doc, &n_rows, &n_ok);
+    whet_status status = whet_store_exec(s,
+                                         "INSERT INTO runs(sha256, time, kind, study, summary, host, n_rows, n_ok)"
+                                         " VALUES(?,?,?,?,?,?,?,?)",
+                                         "ttttttii", sha256, time, kind, study, summary, host_of(doc), n_rows, n_ok);
+    if (status == WHET_OK) {
+        *id = sqlite3_last_insert_rowid(s->db);
+        *is_new = true;
+        status = whet_store_exec(s, "INSERT INTO documents(run, document) VALUES(?,?)", "it", *id, text);
+    }
     whet_free(text);
     WHET_TRY(status);
-    *id = sqlite3_last_insert_rowid(s->db);
-    *is_new = true;
     return put_rows(s, *id, doc);
 }
 
@@ -126,10 +191,8 @@ static void set_text(json_t *o, const char *key, sqlite3_stmt *st, int col)
 }
 
 static const char meta_columns[] =
-    "SELECT r.id, r.time, r.kind, r.study, r.summary,"
-    " (SELECT count(*) FROM rows w WHERE w.run=r.id),"
-    " (SELECT count(*) FROM rows w WHERE w.run=r.id AND w.status='ok'),"
-    " (SELECT group_concat(tag, char(10)) FROM (SELECT tag FROM tags t WHERE t.run=r.id ORDER BY tag))";
+    "SELECT r.id, r.time, r.kind, r.study, r.summary, r.n_rows, r.n_ok,"
+    " (SELECT group_concat(tag, char(10)) FROM (SELECT tag FROM tags t WHERE t.run=r.id ORDER BY tag)), r.host";
 
 static json_t *meta_object(sqlite3_stmt *st)
 {
@@ -148,6 +211,7 @@ static json_t *meta_object(sqlite3_stmt *st)
     json_object_set_new(o, "n_rows", json_integer(sqlite3_column_int64(st, 5)));
     json_object_set_new(o, "n_ok", json_integer(sqlite3_column_int64(st, 6)));
     set_text(o, "summary", st, 4);
+    set_text(o, "host", st, 8);
     return o;
 }
 
@@ -163,9 +227,11 @@ whet_status whet_store_list(whet_store *s, json_t **out, const whet_store_filter
     *out = NULL;
     snprintf(sql, sizeof sql,
              "%s FROM runs r WHERE (?1 IS NULL OR r.kind=?1) AND (?2 IS NULL OR r.study=?2) AND"
-             " (?3 IS NULL OR EXISTS(SELECT 1 FROM tags t WHERE t.run=r.id AND t.tag=?3)) ORDER BY r.id DESC LIMIT ?4",
+             " (?3 IS NULL OR r.id IN (SELECT t.run FROM tags t WHERE t.tag=?3)) AND"
+             " (?4 IS NULL OR r.id IN (SELECT w.run FROM rows w WHERE w.model=?4)) ORDER BY r.id DESC LIMIT ?5 OFFSET ?6",
              meta_columns);
-    WHET_GOTO(whet_store_query(s, &st, sql, "ttti", f->kind, f->study, f->tag, (int64_t)(f->limit > 0 ? f->limit : -1)));
+    WHET_GOTO(whet_store_query(s, &st, sql, "ttttii", f->kind, f->study, f->tag, f->model, (int64_t)(f->limit > 0 ? f->limit : -1),
+                               (int64_t)f->skip));
     for (;;) {
         WHET_GOTO(whet_store_step_row(s, st, &row));
         if (!row) break;
@@ -178,6 +244,18 @@ done:
     } else {
         json_decref(list);
     }
+    return status;
+}
+
+whet_status whet_store_count(whet_store *s, int64_t *runs)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    *runs = 0;
+    WHET_TRY(whet_store_query(s, &st, "SELECT count(*) FROM runs", ""));
+    whet_status status = whet_store_step_row(s, st, &row);
+    if (row) *runs = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
     return status;
 }
 
@@ -203,14 +281,14 @@ whet_status whet_store_get_run(whet_store *s, json_t **out, int64_t id, json_t *
     char sql[1000];
     *out = NULL;
     if (meta != NULL) *meta = NULL;
-    snprintf(sql, sizeof sql, "%s, r.document FROM runs r WHERE r.id=?", meta_columns);
+    snprintf(sql, sizeof sql, "%s, d.document FROM runs r JOIN documents d ON d.run=r.id WHERE r.id=?", meta_columns);
     WHET_GOTO(whet_store_query(s, &st, sql, "i", id));
     WHET_GOTO(whet_store_step_row(s, st, &row));
     if (!row) {
         status = no_run(s, id);
         goto done;
     }
-    const char *text = (const char *)sqlite3_column_text(st, 8);
+    const char *text = (const char *)sqlite3_column_text(st, 9);
     WHET_GOTO(whet_json_parse(out, text != NULL ? text : "", text != NULL ? strlen(text) : 0, s->path));
     if (meta != NULL) *meta = meta_object(st);
 done:
@@ -218,27 +296,58 @@ done:
     return status;
 }
 
-whet_status whet_store_find_run(whet_store *s, const char *name, int64_t *id)
+// "latest", "latest:STUDY", either with "~N" behind it.
+static whet_status find_latest(whet_store *s, const char *name, int64_t *id)
 {
     whet_store_filter f = {.limit = 1};
     json_t *list = NULL;
+    char study[256] = "";
+    const char *back = strrchr(name, '~');
     char *end = NULL;
-    *id = 0;
-    if (strncmp(name, "latest", 6) != 0 || (name[6] != '\0' && name[6] != ':')) {
-        *id = strtoll(name, &end, 10);
-        if (end == name || *end != '\0' || *id <= 0)
-            return WHET_FAIL(WHET_EINVAL, "run '%s' is neither a number nor \"latest\" nor \"latest:STUDY\"", name);
-        return WHET_OK;
+    if (back != NULL && back[1] != '\0' && strspn(back + 1, "0123456789") == strlen(back + 1)) {
+        f.skip = (int)WHET_MIN(strtoll(back + 1, &end, 10), 1000000000);
+    } else if (name[6] == '~') {
+        return WHET_FAIL(WHET_ENOTFOUND, "'%s' wants a number, as latest~1 for the run before the newest", name);
+    } else {
+        back = name + strlen(name);
     }
-    if (name[6] == ':') f.study = name + 7;
+    if (name[6] == ':') {
+        snprintf(study, sizeof study, "%.*s", (int)WHET_MIN(back - name - 7, (long)sizeof study - 1), name + 7);
+        f.study = study;
+    }
     WHET_TRY(whet_store_list(s, &list, &f));
     *id = json_integer_value(json_object_get(json_array_get(list, 0), "id"));
     json_decref(list);
     if (*id != 0) return WHET_OK;
-    whet_status status = f.study != NULL ? WHET_FAIL(WHET_ENOTFOUND, "no run of a study '%s' is stored", f.study)
+    whet_status status = f.study != NULL ? WHET_FAIL(WHET_ENOTFOUND, "no run of a study '%s' is stored%s", f.study, f.skip > 0 ? " so far back" : "")
+                         : f.skip > 0    ? WHET_FAIL(WHET_ENOTFOUND, "there are no %d runs before the newest", f.skip)
                                          : WHET_FAIL(WHET_ENOTFOUND, "the store is empty");
     whet_error_at_file(s->path);
     return status;
+}
+
+static bool is_latest(const char *name)
+{
+    return strncmp(name, "latest", 6) == 0 && (name[6] == '\0' || name[6] == ':' || name[6] == '~');
+}
+
+whet_status whet_store_find_run(whet_store *s, const char *name, int64_t *id)
+{
+    whet_store_filter f = {.limit = 1, .tag = name};
+    json_t *list = NULL;
+    *id = 0;
+    if (is_latest(name)) return find_latest(s, name, id);
+    if (name[0] != '\0' && strlen(name) < 19 && strspn(name, "0123456789") == strlen(name)) {
+        *id = strtoll(name, NULL, 10);
+        return WHET_OK;
+    }
+    WHET_TRY(whet_store_list(s, &list, &f));
+    *id = json_integer_value(json_object_get(json_array_get(list, 0), "id"));
+    json_decref(list);
+    if (*id != 0) return WHET_OK;
+    whet_fail(WHET_ENOTFOUND, "no stored run is called '%s': say a number of 'whet results list', latest, latest:STUDY, latest~1 or a tag", name);
+    whet_error_at_file(s->path);
+    return WHET_ENOTFOUND;
 }
 
 // --- changing
@@ -257,6 +366,8 @@ whet_status whet_store_tag(whet_store *s, int64_t id, const char *tag, bool remo
 {
     if (tag == NULL || tag[0] == '\0' || strlen(tag) > 100 || strpbrk(tag, "\n\r") != NULL)
         return WHET_FAIL(WHET_EINVAL, "a tag is one line of 1 to 100 bytes");
+    if (is_latest(tag) || strspn(tag, "0123456789") == strlen(tag))
+        return WHET_FAIL(WHET_EINVAL, "'%s' cannot be a tag: numbers and latest name runs themselves", tag);
     WHET_TRY(exists(s, id));
     if (remove) return whet_store_exec(s, "DELETE FROM tags WHERE run=? AND tag=?", "it", id, tag);
     return whet_store_exec(s, "INSERT OR IGNORE INTO tags(run, tag) VALUES(?,?)", "it", id, tag);
@@ -304,15 +415,19 @@ done:
     return status;
 }
 
+// Runs of a newer program may mean something else by the same fields: refused whole, and named.
 static whet_status import_one(whet_store *s, const json_t *run, int *added, int *skipped)
 {
     const json_t *doc = json_object_get(run, "document"), *tags = json_object_get(run, "tags"), *tag = NULL;
     const char *time = json_string_value(json_object_get(run, "time"));
+    char name[40];
     size_t i = 0;
     int64_t id = 0;
     bool is_new = false;
+    snprintf(name, sizeof name, "run %d of the file", *added + *skipped + 1);
     if (!json_is_object(doc) || time == NULL || strlen(time) != 20)
-        return WHET_FAIL(WHET_EFORMAT, "run %d of the export has no \"document\" or no \"time\"", *added + *skipped + 1);
+        return WHET_FAIL(WHET_EFORMAT, "%s has no \"document\" or no \"time\"", name);
+    WHET_TRY(whet_document_check(doc, name));
     WHET_TRY(put_run(s, doc, json_string_value(json_object_get(run, "study")), time, &id, &is_new));
     json_array_foreach(tags, i, tag)
     {
@@ -326,15 +441,38 @@ static whet_status import_one(whet_store *s, const json_t *run, int *added, int 
     return WHET_OK;
 }
 
+// A single result as the commands write it, in the form of an export.
+static json_t *wrap_document(const json_t *doc)
+{
+    const char *time = json_string_value(json_object_get(doc, "started")), *study = json_string_value(json_object_get(doc, "study"));
+    char now[21];
+    // what a command adds once the run is stored: without it the document is the stored one again
+    static const char *const later[] = {"run_id", "kept_in", "files", "baseline", "baseline_compare"};
+    json_t *copy = json_copy((json_t *)doc);
+    for (size_t i = 0; i < WHET_COUNT(later); i++) json_object_del(copy, later[i]);
+    whet_utc_now(now);
+    return json_pack("{s:i, s:[{s:s, s:s?, s:[], s:o}]}", "whet_export", 1, "runs", "time", time != NULL && strlen(time) == 20 ? time : now, "study", study,
+                     "tags", "document", copy);
+}
+
 whet_status whet_store_import(whet_store *s, const json_t *doc, int *added, int *skipped)
 {
-    const json_t *runs = json_object_get(doc, "runs"), *run = NULL;
+    const json_t *runs = NULL, *run = NULL, *version = json_object_get(doc, "whet_export");
+    json_t *wrapped = NULL;
     size_t i = 0;
     whet_status status = WHET_OK;
     *added = *skipped = 0;
-    if (json_integer_value(json_object_get(doc, "whet_export")) != 1 || !json_is_array(runs))
-        return WHET_FAIL(WHET_EFORMAT, "not an export of results: made by 'whet results export'?");
-    WHET_TRY(whet_store_begin(s));
+    if (json_is_integer(version) && json_integer_value(version) > 1)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "the export has version %" JSON_INTEGER_FORMAT ", this program knows 1: use a newer whet", json_integer_value(version));
+    if (version == NULL && json_is_string(json_object_get(doc, "kind"))) {
+        wrapped = wrap_document(doc);
+        if (wrapped == NULL) return WHET_FAIL(WHET_ENOMEM, "out of memory while importing results");
+    }
+    runs = json_object_get(wrapped != NULL ? wrapped : doc, "runs");
+    if (!json_is_array(runs) || (wrapped == NULL && json_integer_value(version) != 1))
+        return WHET_FAIL(WHET_EFORMAT, "not an export of results: made by 'whet results export' or with --json?");
+    status = whet_store_begin(s);
+    if (status != WHET_OK) goto done;
     json_array_foreach(runs, i, run)
     {
         status = import_one(s, run, added, skipped);
@@ -342,5 +480,7 @@ whet_status whet_store_import(whet_store *s, const json_t *doc, int *added, int 
     }
     status = whet_store_end(s, status);
     if (status != WHET_OK) *added = *skipped = 0;
+done:
+    json_decref(wrapped);
     return status;
 }

@@ -135,7 +135,8 @@ whet_status study_publish(study_run *r, json_t *doc)
     whet_status status = put_user_store(r, doc);
     if (status != WHET_OK && status != WHET_ENOMEM) {
         // The figures are safe in the study's own folder; a store that cannot be written must not lose them.
-        whet_log(WHET_LOG_WARN, "the run was not added to the user's store: %s", whet_error_message());
+        whet_log(WHET_LOG_WARN, "the run was not added to the user's store: %s; `whet results import %s/result.json` adds it later", whet_error_message(),
+                 r->out);
         status = WHET_OK;
     }
     char *path = study_path(r, "result.json");

@@ -391,6 +391,7 @@ static whet_status run_eval(study_run *r, const char *key, const json_t *job, js
     opt.progress_arg = r;
     WHET_GOTO(whet_evaluate(&scores, d->set, whet_runner_predictor(o.model), &opt));
     WHET_GOTO(whet_scores_json(scores, d->set, &doc));
+    json_object_set(doc, "split_sha256", json_object_get(job, "test_sha256"));
     *outputs = json_pack("{s:[], s:O}", "files", "eval", doc);
 done:
     json_decref(doc);

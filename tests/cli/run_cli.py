@@ -98,6 +98,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="whet-cli-") as name:
             folder = pathlib.Path(name)
             env = {**os.environ, "PATH": os.path.dirname(whet) + ":" + os.environ["PATH"], "COLUMNS": "80", "NO_COLOR": "1"}
+            env["WHET_STORE"] = str(folder / "own.sqlite")  # never the user's
             env["WHET_SHARED"] = share or os.environ.get("WHET_SHARED", "")
             for case in list(cases(path)):
                 missing = [n for n in case["needs"] if not have.get(n)]

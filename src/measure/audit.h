@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stored result measured again (R24): are the outputs equal and the speed within 10 %? */
+#ifndef WHET_MEASURE_AUDIT_H
+#define WHET_MEASURE_AUDIT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "whet/progress.h"
+
+typedef struct whet_audit_spec {
+    const json_t *doc;   /* of a bench or a study */
+    const char *row;     /* only the row with this id; NULL: all that were ok */
+    const char *program; /* worker program; NULL: this one */
+    whet_progress_fn progress;
+    void *progress_arg;
+} whet_audit_spec;
+
+/* {"rows": [{"id","label","status","reason","outputs","speed","notes"}], "confirmed": n, "ok", "summary"}. EINVAL if there is
+ * nothing to replay. What cannot be replayed is a row with its reason; *ok only if every row is confirmed. */
+whet_status whet_audit_run(json_t **out, bool *ok, const whet_audit_spec *spec);
+
+#endif
