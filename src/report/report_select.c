@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "report/report.h"
 #include "report/report_columns.h"
+#include "store/document.h"
 #include "store/store.h"
 #include "wire/json.h"
 
@@ -59,6 +60,7 @@ static bool label_taken(const selection *s, const char *label)
 static whet_status take(selection *s, const json_t *doc, const char *label, const char *source)
 {
     char unique[160];
+    if (json_is_string(json_object_get(doc, "kind"))) WHET_TRY(whet_document_check(doc, source)); // a newer schema
     if (strcmp(report_str(doc, "kind"), "report") == 0) doc = json_object_get(doc, "of"); // what `whet report --json` prints
     if (strcmp(report_str(doc, "kind"), "explain") == 0) {
         json_array_append(s->layers, (json_t *)doc);
@@ -135,7 +137,7 @@ static whet_status take_stored(selection *s, const char *source)
     long long from = 0, to = 0;
     int used = 0;
     int64_t id = 0;
-    whet_store_filter f = {NULL, NULL, NULL, 0};
+    whet_store_filter f = {.limit = 0};
     if (s->store == NULL) WHET_TRY(whet_store_open(&s->store, s->store_path, true));
     if (strncmp(source, "tag:", 4) == 0) {
         f.tag = source + 4;
