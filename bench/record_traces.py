@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Records the latency traces of tests/data/recorded_latency.csv: `whet bench` of a runtime with itself, 10 processes x 6 blocks each.
+"""Records the latency traces of tests/data/recorded_latency.csv: `whet bench` of a runtime with itself, 5 to 10 processes
+of 5 blocks each (as many rounds as the bench took).
 
 A recording is of ONNX Runtime on a network, the second row being the tests' plug-in `slow` with a share of nothing: the same
 runtime under another name. With --busy, a neighbour works for 3 ms of every 20. Of each block the first runs are kept, in order,
@@ -42,8 +43,8 @@ def main():
         out = os.path.join(folder, "r.json")
         neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) if a.busy else None
         try:
-            subprocess.run([os.path.join(build, "whet"), "bench", a.model, "--runtime", "slow,ort", "--threads", str(a.threads), "--publish",
-                            "--iterations", str(60 * a.runs), "--min-time", "4", "--quiet", f"--json={out}"], check=True, env=env,
+            subprocess.run([os.path.join(build, "whet"), "bench", a.model, "--runtime", "slow,ort", "--threads", str(a.threads),
+                            "--iterations", str(25 * a.runs), "--min-time", "4", "--quiet", f"--json={out}"], check=True, env=env,
                            stdout=subprocess.DEVNULL)
         finally:
             if neighbour:
