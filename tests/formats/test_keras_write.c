@@ -10,6 +10,7 @@
 #include "models/models.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "wire/zip.h"
 
 static const char *const forms[] = {"keras", "keras_h5"};
 
@@ -197,6 +198,38 @@ static void round_trip(void **state)
     support_rmtree(dir);
 }
 
+/* Keras 3's Resizing makes what is called behind it believe that it is in training: BatchNormalization is told otherwise. */
+static void batch_norm_is_told(void **state)
+{
+    static const struct { const char *file; const char *told; } files[] = {{"deeplab", "\"training\""}, {"resnet", NULL}};
+    char *dir = support_tmpdir();
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(files); i++) {
+        char rel[128], *path = whet_format("%s/%zu.keras", dir, i);
+        whet_graph *g = NULL;
+        whet_zip *z = NULL;
+        whet_zip_bytes text = {0};
+        snprintf(rel, sizeof rel, "interop/pytorch/%s/torchscript.pt", files[i].file);
+        support_shared(source, rel);
+        assert_ok(whet_format_read(&g, source, NULL));
+        assert_ok(whet_convert_graph(g, format("keras"), path, NULL, NULL));
+        assert_ok(whet_zip_open(&z, path));
+        assert_ok(whet_zip_read(z, whet_zip_find(z, "config.json"), &text));
+        char *config = whet_calloc(text.size + 1, 1);
+        assert_non_null(config);
+        memcpy(config, text.data, text.size);
+        whet_zip_bytes_free(&text);
+        assert_contains(config, "BatchNormalization");
+        if (files[i].told) assert_contains(config, files[i].told);
+        else assert_null(strstr(config, "\"training\""));
+        whet_free(config);
+        whet_zip_close(z);
+        whet_graph_free(g);
+        whet_free(path);
+    }
+    support_rmtree(dir);
+}
+
 /* --- refusals: one node each */
 static void refuse_node(const char *op, int n_attr, const whet_attr *attrs, const float *constant, const char *text)
 {
@@ -236,6 +269,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(transformers), cmocka_unit_test(round_trip), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(transformers), cmocka_unit_test(round_trip),
+                                       cmocka_unit_test(batch_norm_is_told), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

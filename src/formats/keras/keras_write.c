@@ -73,11 +73,24 @@ whet_status keras_layers_of(keras_writer *w)
 }
 
 /* --- configuration */
+/* Keras 3's Resizing takes itself to be in training unless told, and what comes behind it in model(x) then is too: batch statistics
+ * would be taken and the stored ones changed. Where there is one, those who would mind are told; fit() still says otherwise. */
+static bool must_be_told(const keras_writer *w, const keras_out_layer *l)
+{
+    if (strcmp(l->class_name, "BatchNormalization") != 0 && strcmp(l->class_name, "Dropout") != 0) return false;
+    for (size_t i = 0; i < w->n_layers; i++)
+        if (strcmp(w->layers[i].class_name, "Resizing") == 0) return true;
+    return false;
+}
+
 /* Calls as lists, which both versions read. */
 static json_t *calls_of(const keras_writer *w, const keras_out_layer *l)
 {
     json_t *calls = json_array(), *call = json_array();
-    for (int i = 0; i < l->n_in; i++) json_array_append_new(call, json_pack("[s,i,i,{}]", w->layers[l->in[i]].name, 0, 0));
+    for (int i = 0; i < l->n_in; i++) {
+        json_t *words = must_be_told(w, l) ? json_pack("{s:b}", "training", 0) : json_object();
+        json_array_append_new(call, json_pack("[s,i,i,o]", w->layers[l->in[i]].name, 0, 0, words));
+    }
     if (l->n_in > 0) json_array_append_new(calls, call);
     else json_decref(call);
     return calls;
