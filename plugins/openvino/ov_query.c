@@ -78,13 +78,16 @@ static const char *precision_of(const char *exec)
     return "";
 }
 
-/* The node of the file: the library marks the parts into which it took one apart. */
-static void put_origin(text *t, const char *name)
+/* The node of the file that a layer is of: the library marks the parts into which it took one apart. Files of its own may have
+ * the first mark in their names. What it put in between (a change of layout or type) has none. */
+static void put_origin(text *t, const whet_backend_model *m, const ov_layer_time *l)
 {
-    static const char *const marks[] = {"/WithoutBiases", "/fq_input_0", "/fq_weights_1"};
+    static const char *const marks[] = {"/DequantizationMultiply", "/WithoutBiases"};
+    const size_t path = strlen(m->path);
+    const bool own = path > 4 && strcmp(m->path + path - 4, ".xml") == 0;
     char base[512];
-    snprintf(base, sizeof base, "%s", name);
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+    snprintf(base, sizeof base, "%s", strcmp(l->type, "Reorder") == 0 ? "" : l->name);
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0] - own; i++) {
         const size_t n = strlen(base), k = strlen(marks[i]);
         if (n > k && strcmp(base + n - k, marks[i]) == 0) base[n - k] = '\0';
     }
@@ -134,7 +137,7 @@ static int repeat(ov_request *r, bool timed, int *runs, double *wall)
     return status;
 }
 
-static void put_nodes(text *t, const ov_layer_times *list, bool timed)
+static void put_nodes(text *t, const whet_backend_model *m, const ov_layer_times *list, bool timed)
 {
     int n = 0, away = 0;
     put(t, "\"nodes\":[");
@@ -154,7 +157,7 @@ static void put_nodes(text *t, const ov_layer_times *list, bool timed)
             put(t, ",\"ms\":%.4f,\"origin\":", (double)l->real_us / 1e3);
         else
             put(t, ",\"ms\":null,\"origin\":");
-        put_origin(t, l->name);
+        put_origin(t, m, l);
         put(t, "}");
     }
     put(t, "],\"optimised_away\":%d", away);
@@ -175,7 +178,7 @@ static int layers(whet_backend_model *m, bool timed, char **json)
     if (status == 0) status = ov_check(ov_rt.api.infer_request_get_profiling_info(r, &list), WHET_ERUNTIME, "the times of the layers");
     if (status == 0) {
         put(&t, "{");
-        put_nodes(&t, &list, timed);
+        put_nodes(&t, m, &list, timed);
         if (timed) put(&t, ",\"runs\":%d,\"wall_ms\":%.4f", runs, wall);
         put(&t, "}");
         status = give(&t, json);

@@ -28,15 +28,6 @@ static int available(char *reason, size_t cap)
     return WHET_EUNAVAILABLE;
 }
 
-static int caps(char **json)
-{
-    tf_text t = {NULL, 0, 0, false};
-    tf_put(&t, "{\"formats\":[\"saved_model\",\"tensorflow\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
-                 "\"u32\",\"u16\",\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"streams\":\"integer >= 1\",\"optimisation\":[\"off\","
-                 "\"basic\",\"all\"],\"precision\":[\"default\",\"f32\"],\"denormals\":[\"zero\"],\"arena\":[\"on\"]},\"queries\":[\"executed_graph\",\"profile\",\"threads\"]}");
-    return tf_give(&t, json);
-}
-
 /* --- settings: a table of key and function */
 static int number(const char *key, const char *v, int *out)
 {
@@ -68,11 +59,23 @@ static int set_optimisation(whet_backend_model *m, const char *v)
     return tf_fail(WHET_EINVAL, "'optimisation' is '%s', must be off, basic or all", v);
 }
 
+/* Elsewhere the rewriting to bf16 silently does nothing. */
+static bool cpu_has_bf16(void)
+{
+    char line[8192];
+    bool has = false;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    while (f != NULL && !has && fgets(line, sizeof line, f) != NULL) has = strstr(line, " avx512_bf16") != NULL || strstr(line, " amx_bf16") != NULL;
+    if (f != NULL) fclose(f);
+    return has;
+}
+
 static int set_precision(whet_backend_model *m, const char *v)
 {
-    (void)m;
-    if (strcmp(v, "default") == 0 || strcmp(v, "f32") == 0) return 0; /* the file's own types */
-    return tf_fail(WHET_EUNSUPPORTED, "precision '%s' cannot be asked of TensorFlow: convert the file instead", v);
+    m->bf16 = strcmp(v, "bf16") == 0;
+    if (m->bf16 && !cpu_has_bf16()) return tf_fail(WHET_EUNSUPPORTED, "TensorFlow computes in bf16 only on a CPU with AVX512_BF16 or AMX");
+    if (m->bf16 || strcmp(v, "default") == 0 || strcmp(v, "f32") == 0) return 0; /* the file's own types */
+    return tf_fail(WHET_EUNSUPPORTED, "precision '%s' cannot be asked of TensorFlow's CPU device, only default, f32 and bf16", v);
 }
 
 static int set_denormals(whet_backend_model *m, const char *v)
@@ -119,8 +122,9 @@ static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
 /* ConfigProto: one thread decides what runs next, `threads` compute; no GPU; pools of the session's own. */
 static int configure(whet_backend_model *m)
 {
-    enum { DEVICE_COUNT = 1, INTRA = 2, INTER = 5, OWN_POOLS = 9, GRAPH = 10, OPTIMISER = 3, LEVEL = 3, REWRITE = 10, NO_REWRITE = 19 };
+    enum { DEVICE_COUNT = 1, INTRA = 2, INTER = 5, OWN_POOLS = 9, GRAPH = 10, OPTIMISER = 3, LEVEL = 3, REWRITE = 10, NO_REWRITE = 19, TO_BF16 = 31 };
     tf_bytes config = {.n = 0}, graph = {.n = 0}, part = {.n = 0};
+    if (m->bf16 && m->optimisation < 2) return tf_fail(WHET_EUNSUPPORTED, "TensorFlow rewrites a graph to bf16 only with optimisation 'all'");
     tf_put_bytes(&part, 1, "GPU", 3);
     tf_put_int(&part, 2, 0);
     tf_put_bytes(&config, DEVICE_COUNT, part.data, part.n);
@@ -132,10 +136,20 @@ static int configure(whet_backend_model *m)
     tf_put_bytes(&graph, OPTIMISER, part.data, part.n);
     part.n = 0;
     if (m->optimisation < 2) tf_put_int(&part, NO_REWRITE, 1); /* fusing, layouts and the rest */
+    if (m->bf16) tf_put_int(&part, TO_BF16, 1);
     tf_put_bytes(&graph, REWRITE, part.data, part.n);
     tf_put_bytes(&config, GRAPH, graph.data, graph.n);
     tf_rt.api.SetConfig(m->options, config.data, config.n, m->status);
     return tf_check(m->status, WHET_ERUNTIME, "settings");
+}
+
+static int caps(char **json)
+{
+    tf_text t = {NULL, 0, 0, false};
+    tf_put(&t, "{\"formats\":[\"saved_model\",\"tensorflow\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
+                 "\"u32\",\"u16\",\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"streams\":\"integer >= 1\",\"optimisation\":[\"off\","
+                 "\"basic\",\"all\"],\"precision\":[\"default\",\"f32\"%s],\"denormals\":[\"zero\"],\"arena\":[\"on\"]},\"queries\":[\"executed_graph\",\"profile\",\"threads\"]}", cpu_has_bf16() ? ",\"bf16\"" : "");
+    return tf_give(&t, json);
 }
 
 /* --- models */

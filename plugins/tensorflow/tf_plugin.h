@@ -56,6 +56,7 @@ struct whet_backend_model {
     tf_session *session;
     int threads;      /* 0: the library's own choice */
     int optimisation; /* 0 off, 1 basic, 2 all */
+    bool bf16;        /* asked for */
     int n[2];         /* inputs, outputs */
     tf_slot *io[2];
     whet_backend_stream *last; /* whose inputs a profile uses; NULL: none is open */
