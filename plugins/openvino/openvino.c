@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenVINO as a backend: IR, ONNX and TFLite files on its CPU device.
+/* OpenVINO as a backend: IR, ONNX, TFLite and TensorFlow's files on its CPU device.
  *
  * A file is read when it is opened and compiled when its first stream is made, because shapes are fixed in between; what was
  * read is given back then, and read again should the shapes change. A stream is an inference request, whose own tensors are
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ov_plugin.h"
@@ -34,7 +35,7 @@ static int caps(char **json)
     char text[800];
     const bool known = ov_rt.core != NULL; /* of another CPU all may be had */
     snprintf(text, sizeof text,
-             "{\"formats\":[\"openvino\",\"onnx\",\"tflite\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
+             "{\"formats\":[\"openvino\",\"onnx\",\"tflite\",\"saved_model\",\"tensorflow\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
              "\"u32\",\"u16\",\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"streams\":\"integer >= 1\",\"optimisation\":[\"all\"],"
              "\"precision\":[\"default\",\"f32\"%s%s],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\"]},"
              "\"queries\":[\"executed_graph\",\"profile\",\"precision\",\"threads\"]}",
@@ -179,9 +180,24 @@ static int read_slots(whet_backend_model *m, int output)
     return status;
 }
 
+/* The library finds a reader by the file's ending and content. */
+static bool is_read(const char *path)
+{
+    static const char *const endings[] = {".xml", ".onnx", ".tflite", ".pb"};
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        const size_t n = strlen(path), k = strlen(endings[i]);
+        if (n > k && strcmp(path + n - k, endings[i]) == 0) return true;
+    }
+    return false;
+}
+
 static int read_graph(whet_backend_model *m)
 {
     if (m->graph != NULL) return 0;
+    if (!is_read(m->path))
+        return ov_fail(WHET_EUNSUPPORTED, "OpenVINO reads .xml, .onnx, .tflite and .pb files and SavedModel folders, '%s' is none of them", m->path);
     return ov_check(ov_rt.api.core_read_model(ov_rt.core, m->path, NULL, &m->graph), WHET_EFORMAT, "the file cannot be read");
 }
 

@@ -119,7 +119,7 @@ static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
     return 0;
 }
 
-/* ConfigProto: one thread decides what runs next, `threads` compute; no GPU; pools of the session's own. */
+/* ConfigProto: one operator at a time, `threads` compute it; no GPU; pools of the session's own. */
 static int configure(whet_backend_model *m)
 {
     enum { DEVICE_COUNT = 1, INTRA = 2, INTER = 5, OWN_POOLS = 9, GRAPH = 10, OPTIMISER = 3, LEVEL = 3, REWRITE = 10, NO_REWRITE = 19, TO_BF16 = 31 };
@@ -283,6 +283,8 @@ static int read_frozen(whet_backend_model *m, const char *path)
     tf_rt.api.DeleteImportGraphDefOptions(o);
     free(data);
     status = tf_check(m->status, WHET_EFORMAT, path);
+    if (status != 0 && (strlen(path) < 3 || strcmp(path + strlen(path) - 3, ".pb") != 0))
+        return tf_fail(WHET_EUNSUPPORTED, "TensorFlow reads SavedModel folders and frozen graphs (.pb), '%s' is neither", path);
     if (status == 0) status = slots_of_graph(m);
     if (status != 0) return status;
     m->session = tf_rt.api.NewSession(m->graph, m->options, m->status);
@@ -409,14 +411,17 @@ static int stream_create(whet_backend_model *m, whet_backend_stream **out)
     return status;
 }
 
+/* The caller decides what runs next and computes too: inter_op_thread_pool (field 3 of RunOptions) is -1. */
 static int run(whet_backend_stream *s)
 {
+    static const unsigned char in_caller[] = {3 << 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
+    const tf_buffer options = {in_caller, sizeof in_caller, NULL};
     whet_backend_model *m = s->m;
     for (int i = 0; i < m->n[1]; i++) {
         if (s->value[1][i] != NULL) tf_rt.api.DeleteTensor(s->value[1][i]);
         s->value[1][i] = NULL;
     }
-    tf_rt.api.SessionRun(m->session, NULL, s->at[0], s->value[0], m->n[0], s->at[1], s->value[1], m->n[1], NULL, 0, NULL, s->status);
+    tf_rt.api.SessionRun(m->session, &options, s->at[0], s->value[0], m->n[0], s->at[1], s->value[1], m->n[1], NULL, 0, NULL, s->status);
     return tf_check(s->status, WHET_ERUNTIME, "run");
 }
 
