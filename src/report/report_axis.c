@@ -8,7 +8,7 @@ static void linear_ticks(report_axis *a)
 {
     const double span = a->high - a->low, raw = span / 4.2, unit = pow(10, floor(log10(raw)));
     const double m = raw / unit, step = (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10) * unit;
-    for (double k = ceil(a->low / step - 1e-9); k * step <= a->high + 1e-9 * span && a->n < REPORT_MAX_TICKS; k++) a->tick[a->n++] = k * step;
+    for (double k = ceil(a->low / step - 1e-9); k * step <= a->high + 1e-9 * span && a->n < REPORT_MAX_TICKS; k++) a->tick[a->n++] = k * step + 0.0; // no "-0"
 }
 
 static void log_ticks(report_axis *a)

@@ -114,7 +114,13 @@ static void front_cell(whet_strbuf *b, const report_figure *f, const json_t *doc
         return;
     }
     whet_strbuf_printf(b, "<td class='num' data-v='%.17g'>%s", v.value, report_figure_text(f, v.value, text, sizeof text));
-    if (v.high > v.low) whet_strbuf_printf(b, "<br><small>%s to %s</small>", report_figure_text(f, v.low, low, sizeof low), report_figure_text(f, v.high, high, sizeof high));
+    if (v.high > v.low) {
+        report_figure_text(f, v.low, low, sizeof low);
+        report_figure_text(f, v.high, high, sizeof high);
+        const char *unit[2] = {strchr(low, ' '), strchr(high, ' ')};
+        if (unit[0] != NULL && unit[1] != NULL && strcmp(unit[0], unit[1]) == 0) low[unit[0] - low] = '\0'; // said once
+        whet_strbuf_printf(b, "<br><small>%s to %s</small>", low, high);
+    }
     whet_strbuf_puts(b, "</td>");
 }
 
@@ -152,9 +158,12 @@ void report_choice(whet_strbuf *b, const json_t *doc, const json_t *answers, con
             report_esc(b, report_str(a, "machine")[0] != '\0' ? report_str(a, "machine") : "a machine that is not named");
             whet_strbuf_puts(b, "</h3>\n");
         }
-        whet_strbuf_puts(b, "<p class='answer'>");
         const char *said = report_str(a, "text");
-        if (said[0] != '\0') {
+        const bool above = goal != NULL && json_array_size(answers) == 1; // the page's first sentence has said it
+        whet_strbuf_puts(b, above ? "<p class='answer'>The limits and the rows, one by one" : "<p class='answer'>");
+        if (above) {
+            whet_strbuf_puts(b, ":");
+        } else if (said[0] != '\0') {
             whet_strbuf_printf(b, "%c", said[0] >= 'a' && said[0] <= 'z' && strncmp(said, "native", 6) != 0 ? said[0] - 'a' + 'A' : said[0]);
             report_esc(b, said + 1);
             whet_strbuf_puts(b, ".");

@@ -160,7 +160,8 @@ static void open_table(whet_strbuf *b, const char *align, size_t rows, const cha
         whet_strbuf_printf(b, "\\begin{table}[t]\n\\centering\n\\small\n\\caption{%s}\n\\label{tab:%s}\n\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n"
                               "\\begin{tabular}{@{}%s@{}}\n\\toprule\n", caption, label, align);
     } else {
-        whet_strbuf_printf(b, "{\\scriptsize\\setlength{\\tabcolsep}{3pt}\n\\begin{longtable}{@{}%s@{}}\n\\caption{%s}\\label{tab:%s}\\\\\n\\toprule\n", align, caption, label);
+        whet_strbuf_printf(b, "{%s\n\\begin{longtable}{@{}%s@{}}\n\\caption{%s}\\label{tab:%s}\\\\\n\\toprule\n",
+                           strlen(align) > 9 ? "\\tiny\\setlength{\\tabcolsep}{2pt}" : "\\scriptsize\\setlength{\\tabcolsep}{3pt}", align, caption, label);
     }
 }
 
@@ -220,6 +221,10 @@ static void results_table(whet_strbuf *b, const json_t *doc)
     }
     whet_strbuf_puts(&caption, "Accuracy, latency, size and memory; $\\pm$: half of the 95\\,\\% interval (p90, p99: 99\\,\\%). $^{a}$ whet's own engine.");
     if (failed > 0) whet_strbuf_printf(&caption, " %zu of %zu rows failed and are listed with their reasons in the text.", failed, failed + ok);
+    if (ok == 0) {
+        whet_strbuf_puts(b, "% no row was measured\n");
+        goto done;
+    }
     open_table(b, align, ok, "results", caption.data != NULL ? caption.data : "");
     whet_strbuf_printf(b, "%s \\\\\n\\midrule\n", head.data != NULL ? head.data : "");
     if (ok >= LONG_TABLE) whet_strbuf_puts(b, "\\endfirsthead\n\\toprule\n");
@@ -229,6 +234,7 @@ static void results_table(whet_strbuf *b, const json_t *doc)
         if (report_row_ok(row)) result_row(b, doc, row);
     }
     close_table(b, ok);
+done:
     whet_strbuf_dispose(&head);
     whet_strbuf_dispose(&caption);
 }

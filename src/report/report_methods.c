@@ -14,9 +14,9 @@
 
 static const struct { const char *key, *names, *entry; } entries[] = {
     {"whet", "native", "@misc{whet,\n  title = {whet: training, converting, running and measuring image models},\n  note = {Version %s},\n  year = {2026}\n}\n"},
-    {"onnxruntime", "ort", "@misc{onnxruntime,\n  author = {{ONNX Runtime developers}},\n  title = {{ONNX Runtime}},\n  howpublished = {\\url{https://onnxruntime.ai}}\n}\n"},
-    {"openvino", "openvino", "@misc{openvino,\n  author = {{Intel Corporation}},\n  title = {{OpenVINO} toolkit},\n  howpublished = {\\url{https://docs.openvino.ai}}\n}\n"},
-    {"litert", "litert", "@misc{litert,\n  author = {{Google AI Edge}},\n  title = {{LiteRT} (formerly {TensorFlow Lite})},\n  howpublished = {\\url{https://ai.google.dev/edge/litert}}\n}\n"},
+    {"onnxruntime", "ort", "@misc{onnxruntime,\n  author = {{ONNX Runtime developers}},\n  title = {{ONNX Runtime}},\n  howpublished = {\\texttt{https://onnxruntime.ai}}\n}\n"},
+    {"openvino", "openvino", "@misc{openvino,\n  author = {{Intel Corporation}},\n  title = {{OpenVINO} toolkit},\n  howpublished = {\\texttt{https://docs.openvino.ai}}\n}\n"},
+    {"litert", "litert", "@misc{litert,\n  author = {{Google AI Edge}},\n  title = {{LiteRT} (formerly {TensorFlow Lite})},\n  howpublished = {\\texttt{https://ai.google.dev/edge/litert}}\n}\n"},
     {"pytorch", "libtorch", "@inproceedings{pytorch,\n  author = {Paszke, Adam and others},\n  title = {{PyTorch}: An Imperative Style, High-Performance Deep Learning Library},\n"
                             "  booktitle = {Advances in Neural Information Processing Systems},\n  volume = {32},\n  year = {2019}\n}\n"},
     {"tensorflow", "tensorflow", "@inproceedings{tensorflow,\n  author = {Abadi, Mart\\'{i}n and others},\n  title = {{TensorFlow}: A System for Large-Scale Machine Learning},\n"
@@ -105,8 +105,9 @@ static void protocol(whet_strbuf *b, const json_t *doc, json_t *cited)
     }
     whet_strbuf_puts(b, "The timed region is one inference whose input lies in the runtime's own tensor; load time and first inference are given apart. ");
     if (report_str(doc, "mode")[0] != '\0') {
-        snprintf(text, sizeof text, "The size of the run was \"%.40s\". ", report_str(doc, "mode"));
-        say(b, text);
+        whet_strbuf_puts(b, "The size of the run was ``");
+        say(b, report_str(doc, "mode"));
+        whet_strbuf_puts(b, "''. ");
     }
     whet_strbuf_puts(b, "\n\n");
 }
@@ -179,6 +180,10 @@ static void machine(whet_strbuf *b, const json_t *doc)
             said = strcmp(report_str(other, "cpu"), report_str(m, "cpu")) == 0 && strcmp(report_str(other, "host"), report_str(m, "host")) == 0;
         }
         if (said) continue;
+        if (report_run_count(doc) > 1 && report_str(m, "host")[0] != '\0') {
+            say(b, report_str(m, "host"));
+            whet_strbuf_puts(b, ": ");
+        }
         say(b, report_str(m, "cpu")[0] != '\0' ? report_str(m, "cpu") : "A processor that was not named");
         for (size_t k = 0; k < WHET_COUNT(facts); k++) {
             const json_t *v = report_get(m, facts[k].path);
@@ -236,7 +241,7 @@ static void one_data(whet_strbuf *b, const json_t *run, json_t *cited)
     list = json_object_get(run, "choices");
     json_array_foreach(list, i, c)
     {
-        snprintf(text, sizeof text, "%s%.200s was chosen on the %.40s split", i > 0 ? "; " : "", report_str(c, "what"), report_str(c, "split"));
+        snprintf(text, sizeof text, "%s%.200s on the %.40s split", i > 0 ? "; " : "Chosen were the ", report_str(c, "what"), report_str(c, "split"));
         say(b, text);
     }
     if (json_array_size(list) > 0) whet_strbuf_puts(b, ". ");
@@ -282,8 +287,10 @@ static void seeds(whet_strbuf *b, const json_t *doc)
             whet_strbuf_printf(b, "%s%s", n++ > 0 ? ", " : "Weights, order and augmentation came from the seeds ", text);
         }
     }
-    if (n > 0) whet_strbuf_puts(b, ". ");
-    const json_t *run = report_run_at(doc, 0);
+    const json_t *run = report_run_at(doc, 0), *own = json_object_get(json_object_get(run, "study_settings"), "seed");
+    if (n == 0 && json_is_number(own) && json_array_size(json_object_get(doc, "trainings")) > 0)
+        whet_strbuf_printf(b, "Weights, order and augmentation came from the seed %.0f", json_number_value(own));
+    if (n > 0 || (json_is_number(own) && json_array_size(json_object_get(doc, "trainings")) > 0)) whet_strbuf_puts(b, ". ");
     if (isfinite(report_num(run, "settings.seed"))) whet_strbuf_printf(b, "The order of the blocks and the bootstrap used the seed %.0f. ", report_num(run, "settings.seed"));
     if (report_str(run, "inputs.source")[0] != '\0') {
         whet_strbuf_puts(b, "The timed inputs were ");

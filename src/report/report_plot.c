@@ -79,6 +79,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     head(b, chart, 150 + 46 * (double)n * (m > 1 ? 1.3 : 1));
     row_labels(b, labels, n);
     bool whiskers = false;
+    double from = isfinite(line) ? line : (double)INFINITY, to = isfinite(line) ? line : -(double)INFINITY;
     for (size_t k = 0; k < m; k++) {
         whet_strbuf_printf(b, "$data%zu << EOD\n", k);
         for (size_t i = 0; i < n; i++) {
@@ -86,6 +87,8 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
             const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), top = (double)(n - 1 - i) + 0.38 - thick * (double)k;
             if (!isfinite(v)) continue;
             whiskers = whiskers || isfinite(low);
+            from = fmin(from, isfinite(low) ? low : v);
+            to = fmax(to, isfinite(high) ? high : v);
             whet_strbuf_printf(b, "%.9g %.4f 0 %.9g %.4f %.4f 0x%s %.9g %.9g\n", v, top - thick / 2, v, top - thick, top, colours[m > 1 ? k : (size_t)colour_of(chart, i)] + 1,
                                isfinite(low) ? low : v, isfinite(high) ? high : v);
         }
@@ -93,6 +96,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     }
     if (isfinite(line)) whet_strbuf_printf(b, "set arrow from %.9g, graph 0 to %.9g, graph 1 nohead dt 2 lc rgb '#777777'\n", line, line);
     if (!interval) whet_strbuf_puts(b, "set xrange [0:*]\n");
+    if (interval) whet_strbuf_printf(b, "set xrange [%.9g:%.9g]\n", from - (to - from) * 0.06, to + (to - from) * 0.06);
     whet_strbuf_puts(b, m > 1 ? "set key outside below\n" : "unset key\n");
     whet_strbuf_puts(b, "set style fill solid 0.85 noborder\nplot ");
     for (size_t k = 0; k < m; k++) {
@@ -126,7 +130,7 @@ static void ridges(whet_strbuf *b, const json_t *chart)
     whet_strbuf_puts(b, "$medians << EOD\n");
     for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "%.9g %.3f 0 0.8\n", at(s, "values", i), (double)(n - 1 - i) - 0.3);
     whet_strbuf_puts(b, "EOD\nunset key\nset style fill transparent solid 0.45 border\n");
-    if (report_axis_make(low, high, false, true).log) whet_strbuf_puts(b, "set logscale x\n");
+    if (report_axis_make(low, high, false, true).log) whet_strbuf_printf(b, "set logscale x\nset xrange [%.9g:%.9g]\n", low * 0.85, high * 1.15);
     whet_strbuf_puts(b, "plot ");
     for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "$row%zu using 1:2 with filledcurves closed lc rgb '%s', ", i, colours[colour_of(chart, i)]);
     whet_strbuf_puts(b, "$medians using 1:2:3:4 with vectors nohead lw 2 lc rgb 'black'\n");
@@ -158,20 +162,28 @@ static void lines(whet_strbuf *b, const json_t *chart)
 static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
-    double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
+    const char *names[8] = {NULL};
+    double low = (double)INFINITY, high = -(double)INFINITY;
     size_t i = 0;
     head(b, chart, 700);
     whet_strbuf_puts(b, "set grid y lc rgb '#dddddd'\nset ylabel ");
     quoted(b, report_str(chart, "y_unit"));
-    whet_strbuf_puts(b, "\nset key outside below\n$points << EOD\n");
-    json_array_foreach(points, i, p)
-    {
-        const double x = report_num(p, "x"), y = report_num(p, "y");
-        low[0] = fmin(low[0], x), high[0] = fmax(high[0], x);
-        low[1] = fmin(low[1], y), high[1] = fmax(high[1], y);
-        whet_strbuf_printf(b, "%.9g %.9g %d 0x%s\n", x, y, 5 + 2 * ((int)report_num(p, "colour") % 5), colours[(int)report_num(p, "colour") % 8] + 1);
+    whet_strbuf_puts(b, "\nset key outside below\n");
+    for (int c = 0; c < 8; c++) { // a block a runtime, for the legend
+        bool open = false;
+        json_array_foreach(points, i, p)
+        {
+            const double x = report_num(p, "x"), y = report_num(p, "y");
+            if ((int)report_num(p, "colour") % 8 != c) continue;
+            if (!open) whet_strbuf_printf(b, "$points%d << EOD\n", c);
+            if (!open) names[c] = report_str(p, "name");
+            open = true;
+            low = fmin(low, x);
+            high = fmax(high, x);
+            whet_strbuf_printf(b, "%.9g %.9g\n", x, y);
+        }
+        if (open) whet_strbuf_puts(b, "EOD\n");
     }
-    whet_strbuf_puts(b, "EOD\n");
     json_array_foreach(points, i, p)
     {
         if (!(report_num(p, "front") > 0)) continue;
@@ -179,11 +191,21 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         char text[400];
         snprintf(text, sizeof text, " %.0f %s", report_num(p, "front"), report_str(p, "name"));
         quoted(b, text);
-        const bool right = report_num(p, "x") > (low[0] + high[0]) / 2;
+        const bool right = report_num(p, "x") > (low + high) / 2;
         whet_strbuf_printf(b, " at %.9g, %.9g %s offset %s,0.6\n", report_num(p, "x"), report_num(p, "y"), right ? "right" : "left", right ? "-1" : "1");
     }
-    if (report_axis_make(low[0], high[0], false, true).log) whet_strbuf_puts(b, "set logscale x\n");
-    whet_strbuf_puts(b, "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.08\nplot $points using 1:2:3:4 with points pt variable ps 1.6 lc rgb variable notitle\n");
+    if (report_axis_make(low, high, false, true).log) whet_strbuf_puts(b, "set logscale x\n");
+    whet_strbuf_puts(b, "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.08\nplot ");
+    bool first = true;
+    for (int c = 0; c < 8; c++) {
+        char name[100];
+        if (names[c] == NULL) continue;
+        snprintf(name, sizeof name, "%.*s", (int)WHET_MIN(strcspn(names[c], ","), sizeof name - 1), names[c]);
+        whet_strbuf_printf(b, "%s$points%d using 1:2 with points pt %d ps 1.6 lc rgb '%s' title ", first ? "" : ", ", c, 5 + 2 * (c % 5), colours[c]);
+        quoted(b, name);
+        first = false;
+    }
+    whet_strbuf_puts(b, "\n");
 }
 
 static void script(whet_strbuf *b, const json_t *chart)

@@ -9,7 +9,7 @@
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-enum { WIDTH = 640, LEFT = 210, RIGHT = 90, BAR = 16, GAP = 10, TOP = 34, PLOT = 240, MAX_ROWS = 60 };
+enum { WIDTH = 640, TRACK = 380, RIGHT = 80, BAR = 16, GAP = 10, TOP = 34, PLOT = 240, MAX_ROWS = 60, MAX_LABEL = 48 };
 
 static const char style[] =
     "<style>text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#1c2126}.head{font-weight:600;font-size:14px}.axis{stroke:#8a929a;fill:none}.grid{stroke:#e3e0d8}"
@@ -48,9 +48,25 @@ static report_axis value_axis(const json_t *chart, bool from_zero, bool may_log)
     return report_axis_make(low, high, from_zero, may_log);
 }
 
-static double place(const report_axis *a, double x)
+// Characters, not bytes.
+static size_t length_of(const char *text)
 {
-    return LEFT + report_axis_at(a, x) * (WIDTH - LEFT - RIGHT);
+    size_t n = 0;
+    for (; text != NULL && *text != '\0'; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+// Where the bars begin: behind the longest label.
+static int left_of(const json_t *labels)
+{
+    size_t most = 8;
+    for (size_t i = 0; i < json_array_size(labels); i++) most = WHET_MAX(most, length_of(json_string_value(json_array_get(labels, i))));
+    return 24 + (int)(6.9 * (double)WHET_MIN(most, (size_t)MAX_LABEL));
+}
+
+static double place(const report_axis *a, int left, double x)
+{
+    return left + report_axis_at(a, x) * TRACK;
 }
 
 static int colour_of(const json_t *chart, size_t i)
@@ -59,37 +75,37 @@ static int colour_of(const json_t *chart, size_t i)
     return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
 }
 
-static void open_svg(whet_strbuf *b, const json_t *chart, double height, bool in_page)
+static void open_svg(whet_strbuf *b, const json_t *chart, int width, double height, bool in_page)
 {
-    whet_strbuf_printf(b, "<svg %sviewBox='0 0 %d %.0f' role='img' aria-label='", in_page ? "" : "xmlns='http://www.w3.org/2000/svg' ", WIDTH, height);
+    whet_strbuf_printf(b, "<svg %sviewBox='0 0 %d %.0f' role='img' aria-label='", in_page ? "" : "xmlns='http://www.w3.org/2000/svg' ", width, height);
     report_esc(b, report_str(chart, "title"));
     whet_strbuf_puts(b, "'>");
     if (in_page) return;
-    whet_strbuf_printf(b, "%s<rect width='%d' height='%.0f' fill='#fff'/><text class='head' x='10' y='20'>", style, WIDTH, height);
+    whet_strbuf_printf(b, "%s<rect width='%d' height='%.0f' fill='#fff'/><text class='head' x='10' y='20'>", style, width, height);
     report_esc(b, report_str(chart, "title"));
-    if (report_str(chart, "unit")[0] != '\0' && strcmp(report_str(chart, "kind"), "line") != 0) whet_strbuf_printf(b, ", %s", report_str(chart, "unit"));
+    if (report_str(chart, "unit")[0] != '\0' && strcmp(report_str(chart, "kind"), "line") != 0 && strcmp(report_str(chart, "kind"), "scatter") != 0) whet_strbuf_printf(b, ", %s", report_str(chart, "unit"));
     whet_strbuf_puts(b, "</text>");
 }
 
-static void label(whet_strbuf *b, const char *text, double y)
+static void label(whet_strbuf *b, const char *text, int left, double y)
 {
     char cut[200];
     size_t n = 0, shown = 0;
-    for (; text[n] != '\0' && n + 5 < sizeof cut && shown < 34; n++) {
+    for (; text[n] != '\0' && n + 5 < sizeof cut && shown < MAX_LABEL - 1; n++) {
         cut[n] = text[n];
         shown += ((unsigned char)text[n + 1] & 0xc0) != 0x80; // a whole UTF-8 character
     }
     snprintf(cut + n, sizeof cut - n, "%s", text[n] != '\0' ? "…" : "");
-    whet_strbuf_printf(b, "<text x='%d' y='%.1f' text-anchor='end'>", LEFT - 8, y);
+    whet_strbuf_printf(b, "<text x='%d' y='%.1f' text-anchor='end'>", left - 8, y);
     report_esc(b, cut);
     whet_strbuf_puts(b, "</text>");
 }
 
-static void x_ticks(whet_strbuf *b, const report_axis *a, double top, double bottom)
+static void x_ticks(whet_strbuf *b, const report_axis *a, int left, double top, double bottom)
 {
     for (int k = 0; k < a->n; k++)
-        whet_strbuf_printf(b, "<path class='grid' d='M%.1f %.0fV%.0f'/><text x='%.1f' y='%.0f' text-anchor='middle'>%.6g</text>", place(a, a->tick[k]), top, bottom,
-                           place(a, a->tick[k]), bottom + 16, fabs(a->tick[k]) < 1e-12 ? 0 : a->tick[k]);
+        whet_strbuf_printf(b, "<path class='grid' d='M%.1f %.0fV%.0f'/><text x='%.1f' y='%.0f' text-anchor='middle'>%.6g</text>", place(a, left, a->tick[k]), top, bottom,
+                           place(a, left, a->tick[k]), bottom + 16, a->tick[k]);
 }
 
 // Bars, points with whiskers, or outlines: one line a label.
@@ -100,14 +116,15 @@ static void rows_chart(whet_strbuf *b, const json_t *chart, const char *kind)
     const size_t all = json_array_size(labels), n = WHET_MIN(all, (size_t)MAX_ROWS), m = ridge ? 1 : json_array_size(series), bar = ridge ? 26 : BAR;
     const report_axis a = value_axis(chart, !interval && !ridge, ridge);
     const double bottom = TOP + (double)(n * (m * bar + GAP)), line = report_num(chart, "zero_line");
+    const int left = left_of(labels), width = left + TRACK + RIGHT;
     char text[40];
-    open_svg(b, chart, bottom + 26 + (m > 1 ? 20 : 0) + (n < all ? 18 : 0), false);
-    x_ticks(b, &a, TOP - 4, bottom);
-    if (isfinite(line)) whet_strbuf_printf(b, "<path class='axis' d='M%.1f %dV%.0f'/>", place(&a, line), TOP - 4, bottom);
+    open_svg(b, chart, width, bottom + 26 + (m > 1 ? 20 : 0) + (n < all ? 18 : 0), false);
+    x_ticks(b, &a, left, TOP - 4, bottom);
+    if (isfinite(line)) whet_strbuf_printf(b, "<path class='axis' d='M%.1f %dV%.0f'/>", place(&a, left, line), TOP - 4, bottom);
     for (size_t i = 0; i < n; i++) {
         double y = TOP + (double)(i * (m * bar + GAP));
         const int c = colour_of(chart, i);
-        label(b, json_string_value(json_array_get(labels, i)), y + (double)(m * bar) / 2 + 4);
+        label(b, json_string_value(json_array_get(labels, i)), left, y + (double)(m * bar) / 2 + 4);
         for (size_t k = 0; k < m; k++, y += (double)bar) {
             const json_t *s = json_array_get(series, k);
             const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), mid = y + (double)bar / 2;
@@ -115,22 +132,26 @@ static void rows_chart(whet_strbuf *b, const json_t *chart, const char *kind)
             if (ridge) {
                 const json_t *bins = json_object_get(json_array_get(json_object_get(chart, "outlines"), i), "bins");
                 const size_t n_bins = json_array_size(bins);
-                whet_strbuf_printf(b, "<path class='c%d' fill-opacity='.4' d='M%.1f %.1f", c, place(&a, low), y + (double)bar);
+                whet_strbuf_printf(b, "<path class='c%d l%d' fill-opacity='.4' d='M%.1f %.1f", c, c, place(&a, left, low), y + (double)bar);
                 for (size_t j = 0; j < n_bins; j++)
-                    whet_strbuf_printf(b, "L%.1f %.1f", place(&a, low + (high - low) * ((double)j + 0.5) / (double)n_bins),
+                    whet_strbuf_printf(b, "L%.1f %.1f", place(&a, left, low + (high - low) * ((double)j + 0.5) / (double)n_bins),
                                        y + (double)bar * (1 - 0.0095 * (double)json_integer_value(json_array_get(bins, j))));
-                whet_strbuf_printf(b, "L%.1f %.1fz'/><path class='whisker' d='M%.1f %.1fV%.1f'/>", place(&a, high), y + (double)bar, place(&a, v), y, y + (double)bar);
+                whet_strbuf_printf(b, "L%.1f %.1fz'/><path class='whisker' d='M%.1f %.1fV%.1f'/>", place(&a, left, high), y + (double)bar, place(&a, left, v), y, y + (double)bar);
             } else {
-                if (!interval) whet_strbuf_printf(b, "<rect class='c%d p%zu' x='%d' y='%.1f' width='%.1f' height='%zu' rx='2'/>", c, k, LEFT, y + 1, place(&a, v) - LEFT, bar - 2);
+                if (!interval) whet_strbuf_printf(b, "<rect class='c%d p%zu' x='%d' y='%.1f' width='%.1f' height='%zu' rx='2'/>", c, k, left, y + 1, place(&a, left, v) - left, bar - 2);
                 if (isfinite(low) && isfinite(high))
-                    whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8'/>", place(&a, low), mid, place(&a, high), place(&a, low), mid - 4, place(&a, high), mid - 4);
-                if (interval) whet_strbuf_printf(b, "<circle class='c%d' cx='%.1f' cy='%.1f' r='5'/>", c, place(&a, v), mid);
+                    whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8'/>", place(&a, left, low), mid, place(&a, left, high), place(&a, left, low), mid - 4, place(&a, left, high), mid - 4);
+                if (interval) whet_strbuf_printf(b, "<circle class='c%d' cx='%.1f' cy='%.1f' r='5'/>", c, place(&a, left, v), mid);
             }
-            whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%s</text>", place(&a, isfinite(high) ? fmax(v, high) : v) + 6, mid + 4, report_digits(text, sizeof text, v));
+            if (ridge) {
+                whet_strbuf_printf(b, "<text x='%d' y='%.1f' text-anchor='end'>%s</text>", width - 10, mid + 4, report_digits(text, sizeof text, v));
+            } else {
+                whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%s</text>", place(&a, left, isfinite(high) ? fmax(v, high) : v) + 6, mid + 4, report_digits(text, sizeof text, v));
+            }
         }
     }
     for (size_t k = 0; k < m && m > 1; k++) {
-        whet_strbuf_printf(b, "<rect class='c7 p%zu' x='%zu' y='%.0f' width='12' height='12'/><text x='%zu' y='%.0f'>", k, LEFT + k * 150, bottom + 24, LEFT + 18 + k * 150, bottom + 34);
+        whet_strbuf_printf(b, "<rect class='c7 p%zu' x='%zu' y='%.0f' width='12' height='12'/><text x='%zu' y='%.0f'>", k, (size_t)left + k * 150, bottom + 24, (size_t)left + 18 + k * 150, bottom + 34);
         report_esc(b, report_str(json_array_get(series, k), "name"));
         whet_strbuf_puts(b, "</text>");
     }
@@ -167,7 +188,7 @@ static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
         }
     }
     const report_axis axis[2] = {report_axis_make(low[0], high[0], false, false), report_axis_make(low[1], high[1], false, false)};
-    open_svg(b, chart, bottom + 44 + 20 * (double)json_array_size(series), in_page);
+    open_svg(b, chart, WIDTH, bottom + 44 + 20 * (double)json_array_size(series), in_page);
     frame(b, axis, left, top, bottom);
     whet_strbuf_printf(b, "<text x='%d' y='%d' text-anchor='end'>%s</text>", WIDTH - 10, bottom + 32, report_str(chart, "unit"));
     json_array_foreach(series, i, s)
@@ -191,7 +212,8 @@ static void scatter(whet_strbuf *b, const json_t *chart)
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
     double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
     const int left = 70, top = TOP + 16, bottom = top + PLOT + 40;
-    int listed = 0;
+    int listed = 0, legend = left;
+    bool seen[8] = {false};
     size_t i = 0;
     json_array_foreach(points, i, p)
     {
@@ -200,7 +222,7 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         listed += report_num(p, "front") > 0;
     }
     const report_axis axis[2] = {report_axis_make(low[0], high[0], false, true), report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")))};
-    open_svg(b, chart, bottom + 44 + 18 * (double)listed, false);
+    open_svg(b, chart, WIDTH, bottom + 66 + 18 * (double)listed, false);
     frame(b, axis, left, top, bottom);
     whet_strbuf_printf(b, "<text x='10' y='%d'>%s</text><text x='%d' y='%d' text-anchor='end'>%s</text>", top - 6, report_str(chart, "y_unit"), WIDTH - 10, bottom + 32, report_str(chart, "unit"));
     json_array_foreach(points, i, p)
@@ -210,8 +232,17 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         whet_strbuf_printf(b, "<circle class='c%d%s' cx='%.1f' cy='%.1f' r='%d'><title>", c, number > 0 ? " front" : "", x, y, number > 0 ? 7 : 5);
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</title></circle>");
+        if (!seen[c]) { // the runtime's colour
+            char runtime[60];
+            snprintf(runtime, sizeof runtime, "%.*s", (int)WHET_MIN(strcspn(report_str(p, "name"), ","), sizeof runtime - 1), report_str(p, "name"));
+            whet_strbuf_printf(b, "<circle class='c%d' cx='%d' cy='%d' r='5'/><text x='%d' y='%d'>", c, legend + 5, bottom + 40, legend + 16, bottom + 44);
+            report_esc(b, runtime);
+            whet_strbuf_puts(b, "</text>");
+            legend += 40 + (int)(7 * (double)length_of(runtime));
+            seen[c] = true;
+        }
         if (number == 0) continue;
-        whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%d</text><text x='%d' y='%d'>%d  ", x + 10, y - 6, number, left, bottom + 36 + 18 * number, number);
+        whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%d</text><text x='%d' y='%d'>%d  ", x + 10, y - 6, number, left, bottom + 58 + 18 * number, number);
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</text>");
     }

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "report/report.h"
 #include "report/report_columns.h"
+#include "report/report_html.h"
 #include "wire/json.h"
 
 static const struct { const char *title, *path; } csv[] = {
@@ -23,6 +24,9 @@ static const struct { const char *title, *path; } csv[] = {
     {"p95_ms", "latency.p95"}, {"p99_ms", "latency.p99"}, {"max_ms", "latency.max"}, {"e2e_p50_ms", "e2e.p50"},
     {"img_per_s", "img_per_s"}, {"peak_bytes", "memory.peak_bytes"}, {"delta_bytes", "memory.delta_bytes"},
     {"j_per_img", "j_per_img"}, {"verdict", "verdict"}, {"sha256", "sha256"},
+    {"p90_low_ms", "latency.p90_low"}, {"p90_high_ms", "latency.p90_high"}, {"p95_low_ms", "latency.p95_low"}, {"p95_high_ms", "latency.p95_high"},
+    {"p99_low_ms", "latency.p99_low"}, {"p99_high_ms", "latency.p99_high"}, {"streams", "settings.streams"}, {"scenario", "scenario"},
+    {"precision_asked", "settings.precision"}, {"base_bytes", "memory.base_bytes"}, {"run", "run"}, {"host", "host"},
 };
 
 static void csv_text(whet_strbuf *b, const char *s)
@@ -81,25 +85,87 @@ static void md_text(whet_strbuf *b, const char *s)
     }
 }
 
-static void md_list(whet_strbuf *b, const char *heading, const json_t *list)
+static void md_answers(whet_strbuf *b, const json_t *doc)
 {
+    json_t *answers = whet_report_answer(doc, NULL), *a = NULL;
     size_t i = 0;
-    const json_t *item = NULL;
-    if (json_array_size(list) == 0) return;
-    whet_strbuf_printf(b, "\n**%s**\n\n", heading);
-    json_array_foreach(list, i, item)
+    if (report_str(doc, "goal")[0] == '\0') { // with a goal the summary has said it
+        json_array_foreach(answers, i, a)
+        {
+            whet_strbuf_puts(b, "\n");
+            if (json_array_size(answers) > 1) {
+                whet_strbuf_puts(b, "**");
+                md_text(b, report_str(a, "machine"));
+                whet_strbuf_puts(b, "**: ");
+            }
+            md_text(b, report_str(a, "text"));
+            whet_strbuf_puts(b, ".\n");
+        }
+    }
+    json_decref(answers);
+}
+
+static void md_warnings(whet_strbuf *b, const json_t *doc)
+{
+    json_t *list = whet_report_warnings(doc), *w = NULL;
+    size_t i = 0;
+    if (json_array_size(list) > 0) whet_strbuf_puts(b, "\n**Warnings**\n\n");
+    json_array_foreach(list, i, w)
     {
+        char *rows = json_array_size(json_object_get(w, "rows")) > 0 ? report_warning_rows(doc, w) : NULL;
         whet_strbuf_puts(b, "- ");
-        md_text(b, json_is_string(item) ? json_string_value(item) : "");
+        md_text(b, report_str(w, "text"));
+        if (rows != NULL) {
+            whet_strbuf_puts(b, " (");
+            md_text(b, rows);
+            whet_strbuf_puts(b, ")");
+        }
+        whet_strbuf_puts(b, "\n");
+        whet_free(rows);
+    }
+    json_decref(list);
+}
+
+// The machine, the versions and the command of each run, a line each.
+static void md_versions(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    json_t *seen = json_object();
+    size_t i = 0;
+    whet_strbuf_puts(b, "\n**Machine and versions**\n\n");
+    json_array_foreach(rows, i, row)
+    {
+        char text[300];
+        const char *title = report_str(row, "runtime_title"), *version = report_str(row, "runtime_version");
+        snprintf(text, sizeof text, "%.120s %.120s%s", title[0] != '\0' ? title : report_str(row, "runtime"), version, strncmp(report_str(row, "runtime"), "native", 6) == 0 ? " (whet's own engine)" : "");
+        if (version[0] == '\0' || json_object_get(seen, text) != NULL) continue;
+        json_object_set_new(seen, text, json_true());
+        whet_strbuf_puts(b, "- ");
+        md_text(b, text);
         whet_strbuf_puts(b, "\n");
     }
+    for (i = 0; i < report_run_count(doc); i++) {
+        const json_t *run = report_run_at(doc, i);
+        static const char *const paths[] = {"label", "context.machine.host", "context.machine.cpu", "context.machine.isa", "context.program", "started"};
+        whet_strbuf_puts(b, "-");
+        for (size_t k = 0; k < WHET_COUNT(paths); k++) {
+            if (report_str(run, paths[k])[0] == '\0') continue;
+            whet_strbuf_puts(b, " ");
+            md_text(b, report_str(run, paths[k]));
+            whet_strbuf_puts(b, ",");
+        }
+        whet_strbuf_puts(b, " command `");
+        for (const char *c = report_str(run, "command"); *c != '\0'; c++) whet_strbuf_add(b, *c == '`' || *c == '\n' ? "'" : c, 1);
+        whet_strbuf_puts(b, "`\n");
+    }
+    json_decref(seen);
 }
 
 whet_status whet_report_markdown(const json_t *doc, char **text)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     const char *title = report_str(doc, "title");
-    char buf[400], name[300];
+    char buf[400];
     size_t i = 0;
     whet_strbuf b;
     char *summary = whet_report_summary(doc);
@@ -109,7 +175,9 @@ whet_status whet_report_markdown(const json_t *doc, char **text)
     whet_strbuf_puts(&b, "\n\n");
     md_text(&b, summary != NULL ? summary : "");
     whet_free(summary);
-    whet_strbuf_puts(&b, "\n\n|");
+    whet_strbuf_puts(&b, ".\n");
+    md_answers(&b, doc);
+    whet_strbuf_puts(&b, "\n|");
     for (int c = 0; c < report_column_count(); c++)
         if (report_column_shown(report_column_at(c), doc)) whet_strbuf_printf(&b, " %s |", report_column_at(c)->title);
     whet_strbuf_puts(&b, "\n|");
@@ -128,15 +196,8 @@ whet_status whet_report_markdown(const json_t *doc, char **text)
         }
         whet_strbuf_puts(&b, "\n");
     }
-    json_array_foreach(rows, i, row)
-    {
-        report_row_name(doc, row, true, name, sizeof name);
-        if (json_array_size(json_object_get(row, "verdict_reasons")) > 0) md_list(&b, name, json_object_get(row, "verdict_reasons"));
-    }
-    md_list(&b, "Machine", report_get(doc, "context.warnings"));
-    whet_strbuf_printf(&b, "\n%s, %s, command `", report_str(doc, "context.program"), report_str(doc, "started"));
-    for (const char *c = report_str(doc, "command"); *c != '\0'; c++) whet_strbuf_add(&b, *c == '`' || *c == '\n' ? "'" : c, 1);
-    whet_strbuf_puts(&b, "`\n");
+    md_warnings(&b, doc);
+    md_versions(&b, doc);
     *text = whet_strbuf_take(&b);
     return *text != NULL ? WHET_OK : WHET_ENOMEM;
 }

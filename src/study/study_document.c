@@ -55,6 +55,8 @@ json_t *study_document(study_run *r)
     json_object_set_new(doc, "kind", json_string("study"));
     json_object_set_new(doc, "study", json_string(r->name));
     json_object_set_new(doc, "title", json_string(title != NULL ? title : r->name));
+    const char *goal = whet_study_text(r->s->set, "goal");
+    if (goal != NULL) json_object_set_new(doc, "goal", json_string(goal));
     json_object_set_new(doc, "file", json_string(r->s->file));
     json_object_set_new(doc, "command", json_string(r->o.command != NULL ? r->o.command : "whet study"));
     json_object_set_new(doc, "started", json_string(r->started));
@@ -95,6 +97,18 @@ static whet_status write_text(const study_run *r, const char *name, whet_status 
     return status;
 }
 
+static whet_status write_folder(const study_run *r, const char *name, const json_t *doc, json_t *files)
+{
+    json_t *notes = json_array(), *note = NULL;
+    size_t i = 0;
+    char *path = study_path(r, name);
+    whet_status status = path == NULL ? WHET_ENOMEM : strcmp(name, "latex") == 0 ? whet_report_latex(doc, path, files) : whet_report_pictures(doc, path, NULL, files, notes);
+    json_array_foreach(notes, i, note) whet_log(WHET_LOG_INFO, "%s", json_string_value(note));
+    json_decref(notes);
+    whet_free(path);
+    return status;
+}
+
 static whet_status write_report(study_run *r, json_t *doc, json_t *files)
 {
     char *text = NULL;
@@ -113,6 +127,8 @@ static whet_status write_report(study_run *r, json_t *doc, json_t *files)
         status = whet_report_markdown(doc, &text);
         WHET_TRY(write_text(r, "report.md", status, text, files));
     }
+    if (whet_study_flag(r->s->set, "report.latex")) WHET_TRY(write_folder(r, "latex", doc, files));
+    if (whet_study_flag(r->s->set, "report.charts")) WHET_TRY(write_folder(r, "charts", doc, files));
     return WHET_OK;
 }
 

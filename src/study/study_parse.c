@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "report/goal.h"
 #include "study/study_keys.h"
 #include "wire/json.h"
 
@@ -272,6 +273,14 @@ whet_status whet_study_check(const whet_study *s)
     if (json_is_null(json_object_get(s->set, "model"))) {
         whet_fail(WHET_EINVAL, "no model: add 'model: lenet' (to train it) or 'model: FILE.onnx'");
         whet_error_at_file(s->file);
+        return WHET_EINVAL;
+    }
+    const char *goal = json_string_value(json_object_get(s->set, "goal"));
+    whet_goal parsed;
+    if (goal != NULL && whet_goal_parse(&parsed, goal) != WHET_OK) { // now, not after hours
+        const json_int_t line = json_integer_value(json_object_get(s->lines, "goal"));
+        whet_error_at_file(s->file);
+        if (line > 0) whet_error_at_line(line);
         return WHET_EINVAL;
     }
     return WHET_OK;

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Selections of runs, LaTeX and pictures.
+#include "support.h"
+
+#include <unistd.h>
+
+#include "report/report.h"
+#include "report/report_columns.h"
+#include "report/report_html.h"
+#include "report/report_latex.h"
+#include "report_sample.h"
+#include "store/store.h"
+#include "wire/json.h"
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/whet-report-XXXXXX");
+    return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+static void assert_file_contains(const char *name, const char *text)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_ok(whet_file_read(&data, &size, path, 1 << 24));
+    assert_contains((const char *)data, text);
+    whet_free(data);
+}
+
+static void one_run_stays_as_it_is(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *back = NULL;
+    char path[100];
+    snprintf(path, sizeof path, "%s/a.json", dir);
+    const char *const sources[] = {path};
+    assert_ok(whet_json_write(path, doc));
+    assert_ok(whet_report_select(&back, sources, 1, NULL));
+    assert_true(json_equal(doc, back));
+    json_decref(back);
+    json_decref(doc);
+}
+
+static void runs_of_a_store_are_selected(void **state)
+{
+    (void)state;
+    char path[100], file[100];
+    int64_t id[3];
+    whet_store *s = NULL;
+    json_t *doc = sample_document("lenet"), *all = NULL;
+    snprintf(path, sizeof path, "%s/store.sqlite", dir);
+    assert_ok(whet_store_open(&s, path, false));
+    for (int i = 0; i < 3; i++) {
+        json_object_set_new(doc, "seconds", json_integer(i));
+        assert_ok(whet_store_put_run(s, doc, i < 2 ? "demo" : "other", &id[i]));
+    }
+    assert_ok(whet_store_tag(s, id[0], "paper", false));
+    assert_ok(whet_store_tag(s, id[2], "paper", false));
+    whet_store_close(s);
+    static const struct { const char *source; size_t runs; } cases[] = {{"1-3", 3}, {"2", 1}, {"latest", 1}, {"tag:paper", 2}, {"study:demo", 2}, {"latest:demo", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_ok(whet_report_select(&all, &cases[i].source, 1, path));
+        assert_int_equal(report_run_count(all), cases[i].runs);
+        assert_int_equal(json_array_size(json_object_get(all, "rows")), 3 * cases[i].runs);
+        json_decref(all);
+    }
+    // ids are unique, comparisons follow, the label of the run is a column
+    const char *const two[] = {"1", "3"};
+    assert_ok(whet_report_select(&all, two, 2, path));
+    assert_string_equal(report_str(json_array_get(json_object_get(all, "rows"), 0), "id"), "1/r0");
+    assert_string_equal(report_str(json_array_get(json_object_get(all, "rows"), 3), "id"), "2/r0");
+    assert_string_equal(report_str(json_array_get(json_object_get(all, "rows"), 3), "run"), "#3 other");
+    assert_string_equal(report_str(json_array_get(json_object_get(all, "comparisons"), 1), "a"), "2/r0");
+    char *html = NULL;
+    assert_ok(whet_report_html(all, "/nonexistent", &html));
+    assert_contains(html, "data-pick='run'");
+    whet_free(html);
+    json_decref(all);
+    // an export of several runs, and a file beside a stored run; the same file twice has two labels
+    assert_ok(whet_store_open(&s, path, true));
+    assert_ok(whet_store_export(s, &all, NULL, 0));
+    whet_store_close(s);
+    snprintf(file, sizeof file, "%s/export.json", dir);
+    assert_ok(whet_json_write(file, all));
+    json_decref(all);
+    const char *const mixed[] = {file, "latest", file};
+    assert_ok(whet_report_select(&all, mixed, 3, path));
+    assert_int_equal(report_run_count(all), 7);
+    for (size_t i = 0; i < 7; i++)
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(report_str(report_run_at(all, i), "label"), report_str(report_run_at(all, k), "label"));
+    json_decref(all);
+    static const struct { const char *source; whet_status status; } wrong[] = {
+        {"9", WHET_ENOTFOUND}, {"tag:none", WHET_ENOTFOUND}, {"3-1", WHET_EINVAL}, {"1-99999", WHET_EINVAL}, {"nofile.json", WHET_ENOTFOUND}, {"", WHET_ENOTFOUND}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        all = NULL;
+        assert_status(whet_report_select(&all, &wrong[i].source, 1, path), wrong[i].status);
+        assert_null(all);
+    }
+    json_decref(doc);
+}
+
+static void explanations_stand_beside_rows(void **state)
+{
+    (void)state;
+    char paths[2][100], *html = NULL;
+    json_t *doc = sample_document("lenet"), *all = NULL;
+    json_t *why = json_pack("{s:s, s:s, s:s, s:{s:[{s:s, s:s, s:s, s:f}]}}", "kind", "explain", "model", "lenet.onnx", "runtime", "ort", "profile", "nodes", "name", "conv1", "type", "Conv",
+                            "precision", "f32", "ms", 0.25);
+    for (int i = 0; i < 2; i++) snprintf(paths[i], sizeof paths[i], "%s/%d.json", dir, i);
+    assert_ok(whet_json_write(paths[0], why));
+    assert_ok(whet_json_write(paths[1], doc));
+    const char *const sources[] = {paths[0], paths[1]};
+    assert_status(whet_report_select(&all, sources, 1, NULL), WHET_EFORMAT); // alone it has no rows
+    assert_ok(whet_report_select(&all, sources, 2, NULL));
+    assert_ok(whet_report_html(all, "/nonexistent", &html));
+    assert_contains(html, "data-chart='layers-0'");
+    assert_contains(html, "conv1 (Conv, f32)");
+    whet_free(html);
+    json_decref(all);
+    json_decref(why);
+    json_decref(doc);
+}
+
+static void tex_digits_follow_the_interval(void **state)
+{
+    (void)state;
+    static const struct { double x, low, high; const char *tex; } cases[] = {
+        {0.2314, 0.2278, 0.2341, "$0.231 \\pm 0.004$"}, {98.914, 98.68, 99.09, "$98.9 \\pm 0.3$"}, {12.3456, 12.2, 12.49, "$12.35 \\pm 0.15$"}, {8.16, 8.15, 8.2596, "$8.16 \\pm 0.10$"},
+        {1234.5, 1200, 1260, "$1230 \\pm 40$"}, {123456, 121000, 125000, "$123\\,000 \\pm 3000$"}, {5, NAN, NAN, "$5.00$"}, {2.1e-7, NAN, NAN, "$2.10 \\cdot 10^{-7}$"}, {NAN, 1, 2, "--"},
+        {0, NAN, NAN, "$0$"}, {3, 3, 3, "$3.00$"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        whet_strbuf b;
+        whet_strbuf_init(&b);
+        report_tex_number(&b, cases[i].x, cases[i].low, cases[i].high);
+        assert_string_equal(b.data, cases[i].tex);
+        whet_strbuf_dispose(&b);
+    }
+}
+
+static void tex_text_is_harmless(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *tex; } cases[] = {
+        {"50 % of a_b & c#1", "50 \\% of a\\_b \\& c\\#1"}, {"\\input{x} $y^2$", "\\textbackslash{}input\\{x\\} \\$y\\textasciicircum{}2\\$"}, {"±3 ≤ µ", "$\\pm$3 $\\leq$ $\\mu$"},
+        {"naïve", "naïve"}, {"日", "[U+65E5]"}, {"a\xff" "b", "a[U+FFFD]b"}, {"a\x1b[31m\n", "a[31m "}, {"Þ", "[U+00DE]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        whet_strbuf b;
+        whet_strbuf_init(&b);
+        report_tex(&b, cases[i].text);
+        assert_string_equal(b.data, cases[i].tex);
+        whet_strbuf_dispose(&b);
+    }
+}
+
+static void methods_are_sentences(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *files = json_array();
+    assert_ok(whet_report_latex(doc, dir, files));
+    assert_int_equal(json_array_size(files), 7);
+    static const char *const says[] = {"timed for at least 100 inferences and 5 s", "A processor of 2.6 GHz, 2 physical cores, instruction set avx512vnni", "ONNX Runtime 1.31.1~\\cite{onnxruntime}",
+                                       "the val split: 6,000 pictures (seeded stratified 10 \\% of train (seed 0))", "best epoch of lenet on the val split", "The test split was read 2 times",
+                                       "used the seed 0", "2 of 2 rows passed", "runtime missing: libopenvino\\_c.so was not found"};
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++) assert_file_contains("methods.tex", says[i]);
+    assert_file_contains("results.tex", "\\toprule");
+    assert_file_contains("results.tex", "$98.9 \\pm 0.3$");
+    assert_file_contains("results.tex", "native$^{a}$");
+    assert_file_contains("whet.bib", "@misc{onnxruntime");
+    assert_file_contains("whet.bib", "Version 0.1.0");
+    assert_file_contains("whet.bib", "@article{lecun1998"); // the data set and the network share it
+    json_decref(files);
+    json_decref(doc);
+}
+
+static void pictures_are_drawn(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("a'b`c`<d>"), *files = json_array(), *notes = json_array();
+    assert_ok(whet_report_pictures(doc, dir, "svg", files, notes));
+    assert_true(json_array_size(files) >= 9);
+    assert_file_contains("speed-median.svg", "xmlns='http://www.w3.org/2000/svg'");
+    assert_file_contains("speed-spread.svg", "fill-opacity");
+    assert_file_contains("train-loss.svg", "polyline");
+    assert_status(whet_report_pictures(doc, dir, "svg,gif", files, notes), WHET_EINVAL);
+    // without gnuplot: its scripts alone, a note, and a refusal where the form was asked for
+    char *path = whet_strdup(getenv("PATH"));
+    setenv("PATH", dir, 1);
+    const whet_status silent = whet_report_pictures(doc, dir, NULL, files, notes), asked = whet_report_pictures(doc, dir, "png", files, notes);
+    setenv("PATH", path, 1);
+    assert_ok(silent);
+    assert_status(asked, WHET_EUNAVAILABLE);
+    assert_int_equal(json_array_size(notes), 1);
+    assert_file_contains("speed-median.gp", "with boxxyerror");
+    whet_free(path);
+    json_decref(files);
+    json_decref(notes);
+    json_decref(doc);
+}
+
+static void warnings_are_gathered(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *list = whet_report_warnings(doc), *w = NULL;
+    size_t i = 0;
+    int failed = 0, verdict = 0, machine = 0;
+    json_array_foreach(list, i, w)
+    {
+        failed += strcmp(report_str(w, "kind"), "failed") == 0;
+        verdict += strcmp(report_str(w, "kind"), "verdict") == 0;
+        machine += strcmp(report_str(w, "kind"), "machine") == 0;
+    }
+    assert_int_equal(failed, 1);
+    assert_int_equal(verdict, 1);
+    assert_int_equal(machine, 2);
+    json_decref(list);
+    // the same remark of two rows is one entry with both
+    json_t *rows = json_object_get(doc, "rows");
+    for (size_t k = 0; k < 2; k++) json_object_set_new(json_array_get(rows, k), "notes", json_pack("[s]", "a remark"));
+    list = whet_report_warnings(doc);
+    json_array_foreach(list, i, w)
+    {
+        if (strcmp(report_str(w, "text"), "a remark") == 0) assert_int_equal(json_array_size(json_object_get(w, "rows")), 2);
+    }
+    json_decref(list);
+    json_decref(doc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(explanations_stand_beside_rows),
+        cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(pictures_are_drawn),
+        cmocka_unit_test(warnings_are_gathered),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
