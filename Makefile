@@ -7,7 +7,7 @@ CMAKE_ARGS ?=
 PYTHON ?= python3
 BENCH_NETS ?= mbv2 effb0 resnet50 vitti16 vits16 vitb16 convnext_t deeplab_mnv2
 
-.PHONY: all build demo test test-extended ci-sanitize install bench bench-peers bench-kernels clean help setup setup-test
+.PHONY: all build demo test test-extended ci-sanitize bundle install bench bench-peers bench-kernels clean help setup setup-test
 all: build
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench           native against its peers (docs/PERFORMANCE.md)"
 	@echo "make bench-peers     latency, load, memory and training against the peers: docs/PERFORMANCE.md"
 	@echo "make bench-kernels   own kernels against oneDNN's, layer by layer, and in shares of their floor (docs/KERNELS.md)"
+	@echo "make bundle          whet-<arch>.tar.gz: the program with its libraries, for machines without them (study --host)"
 	@echo "make install         into PREFIX=$(PREFIX) (DESTDIR honoured)"
 	@echo "make clean           remove $(BUILD)"
 
@@ -66,6 +67,9 @@ bench-kernels: build
 	@$(BUILD)/tests/own_against_onednn --sums $(foreach n,$(BENCH_NETS),bench/shapes/$(n).txt)
 	@$(BUILD)/tests/kcheck --bench $(foreach n,$(BENCH_NETS),bench/shapes/$(n).txt)
 	@$(BUILD)/tests/kcheck --bench vec
+
+bundle: build
+	@$(PYTHON) tools/make_bundle.py $(BUILD)
 
 install: build
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 if(TARGET whet)
+  # Libraries that a bundle (tools/make_bundle.py) brings along; the old kind of run path holds for what they need in turn too.
+  set_target_properties(whet PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+  target_link_options(whet PRIVATE -Wl,--disable-new-dtags)
   install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS libwhet_static libwhet_shared
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
