@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `whet bench`. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -12,10 +13,11 @@ enum { MOST_RUNS = 1000000 };
 #define NOT_GIVEN INT64_MIN
 
 struct args {
-    const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline, *gate, *store;
+    const char *runtime, *data, *split, *contract, *batch, *threads, *optimisation, *accept, *size, *baseline, *gate, *store, *precision, *streams,
+        *denormals, *arena, *scenario, *sustain, *percentiles, *power_cmd;
     int64_t iterations, warmup, seed;
-    double min_time, time_limit, memory_limit;
-    int quick, publish, force, tune, no_store;
+    double min_time, time_limit, memory_limit, rate, deadline;
+    int quick, publish, force, tune, no_store, best, plain;
 };
 
 static const opt opts[] = {
@@ -26,7 +28,19 @@ static const opt opts[] = {
     {"size", 0, OPT_STRING, "HxW", "input size where the file leaves it free", offsetof(struct args, size)},
     {"batch", 0, OPT_STRING, "LIST", "pictures a run, e.g. 1,8 (1)", offsetof(struct args, batch)},
     {"threads", 0, OPT_STRING, "LIST", "threads of every runtime, e.g. 1,2 (the usable CPUs)", offsetof(struct args, threads)},
-    {"optimisation", 0, OPT_STRING, "off|basic|all", "graph optimisation of every runtime (all)", offsetof(struct args, optimisation)},
+    {"streams", 0, OPT_STRING, "LIST", "concurrent callers, which share the threads (1)", offsetof(struct args, streams)},
+    {"optimisation", 0, OPT_STRING, "LIST", "graph optimisation: off, basic, all (all)", offsetof(struct args, optimisation)},
+    {"precision", 0, OPT_STRING, "LIST", "arithmetic: default, f32, bf16, f16 (default, the file's own)", offsetof(struct args, precision)},
+    {"denormals", 0, OPT_STRING, "LIST", "tiny numbers: zero, keep (zero)", offsetof(struct args, denormals)},
+    {"arena", 0, OPT_STRING, "LIST", "memory kept between runs: on, off (on)", offsetof(struct args, arena)},
+    {"best", 0, OPT_FLAG, NULL, "one more row for each runtime, at its own best settings, which are searched first", offsetof(struct args, best)},
+    {"scenario", 0, OPT_STRING, "single|multi|offline|server", "how queries come, by MLPerf's definitions (single)", offsetof(struct args, scenario)},
+    {"rate", 0, OPT_REAL, "HZ", "arrivals a second: Poisson for server, else frames at equal distances, of which the late ones are counted", offsetof(struct args, rate)},
+    {"deadline", 0, OPT_REAL, "MS", "an arrival not done by then is late (with frames: when the next one comes)", offsetof(struct args, deadline)},
+    {"sustain", 0, OPT_STRING, "TIME", "then load without a pause, e.g. 10m: speed, clock, temperature, throttling over time", offsetof(struct args, sustain)},
+    {"percentiles", 0, OPT_STRING, "LIST", "columns of latency, e.g. 50,90,95,99 (50,90)", offsetof(struct args, percentiles)},
+    {"power-cmd", 0, OPT_STRING, "CMD", "a command that prints watts, once or line by line (the machine's own sensors)", offsetof(struct args, power_cmd)},
+    {"plain", 0, OPT_FLAG, NULL, "print the plain numbers of older studies too, with their definitions", offsetof(struct args, plain)},
     {"accept", 0, OPT_STRING, "BOUNDS", "parity bound max=,atol=,rtol=,cosine=,lsb= (by precision)", offsetof(struct args, accept)},
     {"iterations", 0, OPT_INT, "N", "timed runs of a row, at least (100; --quick 20)", offsetof(struct args, iterations)},
     {"min-time", 0, OPT_REAL, "SECONDS", "timed seconds of a row, at least (5; --quick 1)", offsetof(struct args, min_time)},
@@ -50,14 +64,27 @@ static char *command_line(const struct args *a, int argc, char **argv)
     const struct { const char *name, *value; } given[] = {{"runtime", a->runtime},   {"data", a->data},       {"split", a->split},
                                                           {"contract", a->contract}, {"size", a->size},       {"batch", a->batch},
                                                           {"threads", a->threads},   {"accept", a->accept},   {"optimisation", a->optimisation},
-                                                          {"quick", a->quick ? "" : NULL}, {"publish", a->publish ? "" : NULL}, {"tune", a->tune ? "" : NULL}};
+                                                          {"quick", a->quick ? "" : NULL}, {"publish", a->publish ? "" : NULL}, {"tune", a->tune ? "" : NULL},
+                                                          {"streams", a->streams}, {"precision", a->precision}, {"denormals", a->denormals},
+                                                          {"arena", a->arena}, {"scenario", a->scenario}, {"sustain", a->sustain},
+                                                          {"percentiles", a->percentiles}, {"power-cmd", a->power_cmd}, {"best", a->best ? "" : NULL}};
     whet_strbuf s;
     whet_strbuf_init(&s);
     whet_strbuf_puts(&s, "whet bench");
     for (int i = 1; i < argc; i++) whet_strbuf_printf(&s, " %s", argv[i]);
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         if (given[i].value != NULL) whet_strbuf_printf(&s, " --%s%s%s", given[i].name, given[i].value[0] != '\0' ? " " : "", given[i].value);
+    if (a->rate > 0) whet_strbuf_printf(&s, " --rate %g", a->rate);
+    if (a->deadline > 0) whet_strbuf_printf(&s, " --deadline %g", a->deadline);
     return whet_strbuf_take(&s);
+}
+
+/* "90", "90s", "10m", "1h" in seconds; < 0: none of these. */
+static double duration(const char *text)
+{
+    char *end = NULL;
+    const double x = strtod(text, &end), unit = *end == '\0' || *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : -1;
+    return end != text && x > 0 && x * unit <= 86400 && (*end == '\0' || end[1] == '\0') ? x * unit : -1;
 }
 
 static void defaults(void *args) { ((struct args *)args)->iterations = NOT_GIVEN; }
@@ -73,7 +100,20 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (a->iterations == NOT_GIVEN) a->iterations = 0; /* the library's "by the mode" */
     else if (a->iterations < 1 || a->iterations > MOST_RUNS)
         return cli_usage(c, "bench", "--iterations is %lld, allowed is 1 to %lld", (long long)a->iterations, (long long)MOST_RUNS);
+    if (a->sustain != NULL && duration(a->sustain) < 0) return cli_usage(c, "bench", "--sustain '%s' is no time, as 90s, 10m or 1h, up to a day", a->sustain);
     whet_bench_options_init(&o);
+    o.precision = a->precision;
+    o.streams = a->streams;
+    o.denormals = a->denormals;
+    o.arena = a->arena;
+    o.scenario = a->scenario;
+    o.rate = a->rate;
+    o.deadline = a->deadline;
+    o.sustain = a->sustain != NULL ? duration(a->sustain) : 0;
+    o.percentiles = a->percentiles;
+    o.power_cmd = a->power_cmd;
+    o.best = a->best;
+    o.plain = a->plain;
     o.runtimes = a->runtime;
     o.data = a->data;
     o.split = a->split;
@@ -118,6 +158,9 @@ const cmd cmd_bench = {
                "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.",
     .examples = "  $ whet bench model.onnx --quick\n"
                 "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=r.json\n"
+                "  $ whet bench a.onnx --runtime ort --optimisation off,basic,all --arena on,off\n"
+                "  $ whet bench model.onnx --scenario server --rate 50 --percentiles 50,90,99\n"
+                "  $ whet bench model.onnx --rate 30 --sustain 10m\n"
                 "  $ whet bench model.onnx --baseline latest --gate speed=5%,memory=5%\n",
     .opts = opts,
     .args_size = sizeof(struct args),

@@ -21,7 +21,7 @@ typedef struct whet_bench_options {
     const char *contract;     /* preset or file; NULL: what the model says */
     const char *batch;        /* "1,8"; NULL: 1 */
     const char *threads;      /* "1,2"; NULL: the usable CPUs */
-    const char *optimisation; /* off, basic, all; NULL: all */
+    const char *optimisation; /* "off,all" of off, basic, all; NULL: all */
     const char *accept;       /* parity bound "max=1e-4,..."; NULL: by precision */
     const char *picture_size; /* "224x224" where the file leaves it free; NULL: none */
     uint64_t seed;
@@ -42,6 +42,18 @@ typedef struct whet_bench_options {
     const char *gate;         /* of the baseline, as in whet_compare_options; NULL: all figures at their own bands */
     int stored;               /* put the finished run into the store */
     const char *store;        /* where runs lie; NULL: the user's */
+    const char *precision;    /* "default,bf16" of default, f32, bf16, f16; NULL: default, the file's own arithmetic */
+    const char *streams;      /* "1,2": concurrent callers that share the threads; NULL: 1, for the scenario multi as many as threads */
+    const char *denormals;    /* "zero,keep"; NULL: zero */
+    const char *arena;        /* "on,off"; NULL: on */
+    const char *scenario;     /* single, multi, offline, server, as MLPerf's LoadGen defines them; NULL: single */
+    double rate;              /* arrivals a second: Poisson for server, else at equal distances (frames of a camera); 0: none */
+    double deadline;          /* ms from the arrival; 0: none, for equal distances until the next arrival */
+    double sustain;           /* seconds of load without a pause behind the blocks: speed, clock, temperature over time; 0: none */
+    const char *percentiles;  /* "50,75,99" are printed, and kept beside the usual ones; NULL: "50,90" */
+    const char *power_cmd;    /* a command that prints watts, once or line by line; NULL: the machine's own sensors */
+    int best;                 /* one more row for each model and runtime, at the runtime's own best settings */
+    int plain;                /* print the plain numbers of older studies too */
 } whet_bench_options;
 void whet_bench_options_init(whet_bench_options *o);
 

@@ -40,7 +40,7 @@ struct whet_backend_model {
     char *graph_path; /* of the optimised model, for query; NULL unless asked for at open */
     char *profile;    /* what the session's trace came to, as JSON; NULL: not asked for yet */
     bool profiling;   /* the session writes a trace */
-    int threads;
+    int threads, streams; /* threads of all streams together */
     int n[2];         /* inputs, outputs */
     slot *io[2];
 };
@@ -171,7 +171,8 @@ static int caps(char **json)
 {
     *json = copy("{\"formats\":[\"onnx\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\",\"u32\",\"u16\","
                  "\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],"
-                 "\"precision\":[\"f32\"],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"],\"executed_graph\":[\"on\",\"off\"],\"profile\":[\"on\",\"off\"]}}");
+                 "\"precision\":[\"default\",\"f32\"],\"streams\":\"integer >= 1\",\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"],"
+                 "\"executed_graph\":[\"on\",\"off\"],\"profile\":[\"on\",\"off\"]}}");
     return *json != NULL ? 0 : WHET_ENOMEM;
 }
 
@@ -180,7 +181,22 @@ static int set_threads(whet_backend_model *m, const char *v)
 {
     m->threads = atoi(v);
     if (m->threads < 1) return fail(WHET_EINVAL, "'threads' is '%s', must be an integer from 1", v);
-    TRY(ORT(rt.api, SetIntraOpNumThreads)(m->options, m->threads), "threads");
+    return 0;
+}
+
+static int set_streams(whet_backend_model *m, const char *v)
+{
+    m->streams = atoi(v);
+    return m->streams >= 1 ? 0 : fail(WHET_EINVAL, "'streams' is '%s', must be an integer from 1", v);
+}
+
+/* A session's pool has one thread less than it is asked for, because the caller computes too. With several callers at once the
+ * pool is smaller, so that callers and pool together are `threads`. */
+static int apply_threads(whet_backend_model *m)
+{
+    if (m->threads < 1) return 0;
+    const int n = m->threads - m->streams + 1;
+    TRY(ORT(rt.api, SetIntraOpNumThreads)(m->options, n > 1 ? n : 1), "threads");
     return 0;
 }
 
@@ -198,7 +214,7 @@ static int set_optimisation(whet_backend_model *m, const char *v)
 static int set_precision(whet_backend_model *m, const char *v)
 {
     (void)m;
-    if (strcmp(v, "f32") == 0) return 0; /* the CPU provider runs the file's own types */
+    if (strcmp(v, "f32") == 0 || strcmp(v, "default") == 0) return 0; /* the CPU provider runs the file's own types */
     return fail(WHET_EUNSUPPORTED, "precision '%s' cannot be asked of ONNX Runtime's CPU provider: convert the file instead", v);
 }
 
@@ -242,7 +258,7 @@ static int set_profile(whet_backend_model *m, const char *v)
 }
 
 static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
-    {"threads", set_threads},     {"optimisation", set_optimisation}, {"precision", set_precision},
+    {"threads", set_threads},     {"streams", set_streams},           {"optimisation", set_optimisation}, {"precision", set_precision},
     {"denormals", set_denormals}, {"arena", set_arena},               {"executed_graph", set_executed_graph},
     {"profile", set_profile}};
 
@@ -353,7 +369,9 @@ static int build(whet_backend_model *m, const char *path, const whet_backend_set
     TRY(ORT(rt.api, SetSessionLogSeverityLevel)(m->options, ORT_LOG_FATAL), "options");
     TRY(ORT(rt.api, SetSessionExecutionMode)(m->options, ORT_SEQUENTIAL), "options");
     TRY(ORT(rt.api, SetInterOpNumThreads)(m->options, 1), "options");
+    m->streams = 1;
     int status = apply(m, s, n);
+    if (status == 0) status = apply_threads(m);
     if (status != 0) return status;
     TRY(ORT(rt.api, CreateSession)(m->env, path, m->options, &m->session), path);
     return read_all_slots(m);

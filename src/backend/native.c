@@ -23,7 +23,7 @@ typedef enum tune { TUNE_OFF, TUNE_CACHED, TUNE_MEASURE } tune; /* cached: the f
 
 struct whet_backend_model {
     whet_graph *g;
-    int threads;
+    int threads, streams, made; /* threads of all streams together; streams asked for and made so far */
     level optimisation;
     uint32_t passes_off; /* bits of whet_pass_mask */
     tune tune;
@@ -62,7 +62,7 @@ static int caps(char **json)
     for (size_t i = 0; (f = whet_format_row(i)) != NULL; i++)
         if (f->read) whet_strbuf_printf(&formats, "%s\"%s\"", formats.len > 0 ? "," : "", f->name);
     *json = whet_format("{\"formats\":[%s],\"dtypes\":[\"f32\",\"f64\",\"s64\",\"s32\",\"s8\",\"u8\",\"bool\"],\"settings\":{"
-                        "\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],\"precision\":[\"f32\"],"
+                        "\"threads\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],\"precision\":[\"default\",\"f32\"],\"streams\":\"integer >= 1\","
                         "\"denormals\":[\"zero\"],\"arena\":[\"on\"],\"tune\":[\"off\",\"cached\",\"measure\"],\"passes_off\":\"names of passes, comma-separated\"}}",
                         formats.len > 0 ? formats.data : "");
     whet_strbuf_dispose(&formats);
@@ -76,6 +76,16 @@ static int set_threads(whet_backend_model *m, const char *v)
     if (*v == '\0' || *end != '\0' || n < 1 || n > 1024)
         return WHET_FAIL(WHET_EINVAL, "'threads' is '%s', must be an integer from 1 to 1024", v);
     m->threads = (int)n;
+    return WHET_OK;
+}
+
+static int set_streams(whet_backend_model *m, const char *v)
+{
+    char *end = NULL;
+    const long n = strtol(v, &end, 10);
+    if (*v == '\0' || *end != '\0' || n < 1 || n > 1024)
+        return WHET_FAIL(WHET_EINVAL, "'streams' is '%s', must be an integer from 1 to 1024", v);
+    m->streams = (int)n;
     return WHET_OK;
 }
 
@@ -93,7 +103,7 @@ static int set_optimisation(whet_backend_model *m, const char *v)
 static int set_precision(whet_backend_model *m, const char *v)
 {
     (void)m;
-    if (strcmp(v, "f32") == 0) return WHET_OK;
+    if (strcmp(v, "f32") == 0 || strcmp(v, "default") == 0) return WHET_OK;
     return WHET_FAIL(WHET_EUNSUPPORTED, "the native engine computes in the file's own types: precision '%s' cannot be asked of it", v);
 }
 
@@ -126,6 +136,7 @@ static int set_passes_off(whet_backend_model *m, const char *v) { return whet_pa
 
 static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
     {"threads", set_threads},
+    {"streams", set_streams},
     {"optimisation", set_optimisation},
     {"precision", set_precision},
     {"denormals", set_denormals},
@@ -160,6 +171,7 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     whet_backend_model *m = whet_calloc(1, sizeof *m);
     if (m == NULL) return WHET_ENOMEM;
     m->optimisation = LEVEL_ALL;
+    m->streams = 1;
     int status = apply(m, s, n);
     if (status == WHET_OK) status = whet_format_read(&m->g, path, NULL);
     if (status != WHET_OK) {
@@ -263,6 +275,14 @@ static whet_status tune_graph(whet_backend_stream *s, const whet_graph *g, const
     return whet_tuning_json(s->tuning, &m->tuned);
 }
 
+/* The threads are shared out among the streams that were asked for, the first ones getting what is left over. */
+static int threads_of_next(whet_backend_model *m)
+{
+    const int all = m->threads > 0 ? m->threads : whet_cpu_count(), i = m->made++ % m->streams;
+    const int share = all / m->streams + (i < all % m->streams);
+    return share > 0 ? share : 1;
+}
+
 static whet_status bind(whet_backend_stream *s)
 {
     whet_backend_model *m = s->m;
@@ -274,7 +294,7 @@ static whet_status bind(whet_backend_stream *s)
     WHET_GOTO(input_shapes(m->g, shapes));
     WHET_GOTO(whet_graph_clone(&g, m->g));
     WHET_GOTO(whet_graph_bind_shapes(g, g->n_inputs, shapes));
-    WHET_GOTO(whet_team_create(&s->team, m->threads));
+    WHET_GOTO(whet_team_create(&s->team, threads_of_next(m)));
     whet_exec_options_init(&opt);
     opt.team = s->team;
     opt.providers = m->optimisation == LEVEL_OFF ? WHET_PROVIDER_REF : WHET_PROVIDER_ALL;

@@ -340,6 +340,8 @@ char *whet_data_dir(void)
 
 char *whet_cache_dir(void)
 {
+    const char *own = getenv("WHET_CACHE"); /* that folder itself */
+    if (own != NULL && own[0] == '/') return whet_strdup(own);
     return user_dir("XDG_CACHE_HOME", "cache", ".cache");
 }
 

@@ -46,7 +46,8 @@ const char *whet_path_ext(const char *path);             /* ".onnx" or "", borro
 /* True if `rel` is a relative path that stays inside its folder: no "..", no leading '/', not empty. */
 bool whet_path_is_inside(const char *rel);
 
-/* $XDG_DATA_HOME/whet or ~/.local/share/whet (WHET_HOME overrides), and the cache folder likewise; heap strings. */
+/* $XDG_DATA_HOME/whet or ~/.local/share/whet (WHET_HOME overrides), and the cache folder likewise (WHET_CACHE is that one
+ * alone); heap strings. */
 char *whet_data_dir(void);
 char *whet_cache_dir(void);
 /* The folder of test data and models: $WHET_SHARED, else "../shared" from the working folder if there; heap or NULL. */

@@ -25,15 +25,22 @@ void whet_bench_spec_init(whet_bench_spec *s)
     s->warmup_seconds = -1;
 }
 
-static void tell(const whet_bench *b, const char *what, const char *name, double done, double total)
+void whet_bench_tell(const whet_bench *b, const char *what, const char *name, double done, double total, const char *unit)
 {
     char stage[200];
     if (b->spec->progress == NULL) return;
     snprintf(stage, sizeof stage, "%s%s%s", what, name[0] != '\0' ? " " : "", name);
-    b->spec->progress(b->spec->progress_arg, stage, done, total, "blocks", NULL);
+    b->spec->progress(b->spec->progress_arg, stage, done, total, unit, NULL);
 }
 
 /* --- setting up */
+/* A query of `multi` is one sample for each stream, so that it has as many as threads unless told. */
+static int streams_of(const whet_bench_spec *s, const whet_bench_cell *c, int threads)
+{
+    if (c->streams > 0) return c->streams;
+    return s->scenario == WHET_SCENARIO_MULTI ? threads : 1;
+}
+
 static whet_status init_rows(whet_bench *b)
 {
     const whet_bench_spec *s = b->spec;
@@ -52,6 +59,9 @@ static whet_status init_rows(whet_bench *b)
         r->cell = &s->cells[i];
         r->threads = r->cell->threads > 0 ? r->cell->threads : whet_cpu_count();
         r->batch = r->cell->batch > 0 ? r->cell->batch : 1;
+        r->scenario = s->scenario;
+        r->settings = (whet_settings){.threads = r->threads, .streams = streams_of(s, r->cell, r->threads), .optimisation = r->cell->optimisation,
+                                      .precision = r->cell->precision, .denormals = r->cell->denormals, .arena = r->cell->arena};
         r->notes = json_array();
         b->n_rows++;
         r->t = (whet_bench_timing){-1, -1, -1, -1, -1};
@@ -76,7 +86,7 @@ static whet_status prepare(whet_bench *b)
     const json_int_t all = (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
     json_int_t need = 0;
     for (int i = 0; i < b->n_rows; i++) {
-        tell(b, "prepare", b->rows[i].facts->name, i, b->n_rows);
+        whet_bench_tell(b, "prepare", b->rows[i].facts->name, i, b->n_rows, "rows");
         WHET_TRY(asked_to_stop());
         WHET_TRY(whet_bench_prepare_row(b, &b->rows[i]));
     }
@@ -106,13 +116,14 @@ static whet_status run_blocks(whet_bench *b, uint32_t *order, int planned)
 {
     for (int k = 0; k < b->blocks; k++) {
         shuffled(b, k + 1, order);
-        tell(b, "measure", b->n_rows == 1 ? b->rows[0].facts->name : "", b->round * b->blocks + k, planned * b->blocks);
+        whet_bench_tell(b, "measure", b->n_rows == 1 ? b->rows[0].facts->name : "", b->round * b->blocks + k, planned * b->blocks, "blocks");
         for (int i = 0; i < b->n_rows; i++) {
             whet_bench_row *r = &b->rows[order[i]];
             if (r->dead) continue;
             WHET_TRY(asked_to_stop());
             if (!b->together) WHET_TRY(whet_bench_open_row(b, r));
             if (!r->dead) WHET_TRY(whet_bench_time_block(b, r, k));
+            if (!b->together && !r->dead && b->round == b->rounds - 1 && k == b->blocks - 1) WHET_TRY(whet_bench_energy_row(b, r));
             if (!b->together) whet_bench_close_row(r);
         }
     }
@@ -130,6 +141,8 @@ static whet_status run_round(whet_bench *b, int planned)
     if (status == WHET_OK) status = run_blocks(b, order, planned);
     for (int i = 0; i < b->n_rows && b->together && status == WHET_OK && b->round < b->rounds; i++)
         if (!b->rows[order[i]].dead) status = whet_bench_time_e2e(b, &b->rows[order[i]]);
+    for (int i = 0; i < b->n_rows && b->together && status == WHET_OK && b->round == b->rounds - 1; i++)
+        if (!b->rows[order[i]].dead) status = whet_bench_energy_row(b, &b->rows[order[i]]);
     for (int i = 0; i < b->n_rows; i++) whet_bench_close_row(&b->rows[i]);
     whet_free(order);
     return status;
@@ -189,6 +202,9 @@ static void dispose(whet_bench *b)
         whet_free(r->parity);
         json_decref(r->memory);
         json_decref(r->tuning);
+        json_decref(r->best_search);
+        json_decref(r->energy);
+        json_decref(r->sustain);
         json_decref(r->notes);
         json_decref(r->outputs_kept);
     }
@@ -202,6 +218,7 @@ static void dispose(whet_bench *b)
     json_decref(b->warnings);
     json_decref(b->machine);
     whet_free(b->keep);
+    whet_meter_close(b->meter);
 }
 
 whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
@@ -214,9 +231,13 @@ whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
     b.min_seconds = spec->min_seconds > 0 ? spec->min_seconds : m->seconds;
     whet_utc_now(b.started);
     WHET_GOTO(init_rows(&b));
+    if (spec->scenario != WHET_SCENARIO_SINGLE) b.blocks = whet_scenario_open(spec->scenario) ? 1 : 2; /* arrivals need a stretch of time */
+    if (whet_scenario_open(spec->scenario) && !(spec->rate > 0)) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "the scenario %s needs a rate of arrivals", whet_scenario_name(spec->scenario)));
     WHET_GOTO(prepare(&b));
+    if (alive(&b) > 0) WHET_GOTO(whet_bench_energy_start(&b));
     WHET_GOTO(whet_bench_keep_load(&b));
     status = run_rounds(&b);
+    if (status == WHET_OK) status = whet_bench_sustain(&b);
     if (status == WHET_ECANCELLED) status = interrupted(&b);
     if (status == WHET_OK) status = whet_bench_document(&b, out);
     if (status == WHET_OK) whet_bench_keep_drop(&b);

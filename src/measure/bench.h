@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "data/dataset.h"
+#include "measure/scenario.h"
 #include "whet/progress.h"
 
 typedef enum whet_bench_mode { WHET_BENCH_DEFAULT, WHET_BENCH_QUICK, WHET_BENCH_PUBLISH } whet_bench_mode;
@@ -20,6 +21,10 @@ typedef struct whet_bench_cell {
     const char *runtime;      /* "ort" */
     int batch, threads;       /* 0: 1, the usable CPUs */
     const char *optimisation; /* NULL: "all" */
+    const char *precision;    /* as in whet_settings (settings.h), NULL: default */
+    const char *denormals, *arena;
+    int streams;              /* 0: 1, for the scenario multi as many as threads */
+    bool best;                /* at the runtime's own best settings, which are searched first */
     const char *original;     /* model whose outputs are the reference; NULL: this one */
     const json_t *accuracy;   /* an ACCURACY object measured elsewhere, or NULL */
 } whet_bench_cell;
@@ -45,6 +50,15 @@ typedef struct whet_bench_spec {
     double time_limit;     /* seconds that loading, or one inference, may take; 0: 300 */
     uint64_t memory_limit; /* bytes of private memory of a worker; 0: what the machine has */
     bool tune;             /* rows of the native engine: tuned first, a phase of its own that stands in the row */
+    whet_scenario scenario;
+    double rate;           /* arrivals a second: server, paced */
+    double deadline_ms;    /* of an arrival; 0: none, paced: until the next one */
+    double sustain_seconds; /* load without a pause behind the blocks; 0: none */
+    int n_percentiles;     /* beside the usual ones */
+    const double *percentiles; /* 0..100 */
+    const char *power_cmd; /* prints watts; NULL: none */
+    const char *meter_root, *meter_nvml; /* as in whet_meter_options */
+    double meter_seconds;  /* of an energy window; 0: by the source */
     const char *program;   /* worker program; NULL: this one */
     const char *command;   /* as it stands in the result */
     whet_progress_fn progress;

@@ -24,9 +24,11 @@ whet_status whet_bench_blocks_of(const whet_bench_block *b, int n, whet_block **
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s)
 {
     whet_block *blocks = NULL;
-    WHET_TRY(whet_bench_blocks_of(r->blocks, r->n_blocks, &blocks));
+    double *own = NULL;
+    WHET_TRY(whet_bench_judged_blocks(r, &blocks, &own));
     const whet_status status = whet_stability_of(blocks, r->n_blocks, seed, s);
     whet_free(blocks);
+    whet_free(own);
     return status;
 }
 
@@ -54,8 +56,21 @@ static void put_percentile(json_t *o, const double *sorted, size_t n, double p, 
     json_object_set_new(o, key, json_string(text));
 }
 
-static whet_status latency(const whet_bench_block *blocks, int n_blocks, const char *region, uint64_t seed, json_t **out)
+/* Percentiles that were asked for beside the usual ones: 75 is "p75", 99.99 "p99_99". */
+static void put_more(const whet_bench_spec *s, const double *sorted, size_t n, json_t *o)
 {
+    for (int i = 0; i < s->n_percentiles; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "p%g", s->percentiles[i]);
+        for (char *p = name; *p != '\0'; p++)
+            if (*p == '.') *p = '_';
+        if (json_object_get(o, name) == NULL) put_percentile(o, sorted, n, s->percentiles[i] / 100, name);
+    }
+}
+
+static whet_status latency(const whet_bench_spec *spec, const whet_bench_block *blocks, int n_blocks, const char *region, json_t **out)
+{
+    const uint64_t seed = spec->seed;
     whet_stability s;
     whet_block *b = NULL;
     size_t n = 0;
@@ -83,6 +98,7 @@ static whet_status latency(const whet_bench_block *blocks, int n_blocks, const c
                      m.iqr, "max", m.max);
     static const struct { double p; const char *name; } ps[] = {{0.9, "p90"}, {0.95, "p95"}, {0.99, "p99"}, {0.999, "p99_9"}};
     for (size_t i = 0; i < WHET_COUNT(ps); i++) put_percentile(*out, x, n, ps[i].p, ps[i].name);
+    put_more(spec, x, n, *out);
     json_object_set_new(*out, "outliers_mild", json_integer((json_int_t)m.mild));
     json_object_set_new(*out, "outliers_severe", json_integer((json_int_t)m.severe));
     json_object_set_new(*out, "outliers_mad", json_integer((json_int_t)m.far));
@@ -202,6 +218,7 @@ static void put_phases(const whet_bench_row *r, json_t *o)
     set_real(o, "first_ms", median_ms(r->first_ms, r->n_loads));
     set_real(o, "load_cold_ms", r->t.build_cold >= 0 ? r->t.build_cold : NAN);
     set_real(o, "first_cold_ms", r->t.first_cold >= 0 ? r->t.first_cold : NAN);
+    set_real(o, "cold_resident_share", r->t.first_cold >= 0 ? r->cold_resident : NAN);
 }
 
 static json_t *count_or_null(int64_t n)
@@ -211,10 +228,9 @@ static json_t *count_or_null(int64_t n)
 
 static void put_identity(const whet_bench *b, const whet_bench_row *r, int number, json_t *o)
 {
-    char id[16], threads[16];
+    char id[16];
     const whet_facts *f = r->facts;
     snprintf(id, sizeof id, "r%d", number);
-    snprintf(threads, sizeof threads, "%d", r->threads);
     json_object_set_new(o, "id", json_string(id));
     json_object_set_new(o, "model", json_string(r->cell->label != NULL ? r->cell->label : f->name));
     json_object_set_new(o, "path", json_string(f->path));
@@ -231,9 +247,9 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     json_object_set_new(o, "mode", json_string(mode_names[b->spec->mode]));
     json_object_set_new(o, "tuned", json_boolean(r->tuning != NULL));
     if (r->tuning != NULL) json_object_set(o, "tuning", r->tuning);
-    json_object_set_new(o, "best_settings", json_false());
-    json_object_set_new(o, "settings", json_pack("{ss, ss, ss, ss}", "threads", threads, "optimisation",
-                                                 r->cell->optimisation != NULL ? r->cell->optimisation : "all", "denormals", "zero", "arena", "on"));
+    json_object_set_new(o, "best_settings", json_boolean(r->cell->best));
+    if (r->best_search != NULL) json_object_set(o, "best_search", r->best_search);
+    json_object_set_new(o, "settings", whet_settings_json(&r->settings));
     char status[480];
     snprintf(status, sizeof status, "%s%s%s", r->status, r->why[0] != '\0' && strcmp(r->status, "parity failed") != 0 ? ": " : "",
              strcmp(r->status, "parity failed") != 0 ? r->why : "");
@@ -256,8 +272,8 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     if (r->cell->accuracy == NULL) json_object_set_new(o, "accuracy_na", json_string("not measured by bench"));
     put_parity(r, o);
     put_phases(r, o);
-    if (shown) WHET_GOTO(latency(r->blocks, r->n_blocks, "infer", b->spec->seed, &lat));
-    if (shown && r->n_e2e > 0) WHET_GOTO(latency(r->e2e, r->n_e2e, "e2e", b->spec->seed, &e2e));
+    if (shown) WHET_GOTO(latency(b->spec, r->blocks, r->n_blocks, "infer", &lat));
+    if (shown && r->n_e2e > 0) WHET_GOTO(latency(b->spec, r->e2e, r->n_e2e, "e2e", &e2e));
     /* one stream: the rate follows from the median, so that a stolen CPU distorts it no more than the latency */
     const double p50 = json_number_value(json_object_get(lat, "p50"));
     set_real(o, "img_per_s", p50 > 0 ? 1e3 * r->batch / p50 : NAN);
@@ -266,8 +282,10 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     json_object_set_new(o, "e2e", e2e != NULL ? json_incref(e2e) : json_null());
     if (e2e == NULL) json_object_set_new(o, "e2e_na", json_string(r->e2e_why[0] != '\0' ? r->e2e_why : r->batch > 1 ? "batch over 1" : "no pictures given"));
     json_object_set_new(o, "memory", r->memory != NULL ? json_incref(r->memory) : json_null());
-    json_object_set_new(o, "j_per_img", json_null());
-    json_object_set_new(o, "j_per_img_na", json_string("energy is not measured by this version"));
+    WHET_GOTO(whet_bench_put_scenario(b, r, o));
+    whet_bench_put_energy(b, r, o);
+    whet_bench_put_plain(b, r, o);
+    if (r->sustain != NULL) json_object_set(o, "sustain", r->sustain);
     json_object_set_new(o, "verdict", json_string(""));
     json_object_set_new(o, "verdict_reasons", json_array());
     if (shown) WHET_GOTO(judge(b, r, o));
@@ -287,7 +305,13 @@ done:
 /* --- comparisons */
 typedef struct pair { int a, b; } pair;
 
-/* Two runtimes on one file: native first. Two files on one runtime: the later against the earlier. */
+/* Of rows at best settings each has its own. */
+static bool same_settings(const whet_bench_row *x, const whet_bench_row *y)
+{
+    return x->cell->best || whet_settings_equal(&x->settings, &y->settings);
+}
+
+/* Two runtimes on one file: native first. Two files, or one at two settings, on one runtime: the later against the earlier. */
 static int find_pairs(const whet_bench *b, pair *p)
 {
     int n = 0;
@@ -295,24 +319,51 @@ static int find_pairs(const whet_bench *b, pair *p)
         for (int j = i + 1; j < b->n_rows && n < MAX_PAIRS; j++) {
             const whet_bench_row *x = &b->rows[i], *y = &b->rows[j];
             const bool file = x->facts == y->facts, runtime = strcmp(x->cell->runtime, y->cell->runtime) == 0;
-            if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch || x->threads != y->threads) continue;
-            if (file == runtime) continue;
+            if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch) continue;
+            if (x->cell->best != y->cell->best || (x->threads != y->threads && !x->cell->best)) continue;
+            if (!file + !runtime + !same_settings(x, y) != 1) continue; /* they differ in one thing */
             p[n++] = file && strcmp(y->cell->runtime, "native") != 0 ? (pair){i, j} : (pair){j, i};
         }
     return n;
 }
 
+/* "optimisation off" and "optimisation all", of the settings in which two rows differ. */
+static void tell_difference(const whet_settings *x, const whet_settings *y, char *sx, char *sy, size_t size)
+{
+    json_t *ox = whet_settings_json(x), *oy = whet_settings_json(y), *v = NULL;
+    const char *key = NULL, *between = "";
+    json_object_foreach(ox, key, v)
+    {
+        const json_t *w = json_object_get(oy, key);
+        if (json_equal(v, w)) continue;
+        const size_t nx = strlen(sx), ny = strlen(sy);
+        snprintf(sx + nx, size - nx, "%s%s %s", between, key, json_string_value(v));
+        snprintf(sy + ny, size - ny, "%s%s %s", between, key, whet_json_str(oy, key));
+        between = ", ";
+    }
+    json_decref(ox);
+    json_decref(oy);
+}
+
 static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, char *text, size_t size)
 {
     const whet_bench_row *x = &b->rows[p->a], *y = &b->rows[p->b];
-    const bool file = x->facts == y->facts;
+    const bool file = x->facts == y->facts, settings = file && strcmp(x->cell->runtime, y->cell->runtime) == 0;
+    char sx[200], sy[200], where[200];
     const char *a = file ? x->title : x->facts->name, *c = file ? y->title : y->facts->name, *on = file ? x->facts->name : x->title;
-    char where[200];
-    if (file && strcmp(a, c) == 0) { /* two versions of one runtime */
+    if (settings) {
+        snprintf(sx, sizeof sx, "%.60s with ", x->title);
+        snprintf(sy, sizeof sy, "%.60s with ", y->title);
+        tell_difference(&x->settings, &y->settings, sx, sy, sizeof sx);
+        a = sx;
+        c = sy;
+    } else if (file && strcmp(a, c) == 0) { /* two versions of one runtime */
         a = x->cell->runtime;
         c = y->cell->runtime;
     }
-    if (x->batch > 1)
+    if (x->cell->best)
+        snprintf(where, sizeof where, "on %s, each at its best settings", on);
+    else if (x->batch > 1)
         snprintf(where, sizeof where, "on %s at batch %d", on, x->batch);
     else
         snprintf(where, sizeof where, "on %s", on);
@@ -335,12 +386,15 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
 static whet_status compare(const whet_bench *b, const pair *p, whet_ratio *r)
 {
     whet_block *x = NULL, *y = NULL;
+    double *own_x = NULL, *own_y = NULL;
     const whet_bench_row *ra = &b->rows[p->a], *rb = &b->rows[p->b];
-    whet_status status = whet_bench_blocks_of(ra->blocks, ra->n_blocks, &x);
-    if (status == WHET_OK) status = whet_bench_blocks_of(rb->blocks, rb->n_blocks, &y);
+    whet_status status = whet_bench_judged_blocks(ra, &x, &own_x);
+    if (status == WHET_OK) status = whet_bench_judged_blocks(rb, &y, &own_y);
     if (status == WHET_OK) status = whet_boot_ratio(x, ra->n_blocks, y, rb->n_blocks, b->spec->seed, r);
     whet_free(x);
     whet_free(y);
+    whet_free(own_x);
+    whet_free(own_y);
     return status;
 }
 
@@ -382,7 +436,11 @@ static json_t *summary(const whet_bench *b, const json_t *list)
         const whet_bench_row *r = &b->rows[i];
         whet_stability s;
         if (r->dead || r->n_blocks == 0 || whet_bench_row_stability(r, b->spec->seed, &s) != WHET_OK) continue;
-        snprintf(text, sizeof text, "%s on %s: %.3g ms (%.3g to %.3g)", r->facts->name, r->title, s.median.value, s.median.low, s.median.high);
+        if (whet_bench_by_rate(r))
+            snprintf(text, sizeof text, "%s on %s: %.4g pictures per second (%.4g to %.4g)", r->facts->name, r->title, 1e3 * r->batch / s.median.value,
+                     1e3 * r->batch / s.median.high, 1e3 * r->batch / s.median.low);
+        else
+            snprintf(text, sizeof text, "%s on %s: %.3g ms (%.3g to %.3g)", r->facts->name, r->title, s.median.value, s.median.low, s.median.high);
         return json_string(text);
     }
     snprintf(text, sizeof text, "nothing was measured: %s: %s", b->rows[0].status, b->rows[0].why);
@@ -402,6 +460,10 @@ static json_t *settings(const whet_bench *b)
                           s->warmup_seconds < 0 ? 0.5 : s->warmup_seconds, "seed", (json_int_t)s->seed, "denormals", "zero", "accept",
                           s->accept != NULL ? s->accept : "by precision", "together", b->together);
     json_object_set_new(o, "blocks", json_integer(b->blocks));
+    json_object_set_new(o, "scenario", json_string(whet_scenario_name(s->scenario)));
+    if (s->rate > 0) json_object_set_new(o, "rate", json_real(s->rate));
+    if (s->sustain_seconds > 0) json_object_set_new(o, "sustain_seconds", json_real(s->sustain_seconds));
+    if (s->power_cmd != NULL) json_object_set_new(o, "power_cmd", json_string(s->power_cmd));
     return o;
 }
 
@@ -430,6 +492,7 @@ whet_status whet_bench_document(whet_bench *b, json_t **out)
     json_object_set_new(doc, "mode", json_string(mode_names[b->spec->mode]));
     json_object_set_new(doc, "settings", settings(b));
     json_object_set_new(doc, "inputs", inputs(b));
+    json_object_set_new(doc, "plain_definitions", whet_bench_plain_definitions());
     json_object_set_new(doc, "context", json_pack("{ss, sO, sO}", "program", "whet " WHET_VERSION, "machine", b->machine, "warnings",
                                                   b->warnings));
     for (int i = 0; i < b->n_rows; i++) {

@@ -18,7 +18,7 @@
 #include "measure/machine.h"
 #include "wire/json.h"
 
-enum { KEEP_VERSION = 1, FRESH_SECONDS = 86400, SAVE_AFTER_SECONDS = 60, MAX_LOADS = 64 };
+enum { KEEP_VERSION = 2, FRESH_SECONDS = 86400, SAVE_AFTER_SECONDS = 60, MAX_LOADS = 64 };
 
 /* Everything that the figures depend on. */
 static json_t *identity(const whet_bench *b)
@@ -29,14 +29,14 @@ static json_t *identity(const whet_bench *b)
     whet_cpu_model(cpu, sizeof cpu);
     for (int i = 0; i < b->n_rows; i++) {
         const whet_bench_row *r = &b->rows[i];
-        json_array_append_new(rows, json_pack("{ss, ss, ss, si, si, ss*, ss*, ss*}", "sha256", r->facts->sha256, "runtime", r->cell->runtime, "version",
-                                              r->version, "batch", r->batch, "threads", r->threads, "optimisation", r->cell->optimisation, "label",
+        json_array_append_new(rows, json_pack("{ss, ss, ss, si, so, ss*, ss*}", "sha256", r->facts->sha256, "runtime", r->cell->runtime, "version",
+                                              r->version, "batch", r->batch, "settings", whet_settings_json(&r->settings), "label",
                                               r->cell->label, "inputs", r->samples != NULL ? r->samples->sha256 : NULL));
     }
-    return json_pack("{si, ss, ss, ss, ss, so, si, sf, sI, si, sf, sb}", "version", KEEP_VERSION, "program", WHET_VERSION, "cpu", cpu, "boot",
+    return json_pack("{si, ss, ss, ss, ss, so, si, sf, sI, si, sf, sb, si, sf}", "version", KEEP_VERSION, "program", WHET_VERSION, "cpu", cpu, "boot",
                      whet_machine_text("/proc/sys/kernel/random/boot_id", boot, sizeof boot), "command", s->command != NULL ? s->command : "",
                      "rows", rows, "runs", b->min_runs, "seconds", b->min_seconds, "seed", (json_int_t)s->seed, "mode", (int)s->mode, "warmup",
-                     s->warmup_seconds, "force", s->force);
+                     s->warmup_seconds, "force", s->force, "scenario", (int)s->scenario, "rate", s->rate);
 }
 
 static whet_status find_path(whet_bench *b)
@@ -64,8 +64,9 @@ static json_t *blocks_json(const whet_bench_block *blocks, int n, int rounds)
         if (k->round >= rounds) continue; /* of a round that was cut */
         json_t *ms = json_array();
         for (size_t j = 0; j < k->n; j++) json_array_append_new(ms, json_real(k->ms[j]));
-        json_array_append_new(list, json_pack("[i, i, i, i, b, f, f, f, i, o]", k->round, k->block, k->runs_per_sample, k->repeats, k->slow,
-                                              k->probe, k->wall_ns, k->cpu_ns, k->busy, ms));
+        json_array_append_new(list, json_pack("[i, i, i, i, b, f, f, f, i, o, I, I, f]", k->round, k->block, k->runs_per_sample, k->repeats, k->slow,
+                                              k->probe, k->wall_ns, k->cpu_ns, k->busy, ms,
+                                              (json_int_t)k->samples, (json_int_t)k->planned, k->busy_ns));
     }
     return list;
 }
@@ -80,10 +81,10 @@ static json_t *numbers(const double *x, int n)
 static json_t *row_json(const whet_bench_row *r, int rounds)
 {
     const int loads = WHET_MIN(r->n_loads, rounds);
-    return json_pack("{sb, sb, ss, ss, si, si, sb, so, so, so, so, sO}", "dead", r->dead, "gate_failed", r->gate_failed, "status", r->status, "why",
+    return json_pack("{sb, sb, ss, ss, si, si, sb, so, so, so, so, sO, sO*}", "dead", r->dead, "gate_failed", r->gate_failed, "status", r->status, "why",
                      r->why, "group", r->group, "rechecked", r->rechecked, "falling", r->still_falling, "build_ms", numbers(r->build_ms, loads),
                      "first_ms", numbers(r->first_ms, loads), "blocks", blocks_json(r->blocks, r->n_blocks, rounds), "e2e",
-                     blocks_json(r->e2e, r->n_e2e, rounds), "notes", r->notes);
+                     blocks_json(r->e2e, r->n_e2e, rounds), "notes", r->notes, "energy", r->energy);
 }
 
 whet_status whet_bench_keep_save(const whet_bench *b, int rounds)
@@ -112,12 +113,13 @@ static bool read_block(whet_bench_block *k, const json_t *v)
 {
     const json_t *ms = json_array_get(v, 9);
     const size_t n = json_array_size(ms);
-    if (json_array_size(v) != 10 || n == 0) return false;
+    if (json_array_size(v) != 13 || n == 0) return false;
     *k = (whet_bench_block){.round = (int)json_integer_value(json_array_get(v, 0)), .block = (int)json_integer_value(json_array_get(v, 1)),
                             .runs_per_sample = (int)json_integer_value(json_array_get(v, 2)), .repeats = (int)json_integer_value(json_array_get(v, 3)),
                             .slow = json_is_true(json_array_get(v, 4)), .probe = json_number_value(json_array_get(v, 5)),
                             .wall_ns = json_number_value(json_array_get(v, 6)), .cpu_ns = json_number_value(json_array_get(v, 7)),
-                            .busy = (int)json_integer_value(json_array_get(v, 8))};
+                            .busy = (int)json_integer_value(json_array_get(v, 8)), .samples = json_integer_value(json_array_get(v, 10)),
+                            .planned = json_integer_value(json_array_get(v, 11)), .busy_ns = json_number_value(json_array_get(v, 12))};
     k->ms = whet_calloc(n, sizeof *k->ms);
     if (k->ms == NULL) return false;
     k->n = n;
@@ -160,6 +162,7 @@ static bool read_row(whet_bench_row *r, const json_t *o)
     r->still_falling = json_is_true(json_object_get(o, "falling"));
     r->n_loads = read_numbers(r->build_ms, json_object_get(o, "build_ms"));
     read_numbers(r->first_ms, json_object_get(o, "first_ms"));
+    r->energy = json_incref(json_object_get(o, "energy"));
     json_array_foreach(notes, i, note) whet_bench_note(r, "%s", json_string_value(note));
     return read_blocks(&r->blocks, &r->n_blocks, &r->cap_blocks, json_object_get(o, "blocks")) &&
            read_blocks(&r->e2e, &r->n_e2e, &r->cap_e2e, json_object_get(o, "e2e"));

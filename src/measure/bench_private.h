@@ -5,10 +5,12 @@
 
 #include "base/hash.h"
 #include "measure/bench.h"
+#include "measure/energy.h"
 #include "measure/facts.h"
 #include "measure/launch.h"
 #include "measure/parity.h"
 #include "measure/samples.h"
+#include "measure/settings.h"
 #include "stats/stats.h"
 
 enum { WHET_REFERENCE_SAMPLES = 16, WHET_BENCH_SAMPLES = 64, WHET_BENCH_MAX_OUTPUTS = 64, WHET_BENCH_KEPT_SAMPLES = 8 };
@@ -21,6 +23,8 @@ typedef struct whet_bench_block {
     int busy;       /* threads over 1 % */
     size_t n;
     double *ms;     /* owned */
+    int64_t samples, planned; /* of a scenario: samples done, queries that had arrived */
+    double busy_ns; /* of a scenario: from its start to the end of the last query */
 } whet_bench_block;
 
 typedef struct whet_bench_timing { double read, build_cold, build, first_cold, first; } whet_bench_timing; /* ms, < 0: none */
@@ -52,6 +56,13 @@ typedef struct whet_bench_row {
     char status[24], why[400];   /* "ok" | "runtime missing" ... */
     char version[64], title[64];
     int threads, batch, n_outputs, rechecked;
+    whet_settings settings;
+    whet_scenario scenario;
+    double cold_resident;        /* share of the files that was in memory all the same */
+    const char *cache_dir;       /* while the cold load runs */
+    json_t *best_search;         /* what was tried; NULL: not a row at best settings */
+    json_t *energy, *sustain;    /* NULL: not measured */
+    char energy_why[300];
     whet_parity *parity;         /* per output */
     int n_blocks, cap_blocks;
     whet_bench_block *blocks;
@@ -83,6 +94,8 @@ typedef struct whet_bench {
     char *keep;                  /* file of what an interruption left, or will leave; NULL: nothing is kept */
     int first_round;             /* rounds taken from there */
     double seconds_before;       /* spent on them */
+    whet_meter *meter;
+    whet_meter_window idle;      /* nothing ran */
     json_t *warnings, *machine;
     uint64_t started_ns;
     char started[21];
@@ -99,6 +112,32 @@ void whet_bench_fail_row(whet_bench_row *r, const char *what);             /* wi
 void whet_bench_note(whet_bench_row *r, const char *fmt, ...) WHET_PRINTF(2, 3);
 whet_status whet_bench_start_worker(const whet_bench *b, const whet_bench_row *r, whet_worker **out); /* pinned, limited */
 double whet_bench_limit(const whet_bench *b); /* seconds for loading or one inference */
+whet_status whet_bench_start(const whet_bench *b, whet_bench_row *r);      /* a worker, nothing loaded */
+whet_status whet_bench_load(const whet_bench *b, whet_bench_row *r, json_t **reply);
+whet_status whet_bench_load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply);
+whet_status whet_bench_take_times(whet_worker *w, const json_t *reply, whet_bench_block *out);
+void whet_bench_take_threads(const json_t *reply, whet_bench_block *out);
+/* One block of so many seconds outside the rounds, of the row's open worker: energy, sustained load. */
+whet_status whet_bench_window(whet_bench *b, whet_bench_row *r, double seconds, whet_bench_block *out);
+void whet_bench_tell(const whet_bench *b, const char *what, const char *name, double done, double total, const char *unit);
+/* bench_cold.c, bench_best.c, bench_sustain.c */
+whet_status whet_bench_cold(whet_bench *b, whet_bench_row *r);
+whet_status whet_bench_choose_best(whet_bench *b, whet_bench_row *r);
+whet_status whet_bench_sustain(whet_bench *b);
+/* bench_scenario.c */
+whet_status whet_bench_scenario_try(whet_bench *b, whet_bench_row *r, int block, whet_bench_block *out);
+whet_status whet_bench_scenario_window(whet_bench *b, whet_bench_row *r, int block, int64_t runs, double seconds, whet_bench_block *out);
+bool whet_bench_by_rate(const whet_bench_row *r);
+whet_status whet_bench_judged_blocks(const whet_bench_row *r, whet_block **out, double **own); /* both heap */
+whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r, json_t *row);
+/* bench_energy.c */
+whet_status whet_bench_energy_start(whet_bench *b);
+double whet_bench_energy_seconds(const whet_bench *b);
+whet_status whet_bench_energy_row(whet_bench *b, whet_bench_row *r);
+void whet_bench_put_energy(const whet_bench *b, const whet_bench_row *r, json_t *row);
+/* bench_plain.c */
+json_t *whet_bench_plain_definitions(void);
+void whet_bench_put_plain(const whet_bench *b, const whet_bench_row *r, json_t *row);
 /* bench_reference.c */
 whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r);
 /* Computes f on a runtime with its optimisation off; what was in f is gone. */

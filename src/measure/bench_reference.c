@@ -12,12 +12,8 @@ enum { MAX_TRIED = 12 };
 
 json_t *whet_bench_load_request(const char *runtime, const char *path, int threads, const char *optimisation, int batch, const int *sizes)
 {
-    char n[16];
-    snprintf(n, sizeof n, "%d", threads);
-    json_t *q = json_pack("{ss, ss, ss, si, s{ss, ss, ss, ss}}", "do", "load", "runtime", runtime, "path", path, "batch", batch, "settings",
-                          "threads", n, "optimisation", optimisation, "denormals", "zero", "arena", "on");
-    if (q != NULL && sizes != NULL && sizes[0] > 0) json_object_set_new(q, "sizes", json_pack("[i, i]", sizes[0], sizes[1]));
-    return q;
+    const whet_settings s = {.threads = threads, .optimisation = optimisation};
+    return whet_load_request(runtime, path, &s, batch, sizes);
 }
 
 whet_status whet_outputs_of(whet_worker *w, const json_t *reply, int i, whet_tensor *t)

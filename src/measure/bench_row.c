@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row: what its file is, its memory and parity in a process of their own, then fresh pinned processes that are loaded,
  * warmed and timed in blocks. */
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backend/external.h"
 #include "base/clock.h"
@@ -67,28 +65,28 @@ whet_status whet_bench_start_worker(const whet_bench *b, const whet_bench_row *r
     whet_worker_options_init(&opt);
     opt.program = b->spec->program;
     opt.threads = r->threads;
+    opt.cache_dir = r->cache_dir;
     opt.n_cpus = whet_machine_pick_cpus(r->threads, opt.cpus, WHET_MAX_CPUS);
     opt.inputs_fd = r->samples != NULL ? r->samples->memory.fd : -1;
     opt.memory_limit = b->spec->memory_limit;
     return whet_worker_start(out, &opt);
 }
 
-static whet_status start(const whet_bench *b, whet_bench_row *r)
+whet_status whet_bench_start(const whet_bench *b, whet_bench_row *r)
 {
     return whet_bench_start_worker(b, r, &r->worker);
 }
 
-static whet_status load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply)
+whet_status whet_bench_load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply)
 {
-    const char *optimisation = r->cell->optimisation != NULL ? r->cell->optimisation : "all";
-    json_t *q = whet_bench_load_request(r->cell->runtime, r->cell->model, r->threads, optimisation, r->batch, b->spec->sizes);
+    json_t *q = whet_load_request(r->cell->runtime, r->cell->model, &r->settings, r->batch, b->spec->sizes);
     if (q != NULL && tune != NULL) json_object_set_new(json_object_get(q, "settings"), "tune", json_string(tune));
     return whet_worker_call(r->worker, q, whet_bench_limit(b), reply);
 }
 
-static whet_status load(const whet_bench *b, whet_bench_row *r, json_t **reply)
+whet_status whet_bench_load(const whet_bench *b, whet_bench_row *r, json_t **reply)
 {
-    return load_with(b, r, r->tuning != NULL ? "cached" : NULL, reply);
+    return whet_bench_load_with(b, r, r->tuning != NULL ? "cached" : NULL, reply);
 }
 
 static double ms_of(const json_t *reply, const char *key)
@@ -113,8 +111,8 @@ static whet_status find_samples(whet_bench *b, whet_bench_row *r)
     whet_samples *s = &b->samples[b->n_samples];
     const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .opening = b->spec->opening,
                                       .contract = b->spec->contract, .own = r->facts->contract, .seed = b->spec->seed, .count = WHET_BENCH_SAMPLES};
-    whet_status status = start(b, r);
-    if (status == WHET_OK) status = load(b, r, &reply);
+    whet_status status = whet_bench_start(b, r);
+    if (status == WHET_OK) status = whet_bench_load(b, r, &reply);
     if (status == WHET_OK) {
         snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(reply, "version")));
         status = whet_samples_make(s, json_object_get(reply, "inputs"), &opt);
@@ -128,15 +126,6 @@ static whet_status find_samples(whet_bench *b, whet_bench_row *r)
     b->n_samples++;
     r->samples = s;
     return WHET_OK;
-}
-
-/* Drops the file from the page cache, as far as the kernel lets us: the cold load. */
-static void evict(const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    close(fd);
 }
 
 static json_t *copy_of(const json_t *o, const char *key)
@@ -175,17 +164,15 @@ static void mark_external(whet_bench_row *r, const json_t *loaded)
     whet_bench_note(r, "external program: each run includes a message to it and back, %.3f ms here", r->round_trip_ms);
 }
 
-/* Cold load, first inference, parity on the reference's samples, peak memory: apart from all timing of the steady state. */
+/* Parity on the reference's samples, peak memory: apart from all timing of the steady state. */
 static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
 {
     json_t *loaded = NULL, *first = NULL, *end = NULL, *reply = NULL;
     whet_status status = WHET_OK;
-    evict(r->cell->model);
-    WHET_GOTO(start(b, r));
-    WHET_GOTO(load(b, r, &loaded));
+    WHET_GOTO(whet_bench_start(b, r));
+    WHET_GOTO(whet_bench_load(b, r, &loaded));
     snprintf(r->version, sizeof r->version, "%s", json_string_value(json_object_get(loaded, "version")));
     snprintf(r->title, sizeof r->title, "%s", json_string_value(json_object_get(loaded, "title")));
-    r->t.build_cold = ms_of(loaded, "build_ns");
     mark_external(r, loaded);
     WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
     const int n = r->reference != NULL && r->reference->ready ? r->reference->n_samples : 1;
@@ -195,7 +182,6 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
         WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", i % r->samples->count), whet_bench_limit(b), &reply));
         if (i < n) whet_bench_check_outputs(r, reply, i);
         whet_bench_keep_outputs(r, reply, i);
-        if (i == 0) r->t.first_cold = ms_of(reply, "ns");
         if (i == 0) WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &first));
     }
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &end));
@@ -215,8 +201,8 @@ static whet_status tune(whet_bench *b, whet_bench_row *r)
     json_t *reply = NULL;
     whet_status status = WHET_OK;
     if (!b->spec->tune || strcmp(r->cell->runtime, "native") != 0) return WHET_OK;
-    WHET_GOTO(start(b, r));
-    WHET_GOTO(load_with(b, r, "measure", NULL));
+    WHET_GOTO(whet_bench_start(b, r));
+    WHET_GOTO(whet_bench_load_with(b, r, "measure", NULL));
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "tuning"), whet_bench_limit(b), &reply));
     r->tuning = json_incref(json_object_get(reply, "json"));
     whet_log(WHET_LOG_INFO, "tuned %s: %lld of %lld products measured in %.1f s, %lld not by the static choice, table %.12s", r->facts->name,
@@ -272,8 +258,12 @@ whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
         WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
     else
         whet_accept_default(&r->accept, r->facts->precision);
-    status = tune(b, r);
+    if (r->settings.streams > r->threads)
+        status = WHET_FAIL(WHET_EUNSUPPORTED, "%d streams need %d threads or more, %d are given", r->settings.streams, r->settings.streams, r->threads);
+    if (status == WHET_OK) status = tune(b, r);
     if (status == WHET_OK) status = find_samples(b, r);
+    if (status == WHET_OK) status = whet_bench_choose_best(b, r);
+    if (status == WHET_OK) status = whet_bench_cold(b, r);
     if (status == WHET_OK) status = whet_bench_make_reference(b, r);
     if (status == WHET_OK) return whet_bench_check_row(b, r);
     whet_bench_fail_row(r, "");
@@ -296,8 +286,8 @@ static whet_status open_and_warm(whet_bench *b, whet_bench_row *r)
     whet_status status = WHET_OK;
     const double seconds = b->spec->warmup_seconds < 0 ? 0.5 : b->spec->warmup_seconds;
     const int runs = b->spec->warmup_runs > 0 ? b->spec->warmup_runs : 10;
-    WHET_GOTO(start(b, r));
-    WHET_GOTO(load(b, r, &loaded));
+    WHET_GOTO(whet_bench_start(b, r));
+    WHET_GOTO(whet_bench_load(b, r, &loaded));
     WHET_GOTO(whet_worker_call(r->worker, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si}", "do", "run", "sample", 0), whet_bench_limit(b), &first));
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss, si, sI}", "do", "warm", "runs", runs, "ns", (json_int_t)(seconds * 1e9)),
@@ -333,7 +323,7 @@ static whet_status grow(whet_bench_block **items, int n, int *cap)
     return WHET_OK;
 }
 
-static whet_status take_times(whet_worker *w, const json_t *reply, whet_bench_block *out)
+whet_status whet_bench_take_times(whet_worker *w, const json_t *reply, whet_bench_block *out)
 {
     const json_int_t n = json_integer_value(json_object_get(reply, "count")), offset = json_integer_value(json_object_get(reply, "offset"));
     const uint64_t *ns = whet_worker_results(w, (uint64_t)offset, (uint64_t)n * sizeof *ns);
@@ -346,7 +336,7 @@ static whet_status take_times(whet_worker *w, const json_t *reply, whet_bench_bl
 }
 
 /* R11: threads that used over 1 % of the wall time, and the CPU time of all. */
-static void take_threads(const json_t *reply, whet_bench_block *out)
+void whet_bench_take_threads(const json_t *reply, whet_bench_block *out)
 {
     const json_t *list = json_object_get(reply, "threads_ns");
     out->wall_ns = json_number_value(json_object_get(reply, "wall_ns"));
@@ -375,10 +365,10 @@ static whet_status one_try(whet_bench *b, whet_bench_row *r, int block, whet_ben
     out->round = b->round;
     out->block = block;
     out->runs_per_sample = group;
-    if (status == WHET_OK) status = take_times(r->worker, reply, out);
+    if (status == WHET_OK) status = whet_bench_take_times(r->worker, reply, out);
     if (status == WHET_OK) {
         out->probe = json_number_value(json_object_get(reply, "probe"));
-        take_threads(reply, out);
+        whet_bench_take_threads(reply, out);
         whet_bench_check_outputs(r, reply, (int)json_integer_value(json_object_get(reply, "sample")));
         r->rechecked++;
         whet_worker_pause(r->worker);
@@ -393,7 +383,7 @@ static whet_status time_block(whet_bench *b, whet_bench_row *r, int block)
     int repeats = 0;
     WHET_TRY(grow(&r->blocks, r->n_blocks, &r->cap_blocks));
     for (;; repeats++) {
-        WHET_TRY(one_try(b, r, block, &out));
+        WHET_TRY(r->scenario == WHET_SCENARIO_SINGLE ? one_try(b, r, block, &out) : whet_bench_scenario_try(b, r, block, &out));
         if (out.probe > b->best_probe) b->best_probe = out.probe;
         if (out.probe >= 0.9 * b->best_probe || repeats == MAX_REPEATS) break;
         whet_free(out.ms);
@@ -420,6 +410,24 @@ whet_status whet_bench_time_block(whet_bench *b, whet_bench_row *r, int block)
     return WHET_OK;
 }
 
+whet_status whet_bench_window(whet_bench *b, whet_bench_row *r, double seconds, whet_bench_block *out)
+{
+    enum { WINDOW = 48 }; /* beyond the blocks of a round: other arrivals */
+    json_t *reply = NULL;
+    if (r->scenario != WHET_SCENARIO_SINGLE) return whet_bench_scenario_window(b, r, WINDOW, 1, seconds, out);
+    memset(out, 0, sizeof *out);
+    out->runs_per_sample = WHET_MAX(r->group, 1);
+    whet_worker_continue(r->worker);
+    whet_status status = whet_worker_call(r->worker, json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", 1, "ns", (json_int_t)(seconds * 1e9), "warm", 0,
+                                                               "start", 0, "group", out->runs_per_sample), whet_bench_limit(b) + seconds, &reply);
+    if (status == WHET_OK) status = whet_bench_take_times(r->worker, reply, out);
+    if (status == WHET_OK) whet_bench_take_threads(reply, out);
+    for (size_t i = 0; i < out->n; i++) out->busy_ns += out->ms[i] * 1e6 * out->runs_per_sample;
+    json_decref(reply);
+    if (status == WHET_OK) whet_worker_pause(r->worker);
+    return status;
+}
+
 /* --- e2e: less often, it is there to compare with infer */
 whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
 {
@@ -444,7 +452,7 @@ whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
     memset(out, 0, sizeof *out);
     out->round = b->round;
     out->runs_per_sample = 1;
-    WHET_GOTO(take_times(r->worker, reply, out));
+    WHET_GOTO(whet_bench_take_times(r->worker, reply, out));
     r->n_e2e++;
     whet_worker_pause(r->worker);
 done:

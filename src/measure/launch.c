@@ -89,13 +89,24 @@ static int is_thread_variable(const char *entry)
     return 0;
 }
 
+static const char *const cache_variables[] = {"WHET_CACHE", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"};
+
+static int is_cache_variable(const char *entry)
+{
+    for (size_t i = 0; i < WHET_COUNT(cache_variables); i++) {
+        const size_t n = strlen(cache_variables[i]);
+        if (strncmp(entry, cache_variables[i], n) == 0 && entry[n] == '=') return 1;
+    }
+    return 0;
+}
+
 static int is_mark(const char *entry)
 {
     return strncmp(entry, WHET_WORKER_MARK "=", sizeof WHET_WORKER_MARK) == 0;
 }
 
-/* A copy of the environment with the mark and the number of threads in it. env[0..n_own) are heap strings. */
-static whet_status make_env(char **env, const char *mark, int threads, int *n_own)
+/* A copy of the environment with the mark, the number of threads and the cache in it. env[0..n_own) are heap strings. */
+static whet_status make_env(char **env, const char *mark, int threads, const char *cache_dir, int *n_own)
 {
     int n = 1;
     *n_own = 0;
@@ -106,9 +117,14 @@ static whet_status make_env(char **env, const char *mark, int threads, int *n_ow
         *n_own = n;
         if (env[n++] == NULL) return WHET_ENOMEM;
     }
+    for (size_t i = 0; cache_dir != NULL && i < WHET_COUNT(cache_variables); i++) {
+        env[n] = whet_format("%s=%s", cache_variables[i], cache_dir);
+        *n_own = n;
+        if (env[n++] == NULL) return WHET_ENOMEM;
+    }
     *n_own = n;
     for (char **e = environ; *e != NULL && n < MAX_ENV - 1; e++)
-        if (!is_mark(*e) && (threads <= 0 || !is_thread_variable(*e))) env[n++] = *e;
+        if (!is_mark(*e) && (threads <= 0 || !is_thread_variable(*e)) && (cache_dir == NULL || !is_cache_variable(*e))) env[n++] = *e;
     env[n] = NULL;
     return WHET_OK;
 }
@@ -216,7 +232,7 @@ static whet_status spawn(whet_worker *w, const whet_worker_options *opt)
     p.argv[1] = (char *)"worker";
     if (env == NULL) WHET_GOTO(WHET_ENOMEM);
     snprintf(w->mark, sizeof w->mark, WHET_WORKER_MARK "=%d-%llu", (int)getpid(), (unsigned long long)whet_now_ns());
-    WHET_GOTO(make_env(env, w->mark, opt->threads, &n_own));
+    WHET_GOTO(make_env(env, w->mark, opt->threads, opt->cache_dir, &n_own));
     p.env = env;
     w->results = memfd_create("whet-results", MFD_CLOEXEC);
     w->talk = memfd_create("whet-talk", MFD_CLOEXEC);

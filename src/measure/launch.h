@@ -19,6 +19,7 @@ typedef struct whet_worker_options {
     int cpus[WHET_MAX_CPUS];
     int threads;           /* for the environment of OpenMP and its like; 0: leave it */
     uint64_t memory_limit; /* bytes of private memory; 0: what the machine has */
+    const char *cache_dir; /* folder for whatever is cached (tuning, compiled models); NULL: the user's */
     int inputs_fd;         /* shared memory with the samples; -1: none */
 } whet_worker_options;
 void whet_worker_options_init(whet_worker_options *o);

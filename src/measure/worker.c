@@ -3,6 +3,7 @@
  * here. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -84,7 +85,7 @@ static json_t *describe(const whet_backend_io *io)
     return json_pack("{ss, si, so}", "name", io->name, "dtype", io->dtype, "dims", dims);
 }
 
-whet_status whet_worker_put_outputs(whet_worker_state *w, json_t *reply)
+whet_status whet_worker_put_stream_outputs(whet_worker_state *w, whet_backend_stream *s, json_t *reply)
 {
     json_t *list = json_array();
     json_object_set_new(reply, "outputs", list);
@@ -94,16 +95,21 @@ whet_status whet_worker_put_outputs(whet_worker_state *w, json_t *reply)
         uint64_t offset = 0;
         whet_backend_io io;
         memset(&io, 0, sizeof io);
-        WHET_TRY(whet_backend_status(w->t, w->t->io_map(w->s, 1, i, &data, &bytes, &io), "reading an output"));
+        WHET_TRY(whet_backend_status(w->t, w->t->io_map(s, 1, i, &data, &bytes, &io), "reading an output"));
         const whet_status status = whet_worker_put_result(w, data, bytes, &offset);
         json_t *o = describe(&io);
-        w->t->io_unmap(w->s, 1, i);
+        w->t->io_unmap(s, 1, i);
         WHET_TRY(status);
         json_object_set_new(o, "offset", json_integer((json_int_t)offset));
         json_object_set_new(o, "bytes", json_integer((json_int_t)bytes));
         json_array_append_new(list, o);
     }
     return WHET_OK;
+}
+
+whet_status whet_worker_put_outputs(whet_worker_state *w, json_t *reply)
+{
+    return whet_worker_put_stream_outputs(w, w->s, reply);
 }
 
 void whet_worker_put_sample(whet_worker_state *w, int i)
@@ -184,6 +190,7 @@ static whet_status do_probe(whet_worker_state *w, const json_t *q, json_t *reply
 
 static void unload(whet_worker_state *w)
 {
+    whet_worker_free_streams(w);
     if (w->s != NULL) w->t->stream_free(w->s);
     if (w->m != NULL) w->t->close(w->m);
     w->s = NULL;
@@ -283,6 +290,13 @@ static json_t *list_outputs(whet_worker_state *w)
     return list;
 }
 
+static const char *setting_of(const whet_backend_setting *s, int n, const char *key)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(s[i].key, key) == 0) return s[i].value;
+    return "";
+}
+
 static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
 {
     whet_backend_setting settings[MAX_SETTINGS];
@@ -295,7 +309,9 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     json_object_set_new(reply, "version", json_string(version));
     json_object_set_new(reply, "title", json_string(w->t->title));
     const int n = read_settings(q, settings);
-    whet_cpu_flush_denormals();
+    const int streams = atoi(setting_of(settings, n, "streams"));
+    w->keep_denormals = strcmp(setting_of(settings, n, "denormals"), "keep") == 0;
+    if (!w->keep_denormals) whet_cpu_flush_denormals();
     restart_peak();
     whet_worker_put_memory(reply, "base_");
     const uint64_t t0 = whet_now_ns();
@@ -303,6 +319,7 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     WHET_TRY(tap_tensors(w, q));
     WHET_TRY(fix_shapes(w, q));
     WHET_TRY(whet_backend_status(w->t, w->t->stream_create(w->m, &w->s), "building the model"));
+    WHET_TRY(whet_worker_add_streams(w, WHET_MAX(streams, 1)));
     json_object_set_new(reply, "build_ns", json_integer((json_int_t)(whet_now_ns() - t0)));
     whet_worker_put_memory(reply, "");
     WHET_TRY(map_inputs(w, reply));
@@ -390,6 +407,12 @@ static whet_status do_block(whet_worker_state *w, const json_t *q, json_t *reply
     return whet_worker_block(w, q, reply);
 }
 
+static whet_status do_scenario(whet_worker_state *w, const json_t *q, json_t *reply)
+{
+    WHET_TRY(loaded(w));
+    return whet_worker_scenario(w, q, reply);
+}
+
 static whet_status do_e2e(whet_worker_state *w, const json_t *q, json_t *reply)
 {
     WHET_TRY(loaded(w));
@@ -398,7 +421,8 @@ static whet_status do_e2e(whet_worker_state *w, const json_t *q, json_t *reply)
 
 static const struct { const char *name; whet_status (*fn)(whet_worker_state *, const json_t *, json_t *); } requests[] = {
     {"hello", do_hello}, {"probe", do_probe}, {"load", do_load},   {"feed", do_feed},   {"run", do_run},
-    {"warm", do_warm},   {"block", do_block}, {"memory", do_memory}, {"query", do_query}, {"e2e", do_e2e}};
+    {"warm", do_warm},   {"block", do_block}, {"memory", do_memory}, {"query", do_query}, {"e2e", do_e2e},
+    {"scenario", do_scenario}};
 
 static whet_status serve(whet_worker_state *w, const json_t *q, json_t *reply)
 {

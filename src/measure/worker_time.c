@@ -108,6 +108,34 @@ static json_t *spent(const thread_times *before, const thread_times *after)
     return list;
 }
 
+struct whet_worker_cpu { thread_times before, after; uint64_t t0; double probe; };
+
+whet_status whet_worker_cpu_start(whet_worker_cpu **out)
+{
+    whet_worker_cpu *c = *out = whet_calloc(1, sizeof *c);
+    if (c == NULL) return WHET_ENOMEM;
+    c->probe = peak_probe();
+    look_at_threads(&c->before);
+    c->t0 = whet_now_ns();
+    return WHET_OK;
+}
+
+void whet_worker_cpu_stop(whet_worker_cpu *c, json_t *reply)
+{
+    const uint64_t wall = whet_now_ns() - c->t0;
+    look_at_threads(&c->after);
+    const double probe = peak_probe();
+    json_object_set_new(reply, "wall_ns", json_integer((json_int_t)wall));
+    json_object_set_new(reply, "threads_ns", spent(&c->before, &c->after));
+    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)(c->after.process_ns - c->before.process_ns)));
+    json_object_set_new(reply, "probe", json_real(WHET_MIN(probe, c->probe)));
+}
+
+void whet_worker_cpu_free(whet_worker_cpu *c)
+{
+    whet_free(c);
+}
+
 /* --- warm-up */
 static double window_median(uint64_t *ns, int n, double *scratch)
 {

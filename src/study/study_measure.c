@@ -18,6 +18,7 @@
 #include "measure/bench.h"
 #include "measure/launch.h"
 #include "measure/model_predictor.h"
+#include "study/study_keys.h"
 #include "study/study_run.h"
 #include "wire/json.h"
 
@@ -113,6 +114,18 @@ static void put_limits(const study_cell *c, json_t *job)
     if (seconds != 300) json_object_set_new(job, "time_limit", json_real(seconds));
     if (json_is_number(json_object_get(c->set, "bench.memory_limit"))) json_object_set(job, "memory_limit", json_object_get(c->set, "bench.memory_limit"));
 }
+// Settings and scenario that are not the usual ones; left out where they are, so that the key of a step stays what it was.
+static void put_unusual(json_t *o, const json_t *set, const char *const *keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_object_get(set, keys[i]);
+        json_t *usual = study_default(study_key_find(keys[i]));
+        if (v != NULL && !study_equal(v, usual)) json_object_set(o, keys[i], (json_t *)v);
+        json_decref(usual);
+    }
+}
+static const char *const cell_keys[] = {"precision", "streams", "denormals", "arena"};
+static const char *const scenario_keys[] = {"bench.scenario", "bench.rate", "bench.deadline", "bench.sustain", "bench.percentiles", "bench.power_cmd"};
 
 static json_t *bench_job(study_run *r, study_cell *const *set, int n)
 {
@@ -123,6 +136,7 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
         json_object_set_new(row, "runtime", json_string(whet_study_text(set[i]->set, "runtime")));
         json_object_set(row, "version", json_object_get(runtime_of(r, set[i]), "version"));
         json_object_set_new(row, "optimisation", json_string(whet_study_text(set[i]->set, "optimisation")));
+        put_unusual(row, set[i]->set, cell_keys, WHET_COUNT(cell_keys));
         json_array_append_new(rows, row);
     }
     json_t *job = json_pack("{s:O, s:O, s:o, s:i, s:i, s:s?, s:O, s:O, s:O, s:I, s:s, s:o, s:s}", "label", json_object_get(c->model, "label"),
@@ -133,6 +147,7 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
                             "mode", r->o.mode, "machine", machine(), "program", WHET_VERSION);
     if (job == NULL) return NULL;
     put_limits(c, job);
+    put_unusual(job, c->set, scenario_keys, WHET_COUNT(scenario_keys));
     json_object_set_new(job, "inputs", has_pictures(c) ? split_of(c, input_split(c)) : json_null());
     if (has_pictures(c)) {
         json_object_set_new(job, "data", json_string(study_data_name(c->data)));
@@ -176,6 +191,27 @@ static whet_bench_mode bench_mode(const char *mode)
     return strcmp(mode, "quick") == 0 ? WHET_BENCH_QUICK : strcmp(mode, "publish") == 0 ? WHET_BENCH_PUBLISH : WHET_BENCH_DEFAULT;
 }
 
+enum { MAX_PERCENTILES = 32 };
+
+// --rate without a scenario are frames at equal distances, as on the command line.
+static whet_status take_scenario(whet_bench_spec *s, const json_t *job, double *percentiles)
+{
+    const char *name = json_string_value(json_object_get(job, "bench.scenario"));
+    const json_t *list = json_object_get(job, "bench.percentiles");
+    if (name != NULL) WHET_TRY(whet_scenario_parse(&s->scenario, name));
+    s->rate = json_number_value(json_object_get(job, "bench.rate"));
+    if (s->rate > 0 && s->scenario == WHET_SCENARIO_SINGLE) s->scenario = WHET_SCENARIO_PACED;
+    s->deadline_ms = json_number_value(json_object_get(job, "bench.deadline"));
+    s->sustain_seconds = json_number_value(json_object_get(job, "bench.sustain"));
+    s->power_cmd = json_string_value(json_object_get(job, "bench.power_cmd"));
+    for (size_t i = 0; i < json_array_size(list) && i < MAX_PERCENTILES; i++) {
+        const double p = json_number_value(json_array_get(list, i));
+        if (p > 0 && p < 100) percentiles[s->n_percentiles++] = p;
+    }
+    s->percentiles = percentiles;
+    return WHET_OK;
+}
+
 static whet_status run_bench(study_run *r, const char *key, const json_t *job, json_t **outputs)
 {
     const json_t *rows = json_object_get(job, "rows"), *row = NULL, *contract = json_object_get(job, "contract");
@@ -183,6 +219,7 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     whet_dataset_options data;
     whet_bench_cell *cells = whet_calloc(json_array_size(rows), sizeof *cells);
     whet_bench_spec spec;
+    double percentiles[MAX_PERCENTILES];
     char *contract_path = NULL, *keep = study_path(r, "interrupted");
     json_t *doc = NULL;
     size_t i = 0;
@@ -196,7 +233,11 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
                                      .runtime = json_string_value(json_object_get(row, "runtime")),
                                      .batch = (int)json_integer_value(json_object_get(job, "batch")),
                                      .threads = (int)json_integer_value(json_object_get(job, "threads")),
-                                     .optimisation = json_string_value(json_object_get(row, "optimisation"))};
+                                     .optimisation = json_string_value(json_object_get(row, "optimisation")),
+                                     .precision = json_string_value(json_object_get(row, "precision")),
+                                     .denormals = json_string_value(json_object_get(row, "denormals")),
+                                     .arena = json_string_value(json_object_get(row, "arena")),
+                                     .streams = (int)json_integer_value(json_object_get(row, "streams"))};
     }
     whet_bench_spec_init(&spec);
     spec.n_cells = (int)json_array_size(rows);
@@ -219,6 +260,7 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     spec.keep = keep;
     spec.time_limit = json_number_value(json_object_get(job, "time_limit"));
     spec.memory_limit = (uint64_t)(json_number_value(json_object_get(job, "memory_limit")) * 1e6);
+    WHET_GOTO(take_scenario(&spec, job, percentiles));
     spec.command = r->o.command;
     spec.progress = study_progress;
     spec.progress_arg = r;
@@ -231,7 +273,7 @@ done:
     whet_free(cells);
     return status;
 }
-const study_step_kind study_bench_step = {"bench", 3, run_bench};
+const study_step_kind study_bench_step = {"bench", 4, run_bench};
 
 // The bench's rows become the study's, under the study's ids; comparisons follow them.
 static void take_rows(study_run *r, study_cell *const *set, int n, const json_t *bench)
@@ -284,6 +326,7 @@ static double bench_seconds(const study_run *r, const study_cell *c)
 {
     double seconds = json_number_value(json_object_get(c->set, "bench.min_time"));
     if (seconds <= 0) seconds = strcmp(r->o.mode, "quick") == 0 ? 1 : strcmp(r->o.mode, "publish") == 0 ? 60 : 5;
+    seconds += json_number_value(json_object_get(c->set, "bench.sustain"));
     return seconds * 1.6 + 8; // warm-up, loading, the memory run and the parity gate
 }
 

@@ -165,8 +165,11 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     if (m == NULL) return fail(WHET_ENOMEM, "out of memory");
     m->n = -1;
     int status = read_file(m, path);
-    for (int i = 0; i < n && status == 0; i++)
+    for (int i = 0; i < n && status == 0; i++) {
         if (strcmp(s[i].key, "threads") == 0) m->threads = atoi(s[i].value);
+        if (strcmp(s[i].key, "precision") == 0 && strcmp(s[i].value, "f32") != 0) status = fail(WHET_EUNSUPPORTED, "fake computes in f32 alone");
+        if (strcmp(s[i].key, "arena") == 0 && strcmp(s[i].value, "on") != 0) status = fail(WHET_EUNSUPPORTED, "fake has no arena to switch off");
+    }
     if (status == 0) misbehave(m);
     if (status == 0 && is(m, "error")) status = fail(WHET_EUNSUPPORTED, "operator 'Fake' is not known");
     if (status != 0)

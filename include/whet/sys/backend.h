@@ -52,7 +52,12 @@ typedef struct whet_backend_model whet_backend_model;   /* the plug-in's own */
 typedef struct whet_backend_stream whet_backend_stream;
 
 /* Setting keys understood by every backend, or refused with a reason:
- *   threads=N  optimisation=off|basic|all  precision=f32|...  denormals=keep|zero  arena=on|off
+ *   threads=N                        compute threads, of all streams together
+ *   streams=N                        concurrent callers: so many stream_create will follow; left out where it is 1
+ *   optimisation=off|basic|all       graph optimisation; off: the graph as it stands in the file
+ *   precision=default|f32|bf16|f16   arithmetic asked for; default: the file's own, nothing lower
+ *   denormals=zero|keep              flushed to zero or not
+ *   arena=on|off                     memory kept between runs or given back
  * A backend that cannot do one fails `open` with WHET_EUNSUPPORTED and the reason; `caps` says so beforehand. */
 typedef struct whet_backend {
     uint32_t abi;       /* WHET_BACKEND_ABI */

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text of a bench. Columns of percentiles and of energy are there when they were asked for or measured; what tells a row from
+ * the others (batch, threads, settings) stands behind the runtime. */
+#include "api/bench_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/compare_text.h"
+#include "base/mem.h"
+#include "wire/json.h"
+
+enum { MOST = 24, CELL = 96 };
+typedef struct table { int n; char title[MOST][24], align[MOST + 1]; int n_rows; char (*cell)[CELL]; } table; /* cell[column * n_rows + row] */
+
+/* --- cells */
+static char *add_column(table *t, const char *title, char align)
+{
+    const int c = t->n;
+    if (c == MOST) return NULL;
+    snprintf(t->title[c], sizeof t->title[c], "%s", title);
+    t->align[c] = align;
+    t->align[c + 1] = '\0';
+    t->n++;
+    return t->cell[c * t->n_rows];
+}
+
+static void figure(char *out, const json_t *o, const char *key, double scale, const char *format)
+{
+    const json_t *v = json_object_get(o, key);
+    if (json_is_number(v))
+        snprintf(out, CELL, format, json_number_value(v) * scale);
+    else
+        snprintf(out, CELL, "-");
+}
+
+static const char *digits(double x)
+{
+    return x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : x >= 1 ? "%.2f" : x >= 0.01 ? "%.3f" : "%.2e";
+}
+
+static void scaled(char *out, const json_t *o, const char *key)
+{
+    figure(out, o, key, 1, digits(whet_json_real(o, key)));
+}
+
+static const json_t *row_of(const json_t *rows, int i)
+{
+    return json_array_get(rows, (size_t)i);
+}
+
+static void column(table *t, const json_t *rows, const char *title, const char *group, const char *key, double scale, const char *format)
+{
+    char *cell = add_column(t, title, 'r');
+    for (int i = 0; cell != NULL && i < t->n_rows; i++) {
+        const json_t *row = row_of(rows, i), *o = group != NULL ? json_object_get(row, group) : row;
+        if (format != NULL)
+            figure(cell + i * CELL, o, key, scale, format);
+        else
+            scaled(cell + i * CELL, o, key);
+    }
+}
+
+static bool any_has(const json_t *rows, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (json_is_number(json_object_get(json_array_get(rows, i), key))) return true;
+    return false;
+}
+
+static bool differ(const json_t *rows, const char *group, const char *key)
+{
+    const json_t *first = NULL;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i), *v = json_object_get(group != NULL ? json_object_get(row, group) : row, key);
+        if (json_is_true(json_object_get(row, "best_settings"))) continue;
+        if (first != NULL && !json_equal(first, v)) return true;
+        first = v;
+    }
+    return false;
+}
+
+static const struct { const char *key, *before; } varied[] = {{"threads", "threads "}, {"streams", "streams "}, {"optimisation", ""},
+                                                              {"precision", ""}, {"denormals", "denormals "}, {"arena", "arena "}};
+
+/* "ort", "ort off", "ort batch 8 threads 2", "ort best": what tells the row from the others. */
+static const char *name_of(const json_t *rows, const json_t *row, char *out)
+{
+    const bool best = json_is_true(json_object_get(row, "best_settings"));
+    size_t n = (size_t)snprintf(out, CELL, "%s%s", whet_json_str(row, json_is_true(json_object_get(row, "external")) ? "runtime_title" : "runtime"), best ? " best" : "");
+    if (differ(rows, NULL, "batch") && n < CELL) n += (size_t)snprintf(out + n, CELL - n, " batch %.0f", whet_json_real(row, "batch"));
+    for (size_t k = 0; k < WHET_COUNT(varied) && !best; k++)
+        if (differ(rows, "settings", varied[k].key) && n < CELL)
+            n += (size_t)snprintf(out + n, CELL - n, " %s%s", varied[k].before, whet_json_str(json_object_get(row, "settings"), varied[k].key));
+    return out;
+}
+
+static bool any_varied(const json_t *rows)
+{
+    bool any = differ(rows, NULL, "batch");
+    for (size_t k = 0; k < WHET_COUNT(varied); k++) any = any || differ(rows, "settings", varied[k].key);
+    return any;
+}
+
+static void name_runtimes(table *t, const json_t *rows)
+{
+    char *cell = add_column(t, "runtime", 'l');
+    for (int i = 0; cell != NULL && i < t->n_rows; i++) (void)name_of(rows, row_of(rows, i), cell + i * CELL);
+}
+
+static void medians(table *t, const json_t *rows)
+{
+    char *cell = add_column(t, "p50 ms", 'r');
+    for (int i = 0; cell != NULL && i < t->n_rows; i++) {
+        const json_t *lat = json_object_get(row_of(rows, i), "latency");
+        const double p50 = whet_json_real(lat, "p50");
+        scaled(cell + i * CELL, lat, "p50");
+        if (!(p50 > 0)) continue;
+        const double half = (whet_json_real(lat, "p50_high") - whet_json_real(lat, "p50_low")) / 2 / p50 * 100;
+        snprintf(cell + i * CELL + strlen(cell + i * CELL), 32, " ±%.1f%%", half);
+    }
+}
+
+static void percentiles(table *t, const json_t *rows, const char *list)
+{
+    for (const char *p = list; *p != '\0';) {
+        char key[32], title[32];
+        const int n = (int)strcspn(p, ",");
+        snprintf(title, sizeof title, "p%.*s", WHET_MIN(n, 8), p);
+        snprintf(key, sizeof key, "p%g", atof(p));
+        for (char *c = key; *c != '\0'; c++)
+            if (*c == '.') *c = '_';
+        if (strcmp(key, "p50") != 0) column(t, rows, title, "latency", key, 1, NULL);
+        p += n + (p[n] == ',');
+    }
+}
+
+static void models_and_verdicts(table *t, const json_t *rows, bool verdict)
+{
+    char *cell = add_column(t, verdict ? "verdict" : "model", 'l');
+    for (int i = 0; cell != NULL && i < t->n_rows; i++) {
+        const json_t *row = row_of(rows, i);
+        const bool ok = strcmp(whet_json_str(row, "status"), "ok") == 0;
+        snprintf(cell + i * CELL, CELL, "%s", whet_json_str(row, !verdict ? "model" : ok ? "verdict" : "status"));
+    }
+}
+
+static void print(const table *t, int width, bool color, whet_strbuf *out)
+{
+    const char *titles[MOST], **cells = whet_calloc((size_t)(t->n * t->n_rows) + 1, sizeof *cells);
+    for (int c = 0; c < t->n; c++) titles[c] = t->title[c];
+    for (int i = 0; cells != NULL && i < t->n_rows; i++)
+        for (int c = 0; c < t->n; c++) cells[i * t->n + c] = t->cell[c * t->n_rows + i];
+    if (cells != NULL) whet_render_table(out, width, color, t->n, titles, t->align, t->n_rows, cells);
+    whet_free(cells);
+}
+
+static void main_table(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows");
+    const char *list = whet_json_str(json_object_get(doc, "settings"), "percentiles");
+    table t = {.n_rows = (int)json_array_size(rows)};
+    t.cell = whet_calloc((size_t)t.n_rows * MOST + 1, sizeof *t.cell);
+    if (t.cell == NULL) return;
+    if (differ(rows, NULL, "model") || !any_varied(rows)) models_and_verdicts(&t, rows, false); /* else the settings need its place */
+    name_runtimes(&t, rows);
+    column(&t, rows, "size MB", NULL, "size_bytes", 1e-6, "%.2f");
+    column(&t, rows, "load ms", NULL, "load_ms", 1, NULL);
+    medians(&t, rows);
+    percentiles(&t, rows, list[0] != '\0' ? list : "50,90");
+    column(&t, rows, "img/s", NULL, "img_per_s", 1, "%.0f");
+    column(&t, rows, "Δ MB", "memory", "delta_bytes", 1e-6, "%.1f");
+    if (any_has(rows, "j_per_img")) {
+        column(&t, rows, "J/img", NULL, "j_per_img", 1, NULL);
+        column(&t, rows, "img/s/W", NULL, "img_per_s_per_w", 1, NULL);
+    }
+    models_and_verdicts(&t, rows, true);
+    print(&t, width, color, out);
+    whet_free(t.cell);
+}
+
+/* --- the plain numbers of older studies */
+static void plain_table(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    static const struct { const char *title, *key; } columns[] = {{"mean ms", "mean_ms"}, {"min ms", "min_ms"}, {"ms/img", "ms_per_img"}, {"img/s", "img_per_s"},
+                                                                  {"speed-up", "speed_up"}, {"size red.", "size_reduction"}};
+    const json_t *rows = json_object_get(doc, "rows"), *text = NULL;
+    const char *key = NULL;
+    table t = {.n_rows = (int)json_array_size(rows)};
+    t.cell = whet_calloc((size_t)t.n_rows * MOST + 1, sizeof *t.cell);
+    if (t.cell == NULL) return;
+    whet_strbuf_puts(out, "\n");
+    models_and_verdicts(&t, rows, false);
+    name_runtimes(&t, rows);
+    column(&t, rows, "n", "plain", "repeats", 1, "%.0f");
+    for (size_t c = 0; c < WHET_COUNT(columns); c++) column(&t, rows, columns[c].title, "plain", columns[c].key, 1, NULL);
+    print(&t, width, color, out);
+    json_object_foreach(json_object_get(doc, "plain_definitions"), key, text) whet_render_wrapped(out, width, 2, "%s: %s", key, json_string_value(text));
+    whet_free(t.cell);
+}
+
+/* --- scenario, load over time, energy */
+static void scenario_lines(const json_t *doc, int width, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *first = json_object_get(json_array_get(rows, 0), "scenario");
+    char name[CELL];
+    if (!json_is_true(json_object_get(first, "loaded"))) return;
+    whet_render_wrapped(out, width, 2, "scenario %s: %s; the latency is that of the loaded machine", whet_json_str(first, "name"), whet_json_str(first, "definition"));
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "scenario");
+        if (json_object_get(s, "queries") == NULL) continue;
+        whet_strbuf_printf(out, "  %s on %s: %.0f queries in %.1f s, %.4g images/s", whet_json_str(o, "model"), name_of(rows, o, name),
+                           whet_json_real(s, "queries"), whet_json_real(s, "seconds"), whet_json_real(o, "img_per_s"));
+        if (json_object_get(s, "late_share") != NULL)
+            whet_strbuf_printf(out, ", %.2f %% late (over %.1f ms), the worst by %.1f ms", whet_json_real(s, "late_share") * 100, whet_json_real(s, "deadline_ms"),
+                               whet_json_real(s, "worst_late_ms"));
+        whet_strbuf_puts(out, "\n");
+    }
+}
+
+static void sustain_lines(const json_t *rows, whet_strbuf *out)
+{
+    char name[CELL];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "sustain");
+        if (s == NULL) continue;
+        whet_strbuf_printf(out, "%s on %s: after %.0f s under load %.1f %% of the first speed is left", whet_json_str(o, "model"), name_of(rows, o, name),
+                           whet_json_real(s, "seconds"), whet_json_real(s, "kept") * 100);
+        if (json_is_number(json_object_get(s, "mhz_change"))) whet_strbuf_printf(out, ", clock %.0f %%", whet_json_real(s, "mhz_change") * 100);
+        if (json_is_number(json_object_get(s, "hottest_celsius"))) whet_strbuf_printf(out, ", at most %.0f °C", whet_json_real(s, "hottest_celsius"));
+        if (json_is_number(json_object_get(s, "throttles"))) whet_strbuf_printf(out, ", throttled %.0f times", whet_json_real(s, "throttles"));
+        whet_strbuf_puts(out, "\n");
+    }
+}
+
+static void energy_lines(const json_t *rows, int width, whet_strbuf *out)
+{
+    char name[CELL];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *e = json_object_get(o, "energy");
+        if (!json_is_object(e)) continue;
+        whet_render_wrapped(out, width, 2, "energy of %s on %s: %.3g W gross, %.3g W idle, %.3g J/img gross, %.3g J/img net, %.4g img/s/W (%s%s)",
+                            whet_json_str(o, "model"), name_of(rows, o, name), whet_json_real(e, "watts"), whet_json_real(e, "idle_watts"),
+                            whet_json_real(e, "j_per_img"), whet_json_real(e, "j_per_img_net"), whet_json_real(e, "img_per_s_per_w"), whet_json_str(e, "source"),
+                            json_is_true(json_object_get(e, "estimate")) ? ", an estimate" : "");
+    }
+    const char *why = whet_json_str(json_array_get(rows, 0), "j_per_img_na");
+    if (why[0] != '\0' && !any_has(rows, "j_per_img")) /* all that was looked for stands in the document */
+        whet_strbuf_printf(out, "energy: %.*s\n", (int)strcspn(why, ";"), why);
+}
+
+static void render_reasons(const json_t *rows, whet_strbuf *out)
+{
+    char name[CELL];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *reasons = json_object_get(o, "verdict_reasons");
+        (void)name_of(rows, o, name);
+        if (strcmp(whet_json_str(o, "status"), "ok") != 0) whet_strbuf_printf(out, "%s on %s: %s\n", whet_json_str(o, "model"), name, whet_json_str(o, "reason"));
+        for (size_t k = 0; k < json_array_size(reasons); k++)
+            whet_strbuf_printf(out, "%s on %s: %s: %s\n", whet_json_str(o, "model"), name, whet_json_str(o, "verdict"),
+                               json_string_value(json_array_get(reasons, k)));
+    }
+}
+
+static void render_list(const json_t *list, const char *key, const char *prefix, whet_strbuf *out)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *v = json_array_get(list, i);
+        whet_strbuf_printf(out, "%s%s\n", prefix, key != NULL ? whet_json_str(v, key) : json_string_value(v));
+    }
+}
+
+void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *first = json_array_get(rows, 0);
+    main_table(doc, width, color, out);
+    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode; inputs: %s\n", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
+                       whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"),
+                       whet_json_str(json_object_get(doc, "inputs"), "source"));
+    whet_strbuf_printf(out, "parity: max difference against %s\n", whet_json_str(json_object_get(first, "parity"), "reference"));
+    scenario_lines(doc, width, out);
+    render_reasons(rows, out);
+    sustain_lines(rows, out);
+    energy_lines(rows, width, out);
+    render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", out);
+    whet_strbuf_puts(out, "\n");
+    render_list(json_object_get(doc, "comparisons"), "text", "", out);
+    if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "summary"));
+    if (json_is_true(json_object_get(json_object_get(doc, "settings"), "plain"))) plain_table(doc, width, color, out);
+    if (json_is_integer(json_object_get(doc, "run_id"))) whet_strbuf_printf(out, "stored as run %.0f\n", whet_json_real(doc, "run_id"));
+    if (json_is_object(json_object_get(doc, "baseline_compare"))) {
+        whet_strbuf_puts(out, "\n");
+        whet_render_compare(json_object_get(doc, "baseline_compare"), width, color, out);
+    }
+}
