@@ -40,6 +40,7 @@ static int run_find(cli *c, struct args *a, const char *model)
     o.pictures = (int)a->pictures;
     o.seed = (uint64_t)a->seed;
     o.fields = &a->f;
+    o.apart = 1;
     o.progress = cli_progress;
     o.progress_arg = c;
     status = whet_contract_search(&r, model, &o);

@@ -54,6 +54,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.limit = a->limit;
     o.seed = (uint64_t)a->seed;
     o.strict = a->strict;
+    o.apart = 1;
     o.progress = cli_progress;
     o.progress_arg = c;
     status = whet_eval(&r, argv[1], &o);

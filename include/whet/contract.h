@@ -47,6 +47,7 @@ typedef struct whet_contract_search_options {
     const whet_contract_fields *fields; /* size, fit, filter, labels that all candidates share; may be NULL */
     whet_progress_fn progress;
     void *progress_arg;
+    int apart;            /* as in whet_eval_options */
 } whet_contract_search_options;
 void whet_contract_search_options_init(whet_contract_search_options *o);
 /* Tries the usual contracts and lists the accuracy of each. Kind "contract find". */

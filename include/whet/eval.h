@@ -30,6 +30,8 @@ typedef struct whet_eval_options {
     int strict;             /* a broken picture is an error */
     whet_progress_fn progress;
     void *progress_arg;
+    int apart;              /* 1: a runtime other than native runs in a worker process ($WHET_PROGRAM, else the running program), so
+                               that its crash is an error */
 } whet_eval_options;
 void whet_eval_options_init(whet_eval_options *o);
 

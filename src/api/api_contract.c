@@ -209,6 +209,7 @@ whet_status whet_contract_search(whet_result **out, const char *model, const whe
     mo.runtime = opt->runtime;
     mo.threads = opt->threads;
     mo.contract = &base;
+    mo.apart = opt->size > offsetof(whet_contract_search_options, apart) && opt->apart && opt->runtime != NULL && strcmp(opt->runtime, "native") != 0;
     WHET_GOTO(whet_runner_open(&m, backends, model, &mo));
     f = whet_calloc(1, sizeof *f);
     if (!f) {

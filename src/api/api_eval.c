@@ -113,6 +113,7 @@ static whet_status open_all(struct eval_job *j)
     m.threads = j->o->threads;
     m.batch = j->o->batch;
     m.contract = &j->contract;
+    m.apart = j->o->size > offsetof(whet_eval_options, apart) && j->o->apart && j->o->runtime != NULL && strcmp(j->o->runtime, "native") != 0;
     return at_model(j, whet_runner_open(&j->m, j->backends, j->model, &m));
 }
 

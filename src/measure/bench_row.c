@@ -77,9 +77,22 @@ whet_status whet_bench_start(const whet_bench *b, whet_bench_row *r)
     return whet_bench_start_worker(b, r, &r->worker);
 }
 
+/* Free heights and widths: as given, else those of the pictures that another runtime has fixed for this file. */
+static void sizes_of(const whet_bench *b, const whet_bench_row *r, int sizes[2])
+{
+    const whet_shape *s = r->samples != NULL ? &r->samples->in[0].shape : NULL;
+    memcpy(sizes, b->spec->sizes, 2 * sizeof sizes[0]);
+    if (sizes[0] > 0 || s == NULL || s->rank != 4) return;
+    const int h = s->dims[1] == 1 || s->dims[1] == 3 ? 2 : 1;
+    sizes[0] = (int)s->dims[h];
+    sizes[1] = (int)s->dims[h + 1];
+}
+
 whet_status whet_bench_load_with(const whet_bench *b, whet_bench_row *r, const char *tune, json_t **reply)
 {
-    json_t *q = whet_load_request(r->cell->runtime, r->cell->model, &r->settings, r->batch, b->spec->sizes);
+    int sizes[2];
+    sizes_of(b, r, sizes);
+    json_t *q = whet_load_request(r->cell->runtime, r->cell->model, &r->settings, r->batch, sizes);
     if (q != NULL && tune != NULL) json_object_set_new(json_object_get(q, "settings"), "tune", json_string(tune));
     return whet_worker_call(r->worker, q, whet_bench_limit(b), reply);
 }

@@ -200,6 +200,8 @@ static whet_status read_input_apart(whet_runner *m, const json_t *inputs, const 
         return WHET_FAIL(WHET_ESHAPE, "the model has %zu inputs, one for pictures is needed", json_array_size(inputs));
     io.name = json_string_value(json_object_get(first, "name"));
     io.dtype = (int)json_integer_value(json_object_get(first, "dtype"));
+    io.scale = json_number_value(json_object_get(first, "scale"));
+    io.zero_point = (int32_t)json_integer_value(json_object_get(first, "zero_point"));
     io.rank = (int)json_array_size(list);
     for (int d = 0; d < io.rank; d++) io.dims[d] = json_integer_value(json_array_get(list, (size_t)d));
     WHET_TRY(read_input(m, &io, path, o, dims));

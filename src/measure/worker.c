@@ -82,7 +82,10 @@ static json_t *describe(const whet_backend_io *io)
 {
     json_t *dims = json_array();
     for (int d = 0; d < io->rank; d++) json_array_append_new(dims, json_integer(io->dims[d]));
-    return json_pack("{ss, si, so}", "name", io->name, "dtype", io->dtype, "dims", dims);
+    json_t *o = json_pack("{ss, si, so}", "name", io->name, "dtype", io->dtype, "dims", dims);
+    if (io->scale > 0) json_object_set_new(o, "scale", json_real(io->scale));
+    if (io->scale > 0) json_object_set_new(o, "zero_point", json_integer(io->zero_point));
+    return o;
 }
 
 whet_status whet_worker_put_stream_outputs(whet_worker_state *w, whet_backend_stream *s, json_t *reply)

@@ -80,13 +80,14 @@ static void add_threads(thread_times *t, const char *tasks, bool own)
     if (d != NULL) closedir(d);
 }
 
+/* With a program behind exec: it is the one that computes, and this process passes messages. */
 static void look_at_threads(thread_times *t)
 {
     int pids[WHET_WORKER_MAX_PROGRAMS];
     const int n = whet_backend_external_processes(pids, WHET_WORKER_MAX_PROGRAMS);
     t->n = 0;
-    t->process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* threads that have ended in between are in it */
-    add_threads(t, "/proc/self/task", true);
+    t->process_ns = n == 0 ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0; /* threads that have ended in between are in it */
+    if (n == 0) add_threads(t, "/proc/self/task", true);
     for (int i = 0; i < n; i++) {
         char tasks[48];
         clockid_t whole;
