@@ -101,25 +101,33 @@ at::ScalarType type_of(const wt_options &o)
     return o.precision == WT_BF16 ? at::kBFloat16 : o.precision == WT_F16 ? at::kHalf : at::kFloat;
 }
 
+#if TORCH_VERSION_MAJOR >= 2
 // Files without recorded shapes are usual, LibTorch warns of each.
 struct silence : c10::WarningHandler {
     void process(const c10::Warning &) override {}
 };
 
-void load(wt_model *m, const char *path)
+torch::jit::Module import(wt_model *m, const char *path, torch::jit::ExtraFilesMap &extra)
 {
     silence quiet;
     const c10::WarningUtils::WarningHandlerGuard guard(&quiet);
+    return torch::jit::import_ir_module(m->unit, path, c10::Device(c10::kCPU), extra, false, true);
+}
+#else // keeps no shapes
+torch::jit::Module import(wt_model *m, const char *path, torch::jit::ExtraFilesMap &extra)
+{
+    return torch::jit::import_ir_module(m->unit, path, c10::Device(c10::kCPU), extra);
+}
+#endif
+
+void load(wt_model *m, const char *path)
+{
     torch::jit::ExtraFilesMap extra{{"whet.json", ""}};
     m->unit = std::make_shared<torch::jit::CompilationUnit>();
-#if TORCH_VERSION_MAJOR >= 2
-    m->module = torch::jit::import_ir_module(m->unit, path, c10::Device(c10::kCPU), extra, false, true);
-#else
-    m->module = torch::jit::import_ir_module(m->unit, path, c10::Device(c10::kCPU), extra, false);
-#endif
+    m->module = import(m, path, extra);
     m->extra = extra["whet.json"];
     m->module.eval();
-    whet::describe(m, true);
+    whet::describe(m, TORCH_VERSION_MAJOR >= 2);
     whet::take_extra(m);
     // The shapes were wanted for the description only: executors would take them for a promise.
     torch::jit::EraseShapeInformation(m->module.get_method("forward").graph());
