@@ -78,14 +78,15 @@
       if (items.length && items[0].dataset.row !== undefined) {
         items.sort(function (a, b) { return order[a.dataset.row] - order[b.dataset.row]; }).forEach(function (li) { list.appendChild(li); });
       }
+      var total = items.filter(function (li) { return li.dataset.row === undefined || visible[li.dataset.row]; }).length;
       items.forEach(function (li) {
         var on = li.dataset.row === undefined || visible[li.dataset.row];
         li.classList.toggle('hidden', !on);
-        li.classList.toggle('folded', on && left >= FOLD && !open[id]);
+        li.classList.toggle('folded', on && left >= FOLD && total > FOLD + 3 && !open[id]);
         left += on;
       });
       if (!more) { more = make('button', { type: 'button', class: 'more' }); list.after(more); more.addEventListener('click', function () { open[id] = !open[id]; follow(); }); }
-      more.classList.toggle('some', left > FOLD);
+      more.classList.toggle('some', total > FOLD + 3);
       more.textContent = open[id] ? 'Fewer rows' : 'All ' + left + ' rows';
     });
     all('.scatter .point').forEach(function (p) { p.classList.toggle('hidden', !visible[p.dataset.row]); });
@@ -134,8 +135,8 @@
     return {
       type: 'line',
       data: { datasets: def.series.map(function (s, k) {
-        var colour = css('--s' + Math.floor(k / 2) % 8);
-        return { label: s.name, data: s.values, borderColor: colour, backgroundColor: colour, borderDash: k % 2 ? [6, 4] : [], pointRadius: s.values.length > 60 ? 0 : 2.5, borderWidth: 2 };
+        var pairs = def.pairs ? 2 : 1, colour = css('--s' + Math.floor(k / pairs) % 8);
+        return { label: s.name, data: s.values, borderColor: colour, backgroundColor: colour, borderDash: k % 2 ? [6, 4] : [], pointRadius: s.values.length > 30 ? 0 : 2.5, borderWidth: 2 };
       }) },
       options: { interaction: { mode: 'nearest', axis: 'x', intersect: false }, scales: {
         x: { type: 'linear', title: { display: true, text: def.unit }, grid: { color: css('--line') }, ticks: { maxTicksLimit: 8 } },

@@ -320,9 +320,41 @@ static void add_curves(json_t *charts, const json_t *doc)
     for (size_t k = 0; k < WHET_COUNT(defs); k++) {
         json_t *chart = chart_create(defs[k].id, defs[k].title, "line", "epoch", "");
         json_object_set_new(chart, "y_unit", json_string(defs[k].unit));
+        json_object_set_new(chart, "pairs", json_true()); // two series share a colour
         json_array_foreach(list, i, t)
         {
             for (int s = 0; s < 2; s++) add_curve(chart, t, defs[k].names[s], defs[k].keys[s], defs[k].scale, json_array_size(list) > 1);
+        }
+        keep_if_filled(charts, chart, "series");
+    }
+}
+
+// --- speed, clock and heat under a long load
+
+static void add_sustained(json_t *charts, const json_t *doc)
+{
+    static const struct { const char *id, *title, *unit, *key; } defs[] = {
+        {"sustain-rate", "Speed under a long load", "img/s", "img_per_s"}, {"sustain-clock", "Clock under a long load", "MHz", "mhz"},
+        {"sustain-heat", "Temperature under a long load", "°C", "celsius"}, {"sustain-power", "Power under a long load", "W", "watts"}};
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *point = NULL;
+    char name[300];
+    size_t i = 0, n = 0;
+    for (size_t k = 0; k < WHET_COUNT(defs); k++) {
+        json_t *chart = chart_create(defs[k].id, defs[k].title, "line", "s", "");
+        json_object_set_new(chart, "y_unit", json_string(defs[k].unit));
+        json_array_foreach(rows, i, row)
+        {
+            const json_t *series = report_get(row, "sustain.series");
+            const size_t step = json_array_size(series) / MAX_CURVE + 1;
+            json_t *values = json_array();
+            json_array_foreach(series, n, point)
+            {
+                const double x = report_num(point, "t"), y = report_num(point, defs[k].key);
+                if (isfinite(x) && isfinite(y) && n % step == 0) json_array_append_new(values, json_pack("{s:f, s:f}", "x", x, "y", y));
+            }
+            report_row_name(doc, row, true, name, sizeof name);
+            if (json_array_size(values) > 0) json_object_set(add_series(chart, name), "values", values);
+            json_decref(values);
         }
         keep_if_filled(charts, chart, "series");
     }
@@ -350,6 +382,7 @@ json_t *report_charts(const json_t *doc, const json_t *answers)
     add_row_chart(charts, doc, chart_create("cost-memory", "Peak memory", "bar", "MB", "in a run apart from the timed ones"), memory, 2);
     add_row_chart(charts, doc, chart_create("cost-size", "Size on disk", "bar", "MB", "every file the model needs"), &size, 1);
     add_row_chart(charts, doc, chart_create("cost-energy", "Energy per picture", "bar", "J", ""), &energy, 1);
+    add_sustained(charts, doc);
     add_profiles(charts, doc);
     add_curves(charts, doc);
     return charts;

@@ -315,6 +315,22 @@ void report_provenance(whet_strbuf *b, const json_t *doc)
     json_decref(seen);
 }
 
+// What the rows define themselves: each name once.
+static void said_of_rows(whet_strbuf *b, const json_t *doc, const char *name, const char *text)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    json_t *seen = json_object();
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        const char *word = report_str(row, name);
+        if (word[0] == '\0' || json_object_get(seen, word) != NULL) continue;
+        json_object_set_new(seen, word, json_true());
+        report_fact(b, word, report_str(row, text));
+    }
+    json_decref(seen);
+}
+
 void report_reading(whet_strbuf *b, const json_t *doc)
 {
     static const struct { const char *word, *means; } words[] = {
@@ -333,8 +349,11 @@ void report_reading(whet_strbuf *b, const json_t *doc)
         {"mean, minimum", "of every timed inference of the row; the minimum is the least, not a typical latency"},
         {"img/s", "pictures per second: batch / median latency for one stream, else as the row says"},
     };
-    (void)doc;
+    const char *name = NULL;
+    json_t *text = NULL;
     whet_strbuf_puts(b, "<details><summary>How to read the words on this page</summary>\n<dl>\n");
     for (size_t i = 0; i < WHET_COUNT(words); i++) report_fact(b, words[i].word, words[i].means);
+    json_object_foreach(json_object_get(report_run_at(doc, 0), "plain_definitions"), name, text) report_fact(b, name, json_is_string(text) ? json_string_value(text) : "");
+    said_of_rows(b, doc, "scenario.name", "scenario.definition");
     whet_strbuf_puts(b, "</dl></details>\n");
 }

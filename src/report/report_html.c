@@ -166,6 +166,8 @@ static void add_results(whet_strbuf *b, const page *p)
     report_figures(b, p->charts, "speed-");
     whet_strbuf_puts(b, "<h3>What it costs</h3>\n");
     report_figures(b, p->charts, "cost-");
+    if (has_charts(p->charts, "sustain-")) whet_strbuf_puts(b, "<h3>Under a long load</h3>\n");
+    report_figures(b, p->charts, "sustain-");
     end_section(b);
     if (has_charts(p->charts, "layers-")) {
         section(b, "layers", "Where the time goes", "As the runtime itself reports it; a runtime that profiles runs slower than one that does not.");

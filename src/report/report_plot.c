@@ -139,6 +139,7 @@ static void ridges(whet_strbuf *b, const json_t *chart)
 static void lines(whet_strbuf *b, const json_t *chart)
 {
     const json_t *series = json_object_get(chart, "series"), *s = NULL, *p = NULL;
+    const size_t pairs = json_is_true(json_object_get(chart, "pairs")) ? 2 : 1;
     size_t i = 0, k = 0;
     head(b, chart, 640 + 18 * (double)json_array_size(series));
     whet_strbuf_puts(b, "set grid y lc rgb '#dddddd'\nset key outside below\nset ylabel ");
@@ -153,7 +154,7 @@ static void lines(whet_strbuf *b, const json_t *chart)
     whet_strbuf_puts(b, "plot ");
     json_array_foreach(series, i, s)
     {
-        whet_strbuf_printf(b, "%s$line%zu using 1:2 with lines lw 2 dt %zu lc rgb '%s' title ", i > 0 ? ", " : "", i, i % 2 + 1, colours[i / 2 % 8]);
+        whet_strbuf_printf(b, "%s$line%zu using 1:2 with lines lw 2 dt %zu lc rgb '%s' title ", i > 0 ? ", " : "", i, i % 2 + 1, colours[i / pairs % 8]);
         quoted(b, report_str(s, "name"));
     }
     whet_strbuf_puts(b, "\n");

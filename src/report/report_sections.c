@@ -209,10 +209,15 @@ void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
     const report_column *shown[64];
     size_t i = 0;
     int n = 0;
-    for (int pass = 0; pass < 2; pass++) { // the model first, whatever stands before it in the table of columns
+    // what a row is and what it reached first; what explains it behind
+    static const char *const late[] = {"parity", "load", "first", "cv", "params", "macs"};
+    for (int pass = 0; pass < 3; pass++) {
         for (int c = 0; c < report_column_count() && n < (int)WHET_COUNT(shown); c++) {
             const report_column *col = report_column_at(c);
-            if ((strcmp(col->id, "model") == 0) == (pass == 0) && in_page(col, doc)) shown[n++] = col;
+            int place = strcmp(col->id, "model") == 0 ? 0 : 1;
+            for (size_t k = 0; k < WHET_COUNT(late); k++)
+                if (strcmp(col->id, late[k]) == 0) place = 2;
+            if (place == pass && in_page(col, doc)) shown[n++] = col;
         }
     }
     whet_strbuf_puts(b, "<div class='tools' id='tools' role='search' aria-label='Rows to show'></div>\n"

@@ -178,6 +178,7 @@ static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
     const json_t *series = json_object_get(chart, "series"), *s = NULL, *p = NULL;
     double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
     const int left = 56, top = in_page ? 10 : TOP, bottom = top + PLOT;
+    const size_t pairs = json_is_true(json_object_get(chart, "pairs")) ? 2 : 1; // training and validation of one run share a colour
     size_t i = 0, k = 0;
     json_array_foreach(series, i, s)
     {
@@ -194,13 +195,13 @@ static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
     json_array_foreach(series, i, s)
     {
         const size_t y = (size_t)bottom + 36 + 20 * i;
-        whet_strbuf_printf(b, "<polyline class='l%zu d%zu' points='", i / 2 % 8, i % 2); // training and validation of one run share a colour
+        whet_strbuf_printf(b, "<polyline class='l%zu d%zu' points='", i / pairs % 8, i % 2);
         json_array_foreach(json_object_get(s, "values"), k, p)
         {
             whet_strbuf_printf(b, "%.1f,%.1f ", left + report_axis_at(&axis[0], report_num(p, "x")) * (WIDTH - 10 - left),
                                bottom - report_axis_at(&axis[1], report_num(p, "y")) * (bottom - top));
         }
-        whet_strbuf_printf(b, "'/><path class='l%zu d%zu' stroke-width='2' d='M%d %zuh26'/><text x='%d' y='%zu'>", i / 2 % 8, i % 2, left, y, left + 34, y + 4);
+        whet_strbuf_printf(b, "'/><path class='l%zu d%zu' stroke-width='2' d='M%d %zuh26'/><text x='%d' y='%zu'>", i / pairs % 8, i % 2, left, y, left + 34, y + 4);
         report_esc(b, report_str(s, "name"));
         whet_strbuf_puts(b, "</text>");
     }

@@ -25,8 +25,11 @@ static const struct { const char *title, *path; } csv[] = {
     {"img_per_s", "img_per_s"}, {"peak_bytes", "memory.peak_bytes"}, {"delta_bytes", "memory.delta_bytes"},
     {"j_per_img", "j_per_img"}, {"verdict", "verdict"}, {"sha256", "sha256"},
     {"p90_low_ms", "latency.p90_low"}, {"p90_high_ms", "latency.p90_high"}, {"p95_low_ms", "latency.p95_low"}, {"p95_high_ms", "latency.p95_high"},
-    {"p99_low_ms", "latency.p99_low"}, {"p99_high_ms", "latency.p99_high"}, {"streams", "settings.streams"}, {"scenario", "scenario"},
+    {"p99_low_ms", "latency.p99_low"}, {"p99_high_ms", "latency.p99_high"}, {"streams", "settings.streams"}, {"scenario", "scenario.name"},
     {"precision_asked", "settings.precision"}, {"base_bytes", "memory.base_bytes"}, {"run", "run"}, {"host", "host"},
+    {"j_per_img_net", "j_per_img_net"}, {"img_per_s_per_w", "img_per_s_per_w"}, {"late_share", "scenario.late_share"}, {"worst_late_ms", "scenario.worst_late_ms"},
+    {"sustain_kept", "sustain.kept"}, {"plain_mean_ms", "plain.mean_ms"}, {"plain_min_ms", "plain.min_ms"}, {"plain_ms_per_img", "plain.ms_per_img"},
+    {"speed_up", "plain.speed_up"}, {"size_reduction", "plain.size_reduction"},
 };
 
 static void csv_text(whet_strbuf *b, const char *s)
