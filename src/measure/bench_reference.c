@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "measure/bench_private.h"
+#include "measure/relay.h"
 
 enum { MAX_TRIED = 12 };
 

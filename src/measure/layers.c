@@ -32,12 +32,12 @@ typedef struct job {
 
 static const whet_layers_side *side_of(const job *j, int k) { return k == 0 ? &j->s->a : &j->s->b; }
 
-static whet_status start(whet_worker **w, const job *j)
+static whet_status start(whet_worker **w, const job *j, int k)
 {
     whet_worker_options opt;
     whet_worker_options_init(&opt);
     opt.program = j->s->program;
-    opt.inputs_fd = j->s->samples->memory.fd;
+    opt.inputs_fd = side_of(j, k)->samples->memory.fd;
     return whet_worker_start(w, &opt);
 }
 
@@ -99,7 +99,7 @@ static whet_status list_side(job *j, int k)
     whet_status status = WHET_OK;
     int n = 0;
     if (shapes == NULL) WHET_GOTO(WHET_ENOMEM);
-    WHET_GOTO(start(&w, j));
+    WHET_GOTO(start(&w, j, k));
     WHET_GOTO(whet_worker_call(w, json_incref(side->load), SECONDS, &loaded));
     WHET_GOTO(read_shapes(loaded, &n, shapes));
     WHET_GOTO(known_tensors(w, &set));
@@ -148,9 +148,9 @@ static whet_status load_tapped(job *j, int k, size_t from, size_t to, whet_worke
     }
     json_decref(seen);
     json_object_set_new(q, "taps", taps);
-    WHET_TRY(start(w, j));
+    WHET_TRY(start(w, j, k));
     WHET_TRY(whet_worker_call(*w, q, SECONDS, NULL));
-    return whet_worker_call(*w, whet_samples_feed(j->s->samples), SECONDS, NULL);
+    return whet_worker_call(*w, whet_samples_feed(side->samples), SECONDS, NULL);
 }
 
 static int output_at(const json_t *reply, const char *name)

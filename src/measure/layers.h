@@ -12,6 +12,7 @@
 typedef struct whet_layers_side {
     const char *model, *runtime;
     json_t *load;                 /* the request that loads it; borrowed */
+    const whet_samples *samples;  /* the same ones for both, each in its own order */
     int n_outputs;                /* of the model, as they are without reading inner tensors, for the first sample */
     const char (*names)[128];
     const whet_tensor *outputs;
@@ -19,7 +20,6 @@ typedef struct whet_layers_side {
 
 typedef struct whet_layers_spec {
     whet_layers_side a, b;        /* b is the reference */
-    const whet_samples *samples;
     int count;                    /* of the samples that are tried */
     const whet_accept *accept;
     const char *program;

@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "measure/bench_private.h"
 #include "measure/layers.h"
+#include "measure/relay.h"
 #include "measure/verify.h"
 #include "wire/npy.h"
 
@@ -18,7 +19,7 @@ typedef struct outputs { int n, samples; whet_tensor *t; char names[WHET_BENCH_M
 
 typedef struct job {
     const whet_verify_spec *s;
-    whet_samples samples;
+    whet_samples samples, turned; /* turned: for the second file, where it has its channels in the other place; else empty */
     whet_tensor given[MAX_FILES], expected[MAX_FILES];
     outputs a, b;
     json_t *doc;
@@ -159,24 +160,42 @@ static whet_status keep(outputs *o, whet_worker *w, const json_t *reply, int sam
     return WHET_OK;
 }
 
-static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, const char *key)
+static const whet_samples *samples_of(const job *j, const whet_verify_side *side)
+{
+    return side == &j->s->b && j->turned.count > 0 ? &j->turned : &j->samples;
+}
+
+static whet_status start_loaded(job *j, const whet_verify_side *side, whet_worker **w, json_t **reply)
 {
     whet_worker_options opt;
+    whet_worker_options_init(&opt);
+    opt.program = j->s->program;
+    opt.inputs_fd = samples_of(j, side)->memory.fd;
+    WHET_TRY(whet_worker_start(w, &opt));
+    return whet_worker_call(*w, load_request(j, side), SECONDS, reply);
+}
+
+static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, const char *key)
+{
     whet_worker *w = NULL;
     json_t *reply = NULL;
     whet_status status = WHET_OK;
-    whet_worker_options_init(&opt);
-    opt.program = j->s->program;
-    opt.inputs_fd = j->samples.memory.fd;
     o->samples = j->samples.count;
-    WHET_GOTO(whet_worker_start(&w, &opt));
-    WHET_GOTO(whet_worker_call(w, load_request(j, side), SECONDS, &reply));
+    WHET_GOTO(start_loaded(j, side, &w, &reply));
+    if (side == &j->s->b) WHET_GOTO(whet_relay_samples(&j->turned, &j->samples, json_object_get(reply, "inputs")));
+    if (samples_of(j, side) != &j->samples) { /* a worker is given its samples when it starts */
+        whet_worker_free(w);
+        json_decref(reply);
+        w = NULL;
+        reply = NULL;
+        WHET_GOTO(start_loaded(j, side, &w, &reply));
+    }
     WHET_GOTO(check_types(j, reply));
     WHET_GOTO(check_shapes(j, side, reply));
     json_object_set_new(j->doc, key, json_pack("{ss, ss, sO, sO, ss}", "model", side->model, "runtime", side->runtime, "title",
                                                json_object_get(reply, "title"), "version", json_object_get(reply, "version"), "optimisation",
                                                side->optimisation));
-    WHET_GOTO(whet_worker_call(w, whet_samples_feed(&j->samples), SECONDS, NULL));
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(samples_of(j, side)), SECONDS, NULL));
     for (int i = 0; i < j->samples.count; i++) {
         json_decref(reply);
         reply = NULL;
@@ -211,13 +230,13 @@ static whet_status compare(job *j, const whet_accept *accept, bool *ok)
 
 static whet_layers_side layers_side(const job *j, const whet_verify_side *side, const outputs *o)
 {
-    return (whet_layers_side){.model = side->model, .runtime = side->runtime, .load = load_request(j, side), .n_outputs = o->n,
+    return (whet_layers_side){.model = side->model, .runtime = side->runtime, .load = load_request(j, side), .samples = samples_of(j, side), .n_outputs = o->n,
                               .names = (const char (*)[128])o->names, .outputs = o->t};
 }
 
 static whet_status compare_layers(job *j, const whet_accept *accept)
 {
-    whet_layers_spec s = {.a = layers_side(j, &j->s->a, &j->a), .b = layers_side(j, &j->s->b, &j->b), .samples = &j->samples,
+    whet_layers_spec s = {.a = layers_side(j, &j->s->a, &j->a), .b = layers_side(j, &j->s->b, &j->b),
                           .count = WHET_MIN(j->samples.count, LAYER_SAMPLES), .accept = accept, .program = j->s->program,
                           .progress = j->s->progress, .progress_arg = j->s->progress_arg};
     json_t *layers = NULL;
@@ -286,6 +305,7 @@ whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec
     j->doc = json_object();
     j->batch = 1;
     whet_samples_init(&j->samples);
+    whet_samples_init(&j->turned);
     const whet_status status = run(j, ok);
     if (status == WHET_OK) *out = json_incref(j->doc);
     for (int i = 0; i < MAX_FILES; i++) {
@@ -295,6 +315,7 @@ whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec
     dispose(&j->a);
     dispose(&j->b);
     whet_samples_dispose(&j->samples);
+    whet_samples_dispose(&j->turned);
     whet_facts_dispose(&j->facts);
     json_decref(j->doc);
     whet_free(j);
