@@ -65,22 +65,41 @@ static void clear(whet_bench_reference *f)
     f->n_outputs = 0;
 }
 
+/* The original may have its channels in another place than the row's file: then it gets the same pictures turned. */
+static whet_status start_loaded(const whet_bench *b, const whet_bench_reference *f, const whet_bench_row *r, const char *runtime, whet_samples *turned,
+                                whet_worker **w, json_t **reply)
+{
+    for (int again = 0; again < 2; again++) {
+        whet_worker_options opt;
+        whet_worker_options_init(&opt);
+        opt.program = b->spec->program;
+        opt.inputs_fd = turned->count > 0 ? turned->memory.fd : r->samples->memory.fd;
+        opt.threads = r->threads;
+        opt.memory_limit = b->spec->memory_limit;
+        WHET_TRY(whet_worker_start(w, &opt));
+        WHET_TRY(whet_worker_call(*w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), whet_bench_limit(b), reply));
+        if (again > 0) break;
+        WHET_TRY(whet_relay_samples(turned, r->samples, json_object_get(*reply, "inputs")));
+        if (turned->count == 0) break;
+        whet_worker_free(*w); /* a worker is given its samples when it starts */
+        json_decref(*reply);
+        *w = NULL;
+        *reply = NULL;
+    }
+    return WHET_OK;
+}
+
 static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_bench_row *r, const char *runtime)
 {
-    whet_worker_options opt;
     whet_worker *w = NULL;
     json_t *reply = NULL;
+    whet_samples turned;
     whet_status status = WHET_OK;
-    whet_worker_options_init(&opt);
-    opt.program = b->spec->program;
-    opt.inputs_fd = r->samples->memory.fd;
-    opt.threads = r->threads;
-    opt.memory_limit = b->spec->memory_limit;
-    WHET_GOTO(whet_worker_start(&w, &opt));
-    WHET_GOTO(whet_worker_call(w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), whet_bench_limit(b), &reply));
+    whet_samples_init(&turned);
+    WHET_GOTO(start_loaded(b, f, r, runtime, &turned, &w, &reply));
     snprintf(f->name, sizeof f->name, "%s %s, %s", json_string_value(json_object_get(reply, "title")),
              json_string_value(json_object_get(reply, "version")), strcmp(runtime, "native") == 0 ? "plain reference kernels" : "optimisation off");
-    WHET_GOTO(whet_worker_call(w, whet_samples_feed(r->samples), whet_bench_limit(b), NULL));
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(turned.count > 0 ? &turned : r->samples), whet_bench_limit(b), NULL));
     for (int i = 0; i < f->n_samples; i++) {
         json_decref(reply);
         reply = NULL;
@@ -92,6 +111,7 @@ static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_be
 done:
     json_decref(reply);
     whet_worker_free(w);
+    whet_samples_dispose(&turned);
     return status;
 }
 
