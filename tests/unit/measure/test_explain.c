@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `explain` says of nodes whose answer is known: classes, shares, roofs, what stayed in float and why, and the sentences. */
+#include <jansson.h>
+#include <math.h>
+
+#include "measure/explain.h"
+#include "support.h"
+
+/* 100 and 400 GOP/s; 10 GB/s near for up to 1 MB, 1 GB/s beyond. */
+static const whet_roofline roof = {.threads = 1, .n_peaks = 3, .n_levels = 2,
+    .peak = {{"f32", "avx2", {100, 100}}, {"int8", "avx2", {80, 80}}, {"int8", "avx512vnni", {400, 400}}},
+    .level = {{"L2", 1e6, {10, 10}, {8, 8}}, {"memory", INFINITY, {1, 1}, {0.5, 0.5}}}};
+
+static const char *str(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "";
+}
+static double num(const json_t *o, const char *key) { return json_number_value(json_object_get(o, key)); }
+
+static bool says(const json_t *list, const char *part)
+{
+    const json_t *s = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, s) {
+        if (strstr(json_string_value(s), part) != NULL) return true;
+    }
+    return false;
+}
+#define assert_says(list, part)                                                                                     \
+    do {                                                                                                            \
+        if (!says(list, part)) {                                                                                    \
+            char *all = json_dumps(list, JSON_INDENT(1));                                                           \
+            print_error("no sentence has '%s': %s\n", part, all);                                                   \
+            free(all);                                                                                              \
+            fail();                                                                                                 \
+        }                                                                                                           \
+    } while (0)
+
+#define assert_near(x, want, bound)                                                                                 \
+    do {                                                                                                            \
+        const double near_x = (x), near_want = (want);                                                              \
+        if (!(fabs(near_x - near_want) <= (bound))) {                                                               \
+            print_error("%s is %.9g, not %.9g\n", #x, near_x, near_want);                                           \
+            fail();                                                                                                 \
+        }                                                                                                           \
+    } while (0)
+
+static void test_classes(void **state)
+{
+    static const struct { const char *type; double macs; whet_node_class kind; } cases[] = {
+        {"Conv", 5, WHET_NODE_PRODUCT}, {"nchwc.Conv", 5, WHET_NODE_PRODUCT}, {"QLinearConv", 5, WHET_NODE_PRODUCT}, {"QLinearAdd", 0, WHET_NODE_OTHER},
+        {"QLinearMatMul", 0, WHET_NODE_PRODUCT}, {"DequantizeLinear", 0, WHET_NODE_QUANTISE}, {"QuantizeLinear", 0, WHET_NODE_QUANTISE},
+        {"DynamicQuantizeMatMul", 3, WHET_NODE_PRODUCT}, {"FakeQuantize", 0, WHET_NODE_QUANTISE}, {"Transpose", 0, WHET_NODE_LAYOUT},
+        {"whet.Reorder", 0, WHET_NODE_LAYOUT}, {"ReorderOutput", 0, WHET_NODE_LAYOUT}, {"ConvTranspose", 5, WHET_NODE_PRODUCT},
+        {"TRANSPOSE_CONV", 5, WHET_NODE_PRODUCT}, {"Convert", 0, WHET_NODE_CAST}, {"Cast", 0, WHET_NODE_CAST}, {"Convolution", 5, WHET_NODE_PRODUCT},
+        {"CONV_2D", 5, WHET_NODE_PRODUCT}, {"FULLY_CONNECTED", 5, WHET_NODE_PRODUCT}, {"Softmax", 0, WHET_NODE_OTHER}, {"Delegate", 9, WHET_NODE_PRODUCT}};
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(cases); i++)
+        if (whet_node_class_of(cases[i].type, cases[i].macs) != cases[i].kind) {
+            print_error("%s is taken for '%s'\n", cases[i].type, whet_node_class_name(whet_node_class_of(cases[i].type, cases[i].macs)));
+            fail();
+        }
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    const whet_roof_work conv = {"f32", 50e6, 0, 1e5, 0}, fast = {"int8", 50e6, 0, 1e5, 0}, winograd = {"f32-winograd", 50e6, 0, 1e5, 0};
+    assert_near(whet_roofline_bound(&roof, &conv).compute_ms, 1, 1e-9);
+    assert_near(whet_roofline_bound(&roof, &conv).memory_ms, 0.01, 1e-9);
+    assert_near(whet_roofline_bound(&roof, &fast).compute_ms, 0.25, 1e-9); /* by the best instruction */
+    assert_near(whet_roofline_bound(&roof, &winograd).compute_ms, 0.25, 1e-9);
+    const whet_roof_work copy = {"f32", 0, 0, 3e6, 0}, weights = {"f32", 0, 1e6, 0, 4e6};
+    assert_near(whet_roofline_bound(&roof, &copy).memory_ms, 0.1 + 2, 1e-6);               /* 1 MB near, 2 MB far */
+    assert_near(whet_roofline_bound(&roof, &weights).memory_ms, 0.25 * 0.1 + 0.75 * 1, 1e-6); /* a quarter of all constants is near */
+}
+
+/* A quantised file as a runtime executed it: one convolution in integers, one left in float between leftover nodes. */
+static json_t *executed(void)
+{
+    return json_loads("[{\"name\":\"in_q\",\"type\":\"QuantizeLinear\",\"precision\":\"f32\",\"ms\":0.5,\"input_bytes\":400000,\"output_bytes\":100000},"
+                      "{\"name\":\"fused_1\",\"type\":\"QLinearConv\",\"precision\":\"int8\",\"ms\":1.0,\"origin\":\"conv1\",\"input_bytes\":100000,\"output_bytes\":100000},"
+                      "{\"name\":\"t1\",\"type\":\"Transpose\",\"precision\":\"int8\",\"ms\":0.25},"
+                      "{\"name\":\"dq\",\"type\":\"DequantizeLinear\",\"precision\":\"int8\",\"ms\":0.25},"
+                      "{\"name\":\"conv2\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":2.0,\"origin\":\"conv2\",\"input_bytes\":100000,\"output_bytes\":100000},"
+                      "{\"name\":\"t2\",\"type\":\"Transpose\",\"precision\":\"f32\",\"ms\":0.5},"
+                      "{\"name\":\"act\",\"type\":\"Sigmoid\",\"precision\":\"f32\",\"ms\":0.5}]", 0, NULL);
+}
+
+static json_t *model_of(const json_t *nodes, const char *precision, double p50)
+{
+    json_t *macs = json_pack("{sf, sf}", "conv1", 30e6, "conv2", 50e6);
+    json_t *m = whet_explain_nodes(nodes, macs, &roof);
+    json_object_update_new(m, json_pack("{ss, ss, ss, ss, s{sf, sf, sf}}", "model", "net.onnx", "runtime", "ort", "title", "ONNX Runtime", "file_precision", precision,
+                                        "latency", "p50", p50, "p25", p50 * 0.99, "p75", p50 * 1.01));
+    json_decref(macs);
+    return m;
+}
+
+static void test_sums(void **state)
+{
+    json_t *nodes = executed(), *m = model_of(nodes, "int8", 5);
+    const json_t *classes = json_object_get(m, "classes"), *layout = json_object_get(classes, "layout"), *p = json_object_get(m, "precisions");
+    (void)state;
+    assert_near(num(m, "ms"), 5, 1e-9);
+    assert_near(num(m, "macs"), 80e6, 1);
+    assert_int_equal(num(layout, "nodes"), 2); /* the leftover Transposes */
+    assert_near(num(layout, "share"), 0.15, 1e-9);
+    assert_int_equal(num(json_object_get(layout, "types"), "Transpose"), 2);
+    assert_int_equal(num(json_object_get(classes, "quantise"), "nodes"), 2);
+    assert_near(num(json_object_get(classes, "quantise"), "ms"), 0.75, 1e-9);
+    assert_string_equal(str(json_array_get(p, 0), "precision"), "f32");
+    assert_near(num(json_array_get(p, 0), "share"), 0.625, 1e-9);
+    assert_near(num(json_array_get(p, 1), "share"), 0.375, 1e-9);
+    const json_t *conv2 = json_array_get(json_object_get(m, "nodes"), 4);
+    assert_near(num(conv2, "compute_ms"), 1, 1e-9);
+    assert_near(num(conv2, "of_roof"), 0.5, 1e-9);
+    assert_string_equal(str(conv2, "roof"), "compute");
+    assert_string_equal(str(json_array_get(json_object_get(m, "nodes"), 1), "label"), "conv1"); /* the file's name for it */
+    json_t *words = whet_explain_words(m, &roof);
+    assert_says(words, "62.5 % in f32, 37.5 % in int8");
+    assert_says(words, "2 nodes do nothing but change the layout (2 Transpose): 15 % of the time");
+    assert_says(words, "2 nodes do nothing but quantise or dequantise (1 QuantizeLinear, 1 DequantizeLinear)");
+    assert_says(words, "'conv2' (Conv, f32): 40 % of the time; the compute roof would allow 1 ms, it reaches 50 %");
+    assert_says(words, "0.8 by avx2, 4 by avx512vnni");
+    json_decref(words);
+    json_decref(nodes);
+    json_decref(m);
+}
+
+static void test_against(void **state)
+{
+    json_t *nodes = executed(), *a = model_of(nodes, "int8", 5);
+    json_t *plain = json_loads("[{\"name\":\"conv1\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":1.0,\"origin\":\"conv1\"},"
+                               "{\"name\":\"conv2\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":1.5,\"origin\":\"conv2\"},"
+                               "{\"name\":\"act\",\"type\":\"Sigmoid\",\"precision\":\"f32\",\"ms\":0.5}]", 0, NULL);
+    json_t *b = model_of(plain, "f32", 3), *words = whet_explain_against(a, b, &roof);
+    (void)state;
+    assert_says(words, "int8 is 1.67 times as slow here (5 ms against 3 ms) because:");
+    assert_says(words, "- quantising and dequantising take 0.75 ms against 0 ms");
+    assert_says(words, "- changes of layout take 0.75 ms against 0 ms");
+    assert_says(words, "- convolutions and products take 3 ms against 2.5 ms");
+    assert_says(words, "Only 38 % of the multiply-adds of 'net.onnx' run in int8");
+    assert_says(words, "No int8 file can be more than 4 times as fast here");
+    json_decref(words);
+    words = whet_explain_against(b, a, &roof);
+    assert_says(words, "f32 is 1.67 times as fast here");
+    json_decref(words);
+    json_decref(a);
+    json_decref(b);
+    json_decref(nodes);
+    json_decref(plain);
+}
+
+/* --- why something stayed in float */
+static whet_vid node(whet_graph *g, const char *op, const char *name, int n, const whet_vid *in)
+{
+    whet_vid out = WHET_NO_VALUE;
+    assert_ok(whet_graph_node(g, op, name, n, in, 0, NULL, 1, NULL, &out));
+    return out;
+}
+
+static whet_vid weights(whet_graph *g, whet_vid scale, whet_vid zero, const char *name, bool quantise)
+{
+    whet_tensor t;
+    whet_vid v = WHET_NO_VALUE;
+    const whet_shape shape = WHET_SHAPE(2, 2, 1, 1);
+    whet_tensor_init(&t);
+    assert_ok(whet_tensor_alloc(&t, quantise ? WHET_S8 : WHET_F32, &shape));
+    assert_ok(whet_graph_const(g, name, &t, &v));
+    whet_tensor_dispose(&t);
+    return quantise ? node(g, "DequantizeLinear", NULL, 3, (const whet_vid[]){v, scale, zero}) : v;
+}
+
+static void test_left_in_float(void **state)
+{
+    whet_graph *g = NULL;
+    whet_vid x = 0, s = 0, z = 0, zs = 0;
+    const whet_shape in = WHET_SHAPE(1, 2, 4, 4);
+    const whet_dims dims = whet_dims_of(&in);
+    (void)state;
+    assert_ok(whet_graph_create(&g, "left"));
+    assert_ok(whet_graph_input(g, "x", WHET_F32, &dims, &x));
+    assert_ok(whet_graph_const_f32(g, "s", 0.1f, &s));
+    assert_ok(whet_graph_const_like(g, WHET_U8, 0, &z));
+    assert_ok(whet_graph_const_like(g, WHET_S8, 0, &zs));
+    const whet_vid q = node(g, "QuantizeLinear", NULL, 3, (const whet_vid[]){x, s, z}), d = node(g, "DequantizeLinear", NULL, 3, (const whet_vid[]){q, s, z});
+    whet_vid y = node(g, "Conv", "activated", 2, (const whet_vid[]){d, weights(g, s, zs, "w1", true)});
+    y = node(g, "Sigmoid", NULL, 1, &y);
+    y = node(g, "Conv", "unquantised", 2, (const whet_vid[]){y, weights(g, s, zs, "w2", false)});
+    y = node(g, "Conv", "half", 2, (const whet_vid[]){y, weights(g, s, zs, "w3", true)});
+    const whet_vid fine = node(g, "Conv", "fine", 2, (const whet_vid[]){d, weights(g, s, zs, "w4", true)});
+    const whet_vid qf = node(g, "QuantizeLinear", NULL, 3, (const whet_vid[]){fine, s, z}), df = node(g, "DequantizeLinear", NULL, 3, (const whet_vid[]){qf, s, z});
+    assert_ok(whet_graph_output(g, y));
+    assert_ok(whet_graph_output(g, df));
+    json_t *nodes = json_loads("[{\"name\":\"activated\",\"type\":\"Conv\",\"precision\":\"f32\",\"macs\":1},{\"name\":\"unquantised\",\"precision\":\"f32\",\"macs\":1},"
+                               "{\"name\":\"x1\",\"origin\":\"half\",\"precision\":\"f32\",\"macs\":1},{\"name\":\"fine\",\"precision\":\"int8\",\"macs\":1}]", 0, NULL);
+    json_t *left = whet_explain_left_in_float(g, nodes);
+    assert_int_equal(json_array_size(left), 3);
+    assert_string_equal(str(json_array_get(left, 0), "why"), "its result goes to Sigmoid in float before it is quantised");
+    assert_string_equal(str(json_array_get(left, 1), "why"), "the file does not quantise it");
+    assert_string_equal(str(json_array_get(left, 2), "why"), "its input is not quantised in the file");
+    json_decref(left);
+    json_object_set_new(json_array_get(nodes, 3), "precision", json_string("f32"));
+    left = whet_explain_left_in_float(g, nodes);
+    assert_string_equal(str(json_array_get(left, 3), "why"), "the file quantises it on all sides, the runtime has no integer form of it");
+    json_decref(left);
+    json_decref(nodes);
+    whet_graph_free(g);
+}
+
+/* What is measured is in order: more threads and better instructions are not slower by much, nearer bytes not either. */
+static void test_measured(void **state)
+{
+    whet_roofline *r = whet_calloc(1, sizeof *r);
+    (void)state;
+    assert_ok(whet_roofline_measure(r, 1));
+    assert_true(r->n_peaks >= 1 && r->n_levels >= 2);
+    for (int i = 0; i < r->n_peaks; i++) assert_true(r->peak[i].gops[0] > 0.05 && r->peak[i].gops[0] < 1e6);
+    for (int i = 0; i < r->n_levels; i++) assert_true(r->level[i].read[0] > 0.01 && r->level[i].read[0] < 1e5 && r->level[i].copy[1] > 0.01);
+    const whet_roof_peak *f32 = whet_roofline_peak(r, "f32");
+    assert_non_null(f32);
+    assert_null(whet_roofline_peak(r, "f64"));
+    json_t *doc = whet_roofline_json(r);
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(doc, "levels"), (size_t)r->n_levels - 1), "bytes")));
+    json_decref(doc);
+    whet_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_against),
+                                       cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
