@@ -203,12 +203,12 @@ static void plain_table(const json_t *doc, int width, bool color, whet_strbuf *o
 /* --- scenario, load over time, energy */
 static void scenario_lines(const json_t *doc, int width, whet_strbuf *out)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *first = json_object_get(json_array_get(rows, 0), "scenario");
+    const json_t *rows = json_object_get(doc, "rows"), *head = json_array_get(rows, 0), *first = json_object_get(head, "load");
     char name[CELL];
     if (!json_is_true(json_object_get(first, "loaded"))) return;
-    whet_render_wrapped(out, width, 2, "scenario %s: %s; the latency is that of the loaded machine", whet_json_str(first, "name"), whet_json_str(first, "definition"));
+    whet_render_wrapped(out, width, 2, "scenario %s: %s; the latency is that of the loaded machine", whet_json_str(head, "scenario"), whet_json_str(first, "definition"));
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "scenario");
+        const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "load");
         if (json_object_get(s, "queries") == NULL) continue;
         whet_strbuf_printf(out, "  %s on %s: %.0f queries in %.1f s, %.4g images/s", whet_json_str(o, "model"), name_of(rows, o, name),
                            whet_json_real(s, "queries"), whet_json_real(s, "seconds"), whet_json_real(o, "img_per_s"));

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -114,6 +115,9 @@ static whet_status fill_spec(const audit *a, const json_t *c, whet_bench_spec *s
     s->warmup_seconds = whet_json_real(c, "warmup_seconds");
     s->parity_inputs = (int)json_integer_value(json_object_get(c, "parity_inputs"));
     s->force = json_is_true(json_object_get(c, "force"));
+    if (text_or_null(c, "scenario") != NULL) WHET_TRY(whet_scenario_parse(&s->scenario, text_or_null(c, "scenario")));
+    s->rate = whet_json_real(c, "rate");
+    s->deadline_ms = whet_json_real(c, "deadline_ms");
     s->tune = json_is_true(json_object_get(c, "tune"));
     for (int i = 0; i < 2; i++) s->sizes[i] = (int)json_integer_value(json_array_get(sizes, (size_t)i));
     if (json_is_object(open)) {
@@ -136,7 +140,9 @@ static whet_bench_cell cell_of(const json_t *row)
     return (whet_bench_cell){.model = text_or_null(replay, "path"), .label = text_or_null(row, "model"), .runtime = text_or_null(row, "runtime"),
                              .batch = (int)json_integer_value(json_object_get(row, "batch")),
                              .threads = (int)json_integer_value(json_object_get(row, "threads")),
-                             .optimisation = text_or_null(settings, "optimisation"), .original = text_or_null(replay, "original")};
+                             .optimisation = text_or_null(settings, "optimisation"), .precision = text_or_null(settings, "precision"),
+                             .denormals = text_or_null(settings, "denormals"), .arena = text_or_null(settings, "arena"),
+                             .streams = text_or_null(settings, "streams") != NULL ? atoi(text_or_null(settings, "streams")) : 0, .original = text_or_null(replay, "original")};
 }
 
 /* --- judging */

@@ -150,9 +150,10 @@ whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r
     double seconds = 0;
     int64_t samples = 0, queries = 0, planned = 0;
     char from[120];
-    json_t *o = json_pack("{ss, ss, si, sb, ss}", "name", whet_scenario_name(r->scenario), "definition", whet_scenario_text(r->scenario), "streams",
-                          r->settings.streams, "loaded", r->scenario != WHET_SCENARIO_SINGLE, "figure", figure_of(r->scenario));
-    json_object_set_new(row, "scenario", o);
+    json_t *o = json_pack("{ss, si, sb, ss}", "definition", whet_scenario_text(r->scenario), "streams", r->settings.streams, "loaded",
+                          r->scenario != WHET_SCENARIO_SINGLE, "figure", figure_of(r->scenario));
+    json_object_set_new(row, "scenario", json_string(whet_scenario_name(r->scenario)));
+    json_object_set_new(row, "load", o);
     if (r->scenario == WHET_SCENARIO_SINGLE || r->n_blocks == 0 || r->dead) return WHET_OK;
     const double rate = rate_of(r, &seconds, &samples, &queries, &planned);
     json_t *latency = json_object_get(row, "latency");

@@ -42,12 +42,13 @@ static const report_column columns[] = {
     {"energy", "J/img", "energy per picture", "j_per_img", 'f', false, false},
     {"energy_net", "net J/img", "energy per picture, less what the idle machine takes", "j_per_img_net", 'f', false, false},
     {"per_watt", "img/s/W", "pictures per second and watt", "img_per_s_per_w", 'f', false, false},
+    {"late", "late %", "share of the arrivals that were not done by their deadline", "load.late_share", 'c', false, false},
     {"kept", "kept %", "speed of the last tenth of a long load as a share of the first tenth's", "sustain.kept", 'c', false, false},
     {"plain_mean", "mean ms", "plain number: arithmetic mean over the repeats", "plain.mean_ms", 'm', false, false},
     {"plain_min", "min ms", "plain number: least of the repeats", "plain.min_ms", 'm', false, false},
     {"plain_img", "ms/img", "plain number: milliseconds per picture", "plain.ms_per_img", 'm', false, false},
-    {"speed_up", "speed-up", "plain number: how many times as fast as the first row of the model", "plain.speed_up", 'f', false, false},
-    {"reduction", "size reduction", "plain number: how many times smaller than the first row of the model", "plain.size_reduction", 'f', false, false},
+    {"speed_up", "speed-up", "plain number: how many times as fast as the base row, the first one at its batch and threads", "plain.speed_up", 'f', false, false},
+    {"reduction", "size reduction", "plain number: how many times smaller than the base row, the first one at its batch and threads", "plain.size_reduction", 'f', false, false},
     {"verdict", "verdict", "can the timing be trusted", "verdict", 't', true, false},
 };
 
@@ -223,7 +224,8 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
         snprintf(buf, size, "%s", json_is_string(v) ? json_string_value(v) : "");
         break;
     case 'n':
-        report_count(buf, size, x);
+        if (json_is_string(v)) snprintf(buf, size, "%s", json_string_value(v)); // settings are texts
+        else report_count(buf, size, x);
         break;
     case 'N':
         report_large(buf, size, x);
@@ -262,7 +264,8 @@ void report_row_name(const json_t *doc, const json_t *row, bool with_model, char
     enum { BARE = 2 }; // the first ones are written without their titles
     char cell[200];
     const char *title = report_str(row, "runtime_title");
-    size_t n = (size_t)snprintf(buf, size, "%s", title[0] != '\0' ? title : report_str(row, "runtime"));
+    size_t n = (size_t)snprintf(buf, size, "%s%s", title[0] != '\0' ? title : report_str(row, "runtime"),
+                                json_is_true(report_get(row, "best_settings")) ? " at its best settings" : "");
     for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(ids); i++) {
         for (int j = 0; j < report_column_count(); j++) {
             report_column c = columns[j];

@@ -61,7 +61,7 @@ static void test_refusals(void **state)
 
 static void check_rate(const json_t *row, int streams, int batch)
 {
-    const json_t *sc = json_object_get(row, "scenario"), *lat = json_object_get(row, "latency");
+    const json_t *sc = json_object_get(row, "load"), *lat = json_object_get(row, "latency");
     assert_string_equal(whet_json_str(row, "status"), "ok");
     assert_true(json_is_true(json_object_get(sc, "loaded")) && json_is_true(json_object_get(lat, "loaded")));
     assert_int_equal(whet_json_real(sc, "streams"), streams);
@@ -84,13 +84,14 @@ static void test_streams(void **state)
     check_rate(row_at(doc, 1), 1, 1);
     assert_string_equal(whet_json_str(json_object_get(doc, "settings"), "scenario"), "offline");
     assert_true(whet_json_real(row_at(doc, 0), "img_per_s_low") <= whet_json_real(row_at(doc, 0), "img_per_s_high"));
-    assert_contains(whet_json_str(json_object_get(row_at(doc, 0), "scenario"), "definition"), "LoadGen Offline");
+    assert_string_equal(whet_json_str(row_at(doc, 0), "scenario"), "offline");
+    assert_contains(whet_json_str(json_object_get(row_at(doc, 0), "load"), "definition"), "LoadGen Offline");
     json_decref(doc);
     whet_bench_spec_init(&s);
     s.scenario = WHET_SCENARIO_MULTI;
     doc = bench(&cells[1], 1, &s); /* as many streams as threads */
     check_rate(row_at(doc, 0), 2, 1);
-    const json_t *sc = json_object_get(row_at(doc, 0), "scenario");
+    const json_t *sc = json_object_get(row_at(doc, 0), "load");
     assert_true(whet_json_real(sc, "samples") == 2 * whet_json_real(sc, "queries"));
     json_decref(doc);
 }
@@ -110,7 +111,7 @@ static void test_arrivals(void **state)
         doc[i] = bench(&cell, 1, &s);
         check_rate(row_at(doc[i], 0), 1, 1);
     }
-    const json_t *sc = json_object_get(row_at(doc[0], 0), "scenario");
+    const json_t *sc = json_object_get(row_at(doc[0], 0), "load");
     assert_string_equal(whet_json_str(sc, "arrivals"), "Poisson");
     assert_int_equal(whet_json_real(sc, "seed"), 5);
     assert_int_equal(whet_json_real(sc, "rate"), 2000);
@@ -122,7 +123,7 @@ static void test_arrivals(void **state)
     s.rate = 1000;
     s.deadline_ms = 1e-6; /* nothing is so fast: all are late */
     doc[0] = bench(&cell, 1, &s);
-    sc = json_object_get(row_at(doc[0], 0), "scenario");
+    sc = json_object_get(row_at(doc[0], 0), "load");
     assert_true(whet_json_real(sc, "late_share") == 1 && whet_json_real(sc, "worst_late_ms") > 0);
     assert_true(whet_json_real(sc, "late") == whet_json_real(sc, "planned"));
     json_decref(doc[0]);
