@@ -205,6 +205,7 @@ static void dispose(whet_bench *b)
         json_decref(r->best_search);
         json_decref(r->energy);
         json_decref(r->sustain);
+        json_decref(r->shares);
         json_decref(r->notes);
         json_decref(r->outputs_kept);
     }

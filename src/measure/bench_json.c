@@ -241,7 +241,10 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     json_object_set_new(o, "runtime_version", json_string(r->version));
     if (r->external) json_object_set_new(o, "external", json_true());
     if (r->external) set_real(o, "round_trip_ms", r->round_trip_ms);
-    json_object_set_new(o, "precision", json_string(f->precision[0] != '\0' ? f->precision : "as in the file"));
+    const char *in_file = f->precision[0] != '\0' ? f->precision : "as in the file";
+    json_object_set_new(o, "precision", json_string(r->arithmetic[0] != '\0' ? r->arithmetic : in_file));
+    json_object_set_new(o, "precision_in_file", json_string(in_file));
+    json_object_set_new(o, "arithmetic", r->shares != NULL ? json_incref(r->shares) : json_null());
     json_object_set_new(o, "batch", json_integer(r->batch));
     json_object_set_new(o, "threads", json_integer(r->threads));
     json_object_set_new(o, "mode", json_string(mode_names[b->spec->mode]));

@@ -74,6 +74,8 @@ typedef struct whet_bench_row {
     int n_e2e, cap_e2e;
     whet_bench_block *e2e;
     json_t *memory, *notes;
+    char arithmetic[96];         /* that ran, as the runtime tells; "": it does not */
+    json_t *shares;              /* of each arithmetic */
     json_t *tuning;              /* what the tuning phase came to; NULL: not tuned */
     char e2e_why[300];
     int n_outputs_kept;          /* samples in the hash */
