@@ -178,8 +178,8 @@ static bool listed(const json_t *allowed, const char *value)
 
 static whet_status check_setting(const whet_backend_setting *s)
 {
-    static const struct { const char *key, *value; } usual[] = {{"optimisation", "all"}, {"precision", "default"}, {"denormals", "zero"},
-                                                                {"arena", "on"},         {"streams", "1"}};
+    static const struct { const char *key, *value; } usual[] = {
+        {"optimisation", "all"}, {"precision", "default"}, {"denormals", "zero"}, {"arena", "on"}};
     const json_t *allowed = json_object_get(json_object_get(ext.hello, "settings"), s->key);
     if (allowed != NULL && listed(allowed, s->value)) return WHET_OK;
     if (allowed != NULL) return WHET_FAIL(WHET_EUNSUPPORTED, "the external program does not take %s=%s", s->key, s->value);
@@ -189,13 +189,34 @@ static whet_status check_setting(const whet_backend_setting *s)
     return WHET_FAIL(WHET_EUNSUPPORTED, "the external program does not say that it honours %s=%s", s->key, s->value);
 }
 
+static whet_status positive(const whet_backend_setting *s, int *out)
+{
+    char *end = NULL;
+    const long v = strtol(s->value, &end, 10);
+    if (end == s->value || *end != '\0' || v < 1 || v > 1024)
+        return WHET_FAIL(WHET_EINVAL, "'%s' is '%s', must be an integer from 1 to 1024", s->key, s->value);
+    *out = (int)v;
+    return WHET_OK;
+}
+
+/* Streams are programs of their own, which share the threads; the program itself knows nothing of them. */
 static whet_status take_settings(whet_backend_model *m, const whet_backend_setting *s, int n)
 {
+    int threads = 1, streams = 1;
+    char text[16];
     m->settings = json_object();
     for (int i = 0; i < n; i++) {
+        if (strcmp(s[i].key, "streams") == 0) {
+            WHET_TRY(positive(&s[i], &streams));
+            continue;
+        }
+        if (strcmp(s[i].key, "threads") == 0) WHET_TRY(positive(&s[i], &threads));
         WHET_TRY(check_setting(&s[i]));
         json_object_set_new(m->settings, s[i].key, json_string(s[i].value));
     }
+    if (threads < streams) return WHET_FAIL(WHET_EINVAL, "%d streams need as many threads, there are %d", streams, threads);
+    snprintf(text, sizeof text, "%d", threads / streams);
+    json_object_set_new(m->settings, "threads", json_string(text));
     return WHET_OK;
 }
 

@@ -126,7 +126,8 @@ static void test_settings(void **state)
     static const struct { const char *key, *value; whet_status want; } cases[] = {
         {"threads", "2", WHET_OK},           {"optimisation", "all", WHET_OK}, {"optimisation", "off", WHET_EUNSUPPORTED},
         {"precision", "default", WHET_OK},   {"precision", "f16", WHET_EUNSUPPORTED}, {"denormals", "zero", WHET_OK},
-        {"denormals", "keep", WHET_EUNSUPPORTED}, {"arena", "off", WHET_EUNSUPPORTED}, {"nonsense", "1", WHET_EUNSUPPORTED}};
+        {"denormals", "keep", WHET_EUNSUPPORTED}, {"arena", "off", WHET_EUNSUPPORTED}, {"streams", "1", WHET_OK},
+        {"streams", "2", WHET_EINVAL}, {"threads", "none", WHET_EINVAL}, {"nonsense", "1", WHET_EUNSUPPORTED}};
     const whet_backend *t = program("good");
     (void)state;
     for (size_t i = 0; i < WHET_COUNT(cases); i++) {
