@@ -114,10 +114,10 @@ static int onnx_type(int element)
     return element > 0 && element < (int)sizeof codes ? codes[element] : 0;
 }
 
-static size_t element_size(int dtype)
+size_t litert_element_size(int element)
 {
     static const unsigned char sizes[] = {0, 4, 1, 1, 2, 2, 4, 8, 0, 1, 2, 8, 4, 8, 0, 0, 2};
-    return dtype > 0 && dtype < (int)sizeof sizes ? sizes[dtype] : 0;
+    return sizes[onnx_type(element)];
 }
 
 static int read_slot(lrt_tensor *t, lrt_slot *s)
@@ -343,7 +343,7 @@ static int make_buffer(whet_backend_stream *s, int o, int i)
     lrt_slot *slot = &s->io[o][i];
     lrt_requirements *need = NULL;
     lrt_type type;
-    size_t size = 0, bytes = element_size(slot->dtype);
+    size_t size = 0, bytes = litert_element_size(slot->element);
     int kind = 0;
     memset(&type, 0, sizeof type);
     type.element = slot->element;

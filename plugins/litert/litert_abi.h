@@ -17,6 +17,7 @@ typedef struct lrt_signature lrt_signature;
 typedef struct lrt_subgraph lrt_subgraph;
 typedef struct lrt_tensor lrt_tensor;
 typedef struct lrt_op lrt_op;
+typedef struct lrt_weights lrt_weights;
 typedef struct lrt_options lrt_options;
 typedef struct lrt_opaque lrt_opaque;
 typedef struct lrt_compiled lrt_compiled;
@@ -67,6 +68,9 @@ _Static_assert(sizeof(lrt_env_option) == 24 && sizeof(lrt_event) == 104, "layout
     F(GetSubgraphOutput, int, (lrt_subgraph *, size_t, lrt_tensor **))                                                \
     F(GetNumSubgraphOps, int, (lrt_subgraph *, size_t *))                                                             \
     F(GetSubgraphOp, int, (lrt_subgraph *, size_t, lrt_op **))                                                        \
+    F(GetOpCode, int, (lrt_op *, int *))                                                                              \
+    F(GetTensorWeights, int, (lrt_tensor *, lrt_weights **))                                                          \
+    F(GetWeightsBytes, int, (lrt_weights *, const void **, size_t *))                                                 \
     F(GetNumOpInputs, int, (lrt_op *, size_t *))                                                                      \
     F(GetNumOpOutputs, int, (lrt_op *, size_t *))                                                                     \
     F(GetOpInput, int, (lrt_op *, size_t, lrt_tensor **))                                                             \

@@ -63,6 +63,7 @@ void litert_heard(long from, char *said, size_t cap);
 int litert_stream_create(whet_backend_model *m, const char *extra, whet_backend_stream **out);
 void litert_stream_free(whet_backend_stream *s);
 int litert_run(whet_backend_stream *s);
+size_t litert_element_size(int element); /* bytes; 0: a type that cannot be mapped */
 
 /* litert_profile.c */
 int litert_query(whet_backend_model *m, const char *key, char **json);

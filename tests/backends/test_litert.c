@@ -196,7 +196,7 @@ static void test_query(void **state)
     need_litert();
     for (size_t c = 0; c < WHET_COUNT(cases); c++) {
         char path[1024];
-        int right = 0;
+        int right = 0, matched = 0;
         snprintf(path, sizeof path, "%s", shared("interop/keras/%s/%s.tflite", "mobilenet", cases[c].file));
         json_t *told = ask(path, "executed_graph"), *node = NULL;
         size_t i = 0;
@@ -205,9 +205,11 @@ static void test_query(void **state)
         json_array_foreach(json_object_get(told, "nodes"), i, node) {
             assert_true(json_string_length(json_object_get(node, "name")) > 0 && json_string_length(json_object_get(node, "type")) > 0);
             assert_true(json_number_value(json_object_get(node, "ms")) >= 0);
+            matched += json_string_length(json_object_get(node, "origin")) > 0 && json_number_value(json_object_get(node, "constant_bytes")) > 0;
             right += strcmp(json_string_value(json_object_get(node, "precision")), cases[c].precision) == 0;
         }
         assert_true(right > 4);
+        assert_true(matched >= 12); /* the file's 11 convolutions and its product */
         assert_string_equal(json_string_value(json_object_get(told, "delegated")), cases[c].delegated);
         json_decref(told);
         told = ask(path, "precision");
