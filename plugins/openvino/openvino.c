@@ -304,6 +304,7 @@ static int compile_graph(const whet_backend_model *m, bool counting, ov_compiled
     p[n++] = (ov_property){"NUM_STREAMS", streams};
     p[n++] = (ov_property){"INFERENCE_PRECISION_HINT", m->precision};
     p[n++] = (ov_property){"PERF_COUNT", counting ? "YES" : "NO"};
+    if (counting) p[n++] = (ov_property){"CACHE_ENCRYPTION_CALLBACKS", &ov_listen};
     if (m->threads > 0) p[n++] = (ov_property){"INFERENCE_NUM_THREADS", threads};
     if (m->denormals != NULL) p[n++] = (ov_property){"CPU_DENORMALS_OPTIMIZATION", m->denormals};
     return ov_check(ov_rt.api.core_compile_model_props(ov_rt.core, m->graph, "CPU", n, p, out), WHET_ERUNTIME, "the model cannot be compiled");

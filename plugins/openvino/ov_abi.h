@@ -22,6 +22,9 @@ typedef struct ov_dimension { int64_t min, max; } ov_dimension;
 typedef struct ov_partial_shape { ov_dimension rank, *dims; } ov_partial_shape;
 typedef struct ov_shape { int64_t rank, *dims; } ov_shape;
 typedef struct ov_property { const char *key; const void *value; } ov_property;
+/* Called with out NULL to ask for the size, then to fill. */
+typedef void (*ov_code_fn)(const char *in, size_t n, char *out, size_t *n_out);
+typedef struct ov_callbacks { ov_code_fn encrypt, decrypt; } ov_callbacks; /* value of CACHE_ENCRYPTION_CALLBACKS */
 typedef struct ov_layer_time {
     int status; /* 0 not run, 1 optimised away, 2 executed */
     int64_t real_us, cpu_us;
@@ -50,6 +53,7 @@ enum { OV_NOT_IMPLEMENTED = -2, OV_EXECUTED = 2 };
     F(compiled_model_output_by_index, int, (const ov_compiled *, size_t, ov_port **))                                 \
     F(compiled_model_get_property, int, (const ov_compiled *, const char *key, char **value))                         \
     F(compiled_model_create_infer_request, int, (const ov_compiled *, ov_request **))                                 \
+    F(compiled_model_export_model, int, (const ov_compiled *, const char *path))                                      \
     F(compiled_model_free, void, (ov_compiled *))                                                                     \
     F(port_get_any_name, int, (const ov_port *, char **))                                                             \
     F(port_get_partial_shape, int, (const ov_port *, ov_partial_shape *))                                             \

@@ -53,7 +53,17 @@ struct whet_backend_stream {
     ov_tensor *in[OV_MAX_IO];
 };
 
-/* Reads the file again where needed and compiles it for the present shapes. */
+/* ov_layers.c: the layers of a compiled model, before it joined them to kernels */
+typedef struct ov_layer { char *name, *origin; double macs, constant_bytes, input_bytes, output_bytes; } ov_layer;
+typedef struct ov_layers { size_t n, cap; ov_layer *v; } ov_layers;
+extern const ov_callbacks ov_listen; /* what a model must be compiled with to be read */
+/* Leaves the list empty where the library does not tell: that is no failure. */
+void ov_layers_read(ov_layers *l, const ov_compiled *compiled);
+const ov_layer *ov_layers_find(const ov_layers *l, const char *name); /* NULL: none */
+void ov_layers_dispose(ov_layers *l);
+
+/* Reads the file again where needed and compiles it for the present shapes; counting: with times of layers, and to be read by
+ * ov_layers_read. */
 int ov_compile(whet_backend_model *m, bool counting, ov_compiled **out);
 int ov_query(whet_backend_model *m, const char *key, char **json); /* ov_query.c */
 

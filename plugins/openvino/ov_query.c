@@ -78,20 +78,15 @@ static const char *precision_of(const char *exec)
     return "";
 }
 
-/* The node of the file that a layer is of: the library marks the parts into which it took one apart. Files of its own may have
- * the first mark in their names. What it put in between (a change of layout or type) has none. */
-static void put_origin(text *t, const whet_backend_model *m, const ov_layer_time *l)
+/* The nodes of the file that a layer stands for, and its work; what the library put in between has neither. */
+static void put_work(text *t, const ov_layers *all, const ov_layer_time *time)
 {
-    static const char *const marks[] = {"/DequantizationMultiply", "/WithoutBiases"};
-    const size_t path = strlen(m->path);
-    const bool own = path > 4 && strcmp(m->path + path - 4, ".xml") == 0;
-    char base[512];
-    snprintf(base, sizeof base, "%s", strcmp(l->type, "Reorder") == 0 ? "" : l->name);
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0] - own; i++) {
-        const size_t n = strlen(base), k = strlen(marks[i]);
-        if (n > k && strcmp(base + n - k, marks[i]) == 0) base[n - k] = '\0';
-    }
-    put_string(t, base);
+    const ov_layer *l = ov_layers_find(all, time->name);
+    put(t, ",\"origin\":");
+    put_string(t, l != NULL ? l->origin : all->n == 0 && strcmp(time->type, "Reorder") != 0 ? time->name : "");
+    if (l != NULL)
+        put(t, ",\"macs\":%.0f,\"constant_bytes\":%.0f,\"input_bytes\":%.0f,\"output_bytes\":%.0f", l->macs, l->constant_bytes, l->input_bytes,
+            l->output_bytes);
 }
 
 static double seconds(void)
@@ -137,7 +132,7 @@ static int repeat(ov_request *r, bool timed, int *runs, double *wall)
     return status;
 }
 
-static void put_nodes(text *t, const whet_backend_model *m, const ov_layer_times *list, bool timed)
+static void put_nodes(text *t, const ov_layers *all, const ov_layer_times *list, bool timed)
 {
     int n = 0, away = 0;
     put(t, "\"nodes\":[");
@@ -151,13 +146,13 @@ static void put_nodes(text *t, const whet_backend_model *m, const ov_layer_times
         put_string(t, l->name);
         put(t, ",\"type\":");
         put_string(t, l->type);
-        put(t, ",\"precision\":\"%s\",\"exec\":", precision_of(l->exec));
+        put(t, ",\"precision\":\"%s\",\"kernel\":", precision_of(l->exec));
         put_string(t, l->exec);
         if (timed)
-            put(t, ",\"ms\":%.4f,\"origin\":", (double)l->real_us / 1e3);
+            put(t, ",\"ms\":%.4f", (double)l->real_us / 1e3);
         else
-            put(t, ",\"ms\":null,\"origin\":");
-        put_origin(t, m, l);
+            put(t, ",\"ms\":null");
+        put_work(t, all, l);
         put(t, "}");
     }
     put(t, "],\"optimised_away\":%d", away);
@@ -168,6 +163,7 @@ static int layers(whet_backend_model *m, bool timed, char **json)
     ov_compiled *twin = NULL;
     ov_request *r = NULL;
     ov_layer_times list = {NULL, 0};
+    ov_layers all = {0, 0, NULL};
     text t = {NULL, 0, 0, false};
     int runs = 0;
     double wall = 0;
@@ -177,12 +173,14 @@ static int layers(whet_backend_model *m, bool timed, char **json)
     if (status == 0) status = repeat(r, timed, &runs, &wall);
     if (status == 0) status = ov_check(ov_rt.api.infer_request_get_profiling_info(r, &list), WHET_ERUNTIME, "the times of the layers");
     if (status == 0) {
+        ov_layers_read(&all, twin);
         put(&t, "{");
-        put_nodes(&t, m, &list, timed);
+        put_nodes(&t, &all, &list, timed);
         if (timed) put(&t, ",\"runs\":%d,\"wall_ms\":%.4f", runs, wall);
         put(&t, "}");
         status = give(&t, json);
     }
+    ov_layers_dispose(&all);
     if (list.item != NULL) ov_rt.api.profiling_info_list_free(&list);
     if (r != NULL) ov_rt.api.infer_request_free(r);
     if (twin != NULL) ov_rt.api.compiled_model_free(twin);

@@ -19,7 +19,7 @@ const char *whet_node_class_name(whet_node_class c) { return c < WHET_NODE_CLASS
 
 /* The first word that a type contains decides; the order matters: DequantizeLinear is no linear layer. */
 static const struct { const char *word; whet_node_class kind; } words[] = {
-    {"dynamicquantizematmul", WHET_NODE_PRODUCT}, {"quantize", WHET_NODE_QUANTISE}, {"quantise", WHET_NODE_QUANTISE},
+    {"dynamicquantizematmul", WHET_NODE_PRODUCT}, {"fullyconnectedquantized", WHET_NODE_PRODUCT}, {"quantize", WHET_NODE_QUANTISE}, {"quantise", WHET_NODE_QUANTISE},
     {"reorder", WHET_NODE_LAYOUT},   {"transpose2", WHET_NODE_LAYOUT}, {"reformat", WHET_NODE_LAYOUT}, {"convtranspose", WHET_NODE_PRODUCT},
     {"transpose_conv", WHET_NODE_PRODUCT}, {"transposeconv", WHET_NODE_PRODUCT}, {"transpose", WHET_NODE_LAYOUT}, {"permute", WHET_NODE_LAYOUT},
     {"convert", WHET_NODE_CAST},     {"cast", WHET_NODE_CAST},         {"conv", WHET_NODE_PRODUCT},    {"gemm", WHET_NODE_PRODUCT},
