@@ -3,7 +3,8 @@
  * the lower within it).
  *
  * A replicate gives each block a weight; the weighted median is found by walking samples that were sorted once with the
- * number of their block. Long series are thinned evenly within each block first: the median of 20,000 is as good. */
+ * number of their block, in strides: of each stride it is known how many samples of which block it holds. Long series are
+ * thinned evenly within each block first: the median of 20,000 is as good. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -15,8 +16,10 @@ enum { REPLICATES = 2000, MAX_SAMPLES = 20000, MAX_BLOCKS = 4096 };
 typedef struct tagged { double x; int slot; } tagged;
 
 typedef struct series { /* one side */
-    size_t n;
+    size_t n, stride, n_strides;
     tagged *v; /* sorted */
+    int n_slots;
+    int *held; /* [n_strides][n_slots] samples of a block within a stride */
 } series;
 
 typedef struct design { /* what is resampled: slots grouped by round */
@@ -74,6 +77,12 @@ static void resample(design *d, whet_rng *rng)
     }
 }
 
+static void dispose_series(series *s)
+{
+    whet_free(s->v);
+    whet_free(s->held);
+}
+
 static whet_status make_series(series *s, const whet_block *b, int n)
 {
     size_t total = 0, step = 1;
@@ -85,15 +94,35 @@ static whet_status make_series(series *s, const whet_block *b, int n)
     for (int i = 0; i < n; i++)
         for (size_t j = 0; j < b[i].n; j += step) s->v[s->n++] = (tagged){b[i].x[j], i};
     qsort(s->v, s->n, sizeof *s->v, by_value);
+    s->n_slots = n;
+    s->stride = (size_t)WHET_MAX(4 * n, 256);
+    s->n_strides = (s->n + s->stride - 1) / s->stride;
+    s->held = whet_calloc(s->n_strides * (size_t)n, sizeof *s->held);
+    if (s->held == NULL) return WHET_ENOMEM;
+    for (size_t i = 0; i < s->n; i++) s->held[i / s->stride * (size_t)n + (size_t)s->v[i].slot]++;
     return WHET_OK;
 }
 
-/* Nearest rank under weights; NULL: each sample counts once. */
+static double weight_of(const series *s, size_t stride, const double *weight)
+{
+    const int *held = s->held + stride * (size_t)s->n_slots;
+    double sum = 0;
+    for (int i = 0; i < s->n_slots; i++) sum += held[i] * (weight != NULL ? weight[i] : 1);
+    return sum;
+}
+
+/* Nearest rank under weights, which are whole numbers, so that their sums are exact; NULL: each sample counts once. */
 static double median_of(const series *s, const double *weight)
 {
     double total = 0, seen = 0;
-    for (size_t i = 0; i < s->n; i++) total += weight != NULL ? weight[s->v[i].slot] : 1;
-    for (size_t i = 0; i < s->n; i++) {
+    size_t k = 0;
+    for (size_t i = 0; i < s->n_strides; i++) total += weight_of(s, i, weight);
+    for (; k < s->n_strides; k++) {
+        const double more = weight_of(s, k, weight);
+        if (seen + more >= total / 2 - 1e-9 && seen + more > 0) break;
+        seen += more;
+    }
+    for (size_t i = k * s->stride; i < s->n; i++) {
         seen += weight != NULL ? weight[s->v[i].slot] : 1;
         if (seen >= total / 2 - 1e-9 && seen > 0) return s->v[i].x;
     }
@@ -130,7 +159,7 @@ whet_status whet_boot_median(const whet_block *b, int n, double confidence, uint
     ends(m, REPLICATES, confidence, &out->low, &out->high);
 done:
     dispose(&d);
-    whet_free(s.v);
+    dispose_series(&s);
     whet_free(m);
     return status;
 }
@@ -194,8 +223,8 @@ whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, i
 done:
     dispose(&da);
     dispose(&db);
-    whet_free(sa.v);
-    whet_free(sb.v);
+    dispose_series(&sa);
+    dispose_series(&sb);
     whet_free(r);
     return status;
 }
