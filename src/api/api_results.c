@@ -147,18 +147,14 @@ whet_status whet_results_remove(whet_result **out, const char *run, const whet_r
 whet_status whet_results_export(whet_result **out, const char *file, const char *const *runs, int n, const whet_results_options *opt)
 {
     whet_store *s = NULL;
-    json_t *doc = NULL;
     int64_t *ids = n > 0 ? whet_calloc((size_t)n, sizeof *ids) : NULL;
-    size_t count = 0;
+    int count = 0;
     *out = NULL;
     whet_status status = n > 0 && ids == NULL ? WHET_ENOMEM : whet_store_open(&s, opt->store, true);
     for (int i = 0; i < n && status == WHET_OK; i++) status = whet_store_find_run(s, runs[i], &ids[i]);
-    if (status == WHET_OK) status = whet_store_export(s, &doc, ids, n);
-    if (status == WHET_OK) status = whet_json_write(file, doc);
-    count = json_array_size(json_object_get(doc, "runs"));
-    json_decref(doc);
+    if (status == WHET_OK) status = whet_store_export_file(s, file, ids, n, &count);
     whet_free(ids);
-    return done(out, s, status, status == WHET_OK ? whet_format("%zu runs written to %s", count, file) : NULL);
+    return done(out, s, status, status == WHET_OK ? whet_format("%d runs written to %s", count, file) : NULL);
 }
 
 whet_status whet_results_import(whet_result **out, const char *file, const whet_results_options *opt)

@@ -48,6 +48,9 @@ whet_status whet_store_tag(whet_store *s, int64_t id, const char *tag, bool remo
 whet_status whet_store_remove(whet_store *s, int64_t id);
 /* One object {"whet_export":1,"runs":[{"time","study","tags","document"}]}. ids NULL: all. */
 whet_status whet_store_export(whet_store *s, json_t **out, const int64_t *ids, int n);
+/* The same into a file (replaced atomically), document by document, so that it takes no memory. ENOMEM if it would be larger
+ * than what can be read back (256 MiB). */
+whet_status whet_store_export_file(whet_store *s, const char *path, const int64_t *ids, int n, int *count);
 /* An export, or a single result document. All or nothing. Runs that are there already are skipped and counted; a newer
  * schema is EUNSUPPORTED. */
 whet_status whet_store_import(whet_store *s, const json_t *doc, int *added, int *skipped);

@@ -22,6 +22,8 @@ whet_status whet_store_step_row(whet_store *s, sqlite3_stmt *st, bool *row);
 whet_status whet_store_exec(whet_store *s, const char *sql, const char *types, ...);
 /* Version 2: rows and counts of every stored document anew. Inside a transaction. */
 whet_status whet_store_fill_rows(whet_store *s);
+/* Inside a transaction. *id is set; *is_new false if the document is there already. */
+whet_status whet_store_put_at(whet_store *s, const json_t *doc, const char *study, const char *time, int64_t *id, bool *is_new);
 whet_status whet_store_begin(whet_store *s);
 /* Commits if status is OK, else rolls back; returns the first error. */
 whet_status whet_store_end(whet_store *s, whet_status status);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "store/store.h"
+#include "wire/json.h"
 
 static char *dir, *path;
 static whet_store *store;
@@ -118,6 +119,21 @@ static void export_moves_runs(void **state)
     assert_ok(whet_store_list(other, &list, &f));
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "study")), "x");
     json_decref(list);
+    // as a file it says the same
+    json_t *read = NULL;
+    char *file = whet_path_join(dir, "e.json");
+    int count = 0;
+    assert_ok(whet_store_export_file(store, file, NULL, 0, &count));
+    assert_int_equal(count, 2);
+    assert_ok(whet_json_read(&read, file));
+    assert_true(json_equal(read, out));
+    json_decref(read);
+    const int64_t none[] = {a, 77};
+    assert_status(whet_store_export_file(store, file, none, 2, &count), WHET_ENOTFOUND);
+    assert_ok(whet_json_read(&read, file)); // the older file stays
+    assert_true(json_equal(read, out));
+    json_decref(read);
+    whet_free(file);
     // a broken entry at the end: nothing of the file is taken
     json_array_append_new(json_object_get(out, "runs"), json_object());
     json_object_set_new(json_object_get(json_array_get(json_object_get(out, "runs"), 0), "document"), "new", json_true());
