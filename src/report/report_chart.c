@@ -140,7 +140,7 @@ static void add_distribution(json_t *charts, const json_t *doc)
         for (size_t k = 0; k < WHET_COUNT(marks); k++) {
             char path[40];
             snprintf(path, sizeof path, "latency.%s", marks[k]);
-            if (isfinite(report_num(row, path))) json_array_append_new(ticks, number(report_num(row, path)));
+            if (report_num(row, path) <= to) json_array_append_new(ticks, number(report_num(row, path)));
         }
         json_array_append_new(json_object_get(chart, "outlines"), json_pack("{s:o, s:o}", "bins", outline(row, from, to), "ticks", ticks));
     }
@@ -244,13 +244,17 @@ static void add_layers(json_t *charts, const char *title, const json_t *nodes, i
     }
     qsort(list, used, sizeof *list, slower);
     snprintf(id, sizeof id, "layers-%d", number_of);
+    bool roof = false; // the least that the machine's arithmetic and memory allow, where the document knows it
+    for (i = 0; i < used; i++) roof = roof || isfinite(report_num(list[i].node, "compute_ms"));
     json_t *chart = chart_create(id, title, "bar", "ms", "");
-    json_t *series = add_series(chart, "time");
+    json_t *series = add_series(chart, "time"), *least = roof ? add_series(chart, "least possible (roofline)") : NULL;
     for (i = 0; i < used && i < MAX_LAYERS; i++) {
         const char *type = report_str(list[i].node, "type"), *precision = report_str(list[i].node, "precision");
-        snprintf(label, sizeof label, "%.180s (%.40s%s%.20s)", report_str(list[i].node, "name"), type, precision[0] != '\0' ? ", " : "", precision);
+        const char *name = report_str(list[i].node, "label")[0] != '\0' ? report_str(list[i].node, "label") : report_str(list[i].node, "name");
+        snprintf(label, sizeof label, "%.180s (%.40s%s%.20s)", name, type, precision[0] != '\0' ? ", " : "", precision);
         json_array_append_new(json_object_get(chart, "labels"), json_string(label));
         add_value(series, list[i].ms, (double)NAN, (double)NAN);
+        if (roof) add_value(least, fmax(report_num(list[i].node, "compute_ms"), report_num(list[i].node, "memory_ms")), (double)NAN, (double)NAN);
         shown += list[i].ms;
     }
     snprintf(note, sizeof note, "the slowest %zu of %zu layers: %s of %s ms", i, used, report_digits(text[0], sizeof text[0], shown), report_digits(text[1], sizeof text[1], total));
@@ -282,10 +286,16 @@ static void add_profiles(json_t *charts, const json_t *doc)
     }
     json_array_foreach(explained, i, row)
     {
-        const char *runtime = report_str(row, "runtime_title")[0] != '\0' ? report_str(row, "runtime_title") : report_str(row, "runtime");
-        if (nodes_of(row) == NULL) continue;
-        snprintf(title, sizeof title, "Time by layer: %.150s%s%.150s", runtime, runtime[0] != '\0' ? ", " : "", report_str(row, "model"));
-        add_layers(charts, title, nodes_of(row), count++);
+        const json_t *models = json_object_get(row, "models"), *m = NULL;
+        size_t k = 0;
+        if (!json_is_array(models)) models = NULL;
+        for (k = 0; k < (models != NULL ? json_array_size(models) : 1); k++) {
+            m = models != NULL ? json_array_get(models, k) : row;
+            const char *runtime = report_str(m, "title")[0] != '\0' ? report_str(m, "title") : report_str(m, "runtime");
+            if (nodes_of(m) == NULL) continue;
+            snprintf(title, sizeof title, "Time by layer: %.150s%s%.150s", runtime, runtime[0] != '\0' ? ", " : "", report_str(m, "model"));
+            add_layers(charts, title, nodes_of(m), count++);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ static const report_column columns[] = {
     {"batch", "batch", "pictures per inference", "batch", 'n', false, true},
     {"threads", "threads", "threads of the runtime", "threads", 'n', false, true},
     {"streams", "streams", "inferences under way at once", "settings.streams", 't', false, true},
-    {"scenario", "scenario", "how the inferences arrive", "scenario.name", 't', false, true},
+    {"scenario", "scenario", "how the inferences arrive", "scenario", 't', false, true},
     {"asked", "precision asked", "precision hint given to the runtime", "settings.precision", 't', false, true},
     {"arena", "arena", "the runtime's memory arena", "settings.arena", 't', false, true},
     {"optimisation", "graph", "how far the runtime may rewrite the graph", "settings.optimisation", 't', false, true},
@@ -38,7 +38,7 @@ static const report_column columns[] = {
     {"cv", "CV %", "standard deviation over mean", "latency.cv", 'c', false, false},
     {"rate", "img/s", "pictures per second", "img_per_s", 'f', true, false},
     {"peak", "peak MB", "of the process; in brackets what the model added", "memory.peak_bytes", 'k', true, false},
-    {"late", "late %", "share of the arrivals that were answered too late", "scenario.late_share", 'c', false, false},
+    {"late", "late %", "share of the arrivals that were answered too late", "load.late_share", 'c', false, false},
     {"energy", "J/img", "energy per picture", "j_per_img", 'f', false, false},
     {"energy_net", "net J/img", "energy per picture, less what the idle machine takes", "j_per_img_net", 'f', false, false},
     {"per_watt", "img/s/W", "pictures per second and watt", "img_per_s_per_w", 'f', false, false},
@@ -91,6 +91,11 @@ double report_num(const json_t *o, const char *path)
 bool report_row_ok(const json_t *row)
 {
     return strcmp(report_str(row, "status"), "ok") == 0;
+}
+
+bool report_column_plain(const report_column *c)
+{
+    return strncmp(c->path, "plain.", 6) == 0;
 }
 
 bool report_column_shown(const report_column *c, const json_t *doc)

@@ -21,6 +21,8 @@ int report_column_count(void);
 const report_column *report_column_at(int i);
 /* True if the column belongs into a table of this document. */
 bool report_column_shown(const report_column *c, const json_t *doc);
+/* The plain numbers of older studies: they stand last on the page, and in documents only if they were asked for. */
+bool report_column_plain(const report_column *c);
 /* Text for people, "" if there is none; `why` (may be NULL) gets the reason of a missing value, borrowed or NULL. */
 const char *report_cell(const report_column *c, const json_t *row, char *buf, size_t size, const char **why);
 

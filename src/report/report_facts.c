@@ -354,6 +354,6 @@ void report_reading(whet_strbuf *b, const json_t *doc)
     whet_strbuf_puts(b, "<details><summary>How to read the words on this page</summary>\n<dl>\n");
     for (size_t i = 0; i < WHET_COUNT(words); i++) report_fact(b, words[i].word, words[i].means);
     json_object_foreach(json_object_get(report_run_at(doc, 0), "plain_definitions"), name, text) report_fact(b, name, json_is_string(text) ? json_string_value(text) : "");
-    said_of_rows(b, doc, "scenario.name", "scenario.definition");
+    said_of_rows(b, doc, "scenario", "load.definition");
     whet_strbuf_puts(b, "</dl></details>\n");
 }

@@ -125,7 +125,7 @@ static void add_head(whet_strbuf *b, const page *p, const char *title)
     whet_strbuf_puts(b, "</title>\n<style>\n");
     add_lines(b, report_css);
     whet_strbuf_puts(b, "</style>\n</head>\n<body>\n<header>\n<button id='theme' type='button' hidden></button>\n<p class='kicker'>whet ");
-    report_esc(b, report_str(doc, "kind"));
+    report_esc(b, strcmp(report_str(doc, "kind"), "selection") == 0 ? "report" : report_str(doc, "kind"));
     whet_strbuf_puts(b, report_str(doc, "study")[0] != '\0' ? " · " : "");
     report_esc(b, report_str(doc, "study"));
     whet_strbuf_puts(b, "</p>\n<h1>");
@@ -171,6 +171,7 @@ static void add_results(whet_strbuf *b, const page *p)
     end_section(b);
     if (has_charts(p->charts, "layers-")) {
         section(b, "layers", "Where the time goes", "As the runtime itself reports it; a runtime that profiles runs slower than one that does not.");
+        report_explained(b, p->doc);
         report_figures(b, p->charts, "layers-");
         end_section(b);
     }

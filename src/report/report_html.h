@@ -32,6 +32,7 @@ void report_figures(whet_strbuf *b, const json_t *charts, const char *prefix);
 void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings);
 void report_choice(whet_strbuf *b, const json_t *doc, const json_t *answers, const whet_goal *goal, const json_t *charts);
 void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers);
+void report_explained(whet_strbuf *b, const json_t *doc);
 void report_comparisons(whet_strbuf *b, const json_t *doc);
 void report_parity(whet_strbuf *b, const json_t *doc);
 bool report_has_quality(const json_t *doc);

@@ -132,7 +132,7 @@ static const tex_column columns[] = {
     {"Model", "model", NULL, NULL, 1, false, 'l'},
     {"Runtime", "runtime_title", NULL, NULL, 1, false, 'l'},
     {"Precision", "precision", NULL, NULL, 1, false, 'l'},
-    {"Scenario", "scenario.name", NULL, NULL, 1, true, 'l'},
+    {"Scenario", "scenario", NULL, NULL, 1, true, 'l'},
     {"Batch", "batch", NULL, NULL, 1, true, 'r'},
     {"Threads", "threads", NULL, NULL, 1, true, 'r'},
     {"Graph", "settings.optimisation", NULL, NULL, 1, true, 'l'},

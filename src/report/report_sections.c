@@ -140,6 +140,21 @@ static bool is_picked(const report_column *c)
     return false;
 }
 
+// A long file name may be broken behind a slash or underscore.
+static void esc_breakable(whet_strbuf *b, const char *text)
+{
+    char one[8];
+    for (; *text != '\0'; text++) {
+        snprintf(one, sizeof one, "%c", *text);
+        if ((unsigned char)*text >= 0x80) {
+            whet_strbuf_add(b, text, 1);
+        } else {
+            report_esc(b, one);
+        }
+        if (*text == '/' || *text == '_') whet_strbuf_puts(b, "<wbr>");
+    }
+}
+
 static void cell_text(whet_strbuf *b, const report_column *c, const json_t *row, const char *text, bool front)
 {
     if (strcmp(c->id, "status") == 0 || (strcmp(c->id, "verdict") == 0 && text[0] != '\0')) {
@@ -149,6 +164,8 @@ static void cell_text(whet_strbuf *b, const report_column *c, const json_t *row,
         whet_strbuf_puts(b, "<br><small>");
         report_esc(b, report_str(row, "runtime_version"));
         whet_strbuf_puts(b, strncmp(report_str(row, "runtime"), "native", 6) == 0 ? ", whet's own engine</small>" : "</small>");
+    } else if (strcmp(c->id, "model") == 0) {
+        esc_breakable(b, text);
     } else {
         report_esc(b, text[0] != '\0' ? text : "–");
     }
@@ -216,7 +233,7 @@ void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
             const report_column *col = report_column_at(c);
             int place = strcmp(col->id, "model") == 0 ? 0 : 1;
             for (size_t k = 0; k < WHET_COUNT(late); k++)
-                if (strcmp(col->id, late[k]) == 0) place = 2;
+                if (strcmp(col->id, late[k]) == 0 || report_column_plain(col)) place = 2;
             if (place == pass && in_page(col, doc)) shown[n++] = col;
         }
     }
@@ -238,6 +255,45 @@ void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
         whet_strbuf_puts(b, "</tr>\n");
     }
     whet_strbuf_puts(b, "</tbody></table></div>\n");
+}
+
+// --- sentences of the documents that explain rows
+
+static void sentences(whet_strbuf *b, const json_t *o, const char *head)
+{
+    const json_t *list = json_object_get(o, "sentences"), *text = NULL;
+    size_t i = 0;
+    if (json_array_size(list) == 0) return;
+    if (head[0] != '\0') {
+        whet_strbuf_puts(b, "<h3>");
+        report_esc(b, head);
+        whet_strbuf_puts(b, "</h3>\n");
+    }
+    whet_strbuf_puts(b, "<ul class='remarks'>\n");
+    json_array_foreach(list, i, text)
+    {
+        whet_strbuf_puts(b, "<li>");
+        report_esc(b, json_is_string(text) ? json_string_value(text) : "");
+        whet_strbuf_puts(b, "</li>\n");
+    }
+    whet_strbuf_puts(b, "</ul>\n");
+}
+
+void report_explained(whet_strbuf *b, const json_t *doc)
+{
+    const json_t *list = json_object_get(doc, "explained"), *e = NULL, *m = NULL;
+    size_t i = 0, k = 0;
+    char head[400];
+    json_array_foreach(list, i, e)
+    {
+        json_array_foreach(json_object_get(e, "models"), k, m)
+        {
+            const char *runtime = report_str(m, "title")[0] != '\0' ? report_str(m, "title") : report_str(m, "runtime");
+            snprintf(head, sizeof head, "%.150s, %.150s", runtime, report_str(m, "model"));
+            sentences(b, m, head);
+        }
+        sentences(b, e, json_array_size(json_object_get(e, "models")) > 1 ? "The one against the other" : "");
+    }
 }
 
 // --- comparisons

@@ -222,12 +222,26 @@ static void common_text(json_t *out, const json_t *docs, const char *key)
     if (same) json_object_set_new(out, key, json_string(first));
 }
 
+// "a, b and c", "a, b and 5 more"
+static json_t *title_of(const json_t *docs)
+{
+    const size_t n = json_array_size(docs), shown = n > 3 ? 2 : n;
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    for (size_t i = 0; i < shown; i++) whet_strbuf_printf(&b, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", report_str(json_array_get(docs, i), "label"));
+    if (shown < n) whet_strbuf_printf(&b, " and %zu more", n - shown);
+    char *text = whet_strbuf_take(&b);
+    json_t *v = json_string(text != NULL ? text : "");
+    whet_free(text);
+    return v;
+}
+
 static json_t *merge(const json_t *docs)
 {
     static const char *const moved[] = {"rows", "comparisons", "trainings"};
     static const char *const common[] = {"goal", "mode"};
     json_t *out = json_pack("{s:i, s:s, s:o, s:[], s:[], s:[], s:[]}", "schema_version", 1, "kind", "selection", "title",
-                            json_sprintf("%zu runs", json_array_size(docs)), "runs", "rows", "comparisons", "trainings");
+                            title_of(docs), "runs", "rows", "comparisons", "trainings");
     json_t *d = NULL;
     size_t i = 0;
     if (out == NULL) return NULL;
@@ -247,6 +261,34 @@ static json_t *merge(const json_t *docs)
     return out;
 }
 
+// "net.onnx" of two folders: rows must not be taken for each other, so each is called by its folder too.
+static void tell_models_apart(json_t *doc)
+{
+    json_t *rows = json_object_get(doc, "rows"), *row = NULL, *other = NULL, *twice = json_object();
+    const char *name = NULL;
+    size_t i = 0, k = 0;
+    json_array_foreach(rows, i, row)
+    {
+        const char *model = report_str(row, "model"), *path = report_str(row, "path");
+        if (model[0] == '\0' || strcmp(whet_path_base(path), model) != 0) continue;
+        for (k = 0; k < i; k++) {
+            other = json_array_get(rows, k);
+            if (strcmp(report_str(other, "model"), model) == 0 && report_str(other, "path")[0] != '\0' && strcmp(report_str(other, "path"), path) != 0)
+                json_object_set_new(twice, model, json_true());
+        }
+    }
+    json_array_foreach(rows, i, row)
+    {
+        const char *model = report_str(row, "model"), *path = report_str(row, "path");
+        if (json_object_get(twice, model) == NULL || strcmp(whet_path_base(path), model) != 0) continue;
+        name = whet_path_base(path);
+        while (name > path && name[-1] == '/') name--;
+        while (name > path && name[-1] != '/') name--;
+        if (name > path || path[0] != '/') json_object_set_new(row, "model", json_string(name));
+    }
+    json_decref(twice);
+}
+
 whet_status whet_report_select(json_t **doc, const char *const *sources, int n, const char *store_path)
 {
     selection s = {.docs = json_array(), .layers = json_array(), .store_path = store_path};
@@ -264,6 +306,7 @@ whet_status whet_report_select(json_t **doc, const char *const *sources, int n, 
     }
     if (*doc != NULL && json_array_size(s.layers) > 0) json_object_set(*doc, "explained", s.layers);
     if (status == WHET_OK && *doc == NULL) status = WHET_ENOMEM;
+    if (*doc != NULL) tell_models_apart(*doc);
     whet_store_close(s.store);
     json_decref(s.docs);
     json_decref(s.layers);

@@ -25,9 +25,9 @@ static const struct { const char *title, *path; } csv[] = {
     {"img_per_s", "img_per_s"}, {"peak_bytes", "memory.peak_bytes"}, {"delta_bytes", "memory.delta_bytes"},
     {"j_per_img", "j_per_img"}, {"verdict", "verdict"}, {"sha256", "sha256"},
     {"p90_low_ms", "latency.p90_low"}, {"p90_high_ms", "latency.p90_high"}, {"p95_low_ms", "latency.p95_low"}, {"p95_high_ms", "latency.p95_high"},
-    {"p99_low_ms", "latency.p99_low"}, {"p99_high_ms", "latency.p99_high"}, {"streams", "settings.streams"}, {"scenario", "scenario.name"},
+    {"p99_low_ms", "latency.p99_low"}, {"p99_high_ms", "latency.p99_high"}, {"streams", "settings.streams"}, {"scenario", "scenario"},
     {"precision_asked", "settings.precision"}, {"base_bytes", "memory.base_bytes"}, {"run", "run"}, {"host", "host"},
-    {"j_per_img_net", "j_per_img_net"}, {"img_per_s_per_w", "img_per_s_per_w"}, {"late_share", "scenario.late_share"}, {"worst_late_ms", "scenario.worst_late_ms"},
+    {"j_per_img_net", "j_per_img_net"}, {"img_per_s_per_w", "img_per_s_per_w"}, {"late_share", "load.late_share"}, {"worst_late_ms", "load.worst_late_ms"},
     {"sustain_kept", "sustain.kept"}, {"plain_mean_ms", "plain.mean_ms"}, {"plain_min_ms", "plain.min_ms"}, {"plain_ms_per_img", "plain.ms_per_img"},
     {"speed_up", "plain.speed_up"}, {"size_reduction", "plain.size_reduction"},
 };
@@ -101,7 +101,9 @@ static void md_answers(whet_strbuf *b, const json_t *doc)
                 md_text(b, report_str(a, "machine"));
                 whet_strbuf_puts(b, "**: ");
             }
-            md_text(b, report_str(a, "text"));
+            const char *said = report_str(a, "text");
+            if (said[0] == 'n' && said[1] == 'o') whet_strbuf_puts(b, "N"); // "no goal ..." begins a paragraph
+            md_text(b, said[0] == 'n' && said[1] == 'o' ? said + 1 : said);
             whet_strbuf_puts(b, ".\n");
         }
     }
@@ -115,7 +117,7 @@ static void md_warnings(whet_strbuf *b, const json_t *doc)
     if (json_array_size(list) > 0) whet_strbuf_puts(b, "\n**Warnings**\n\n");
     json_array_foreach(list, i, w)
     {
-        char *rows = json_array_size(json_object_get(w, "rows")) > 0 ? report_warning_rows(doc, w) : NULL;
+        char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? report_warning_rows(doc, w) : NULL;
         whet_strbuf_puts(b, "- ");
         md_text(b, report_str(w, "text"));
         if (rows != NULL) {
@@ -164,6 +166,11 @@ static void md_versions(whet_strbuf *b, const json_t *doc)
     json_decref(seen);
 }
 
+static bool in_document(const report_column *c, const json_t *doc)
+{
+    return report_column_shown(c, doc) && (!report_column_plain(c) || json_is_true(report_get(report_run_at(doc, 0), "settings.plain")));
+}
+
 whet_status whet_report_markdown(const json_t *doc, char **text)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
@@ -182,17 +189,17 @@ whet_status whet_report_markdown(const json_t *doc, char **text)
     md_answers(&b, doc);
     whet_strbuf_puts(&b, "\n|");
     for (int c = 0; c < report_column_count(); c++)
-        if (report_column_shown(report_column_at(c), doc)) whet_strbuf_printf(&b, " %s |", report_column_at(c)->title);
+        if (in_document(report_column_at(c), doc)) whet_strbuf_printf(&b, " %s |", report_column_at(c)->title);
     whet_strbuf_puts(&b, "\n|");
     for (int c = 0; c < report_column_count(); c++)
-        if (report_column_shown(report_column_at(c), doc))
+        if (in_document(report_column_at(c), doc))
             whet_strbuf_puts(&b, report_column_at(c)->format == 't' || report_column_at(c)->format == 'p' ? " --- |" : " ---: |");
     whet_strbuf_puts(&b, "\n");
     json_array_foreach(rows, i, row)
     {
         whet_strbuf_puts(&b, "|");
         for (int c = 0; c < report_column_count(); c++) {
-            if (!report_column_shown(report_column_at(c), doc)) continue;
+            if (!in_document(report_column_at(c), doc)) continue;
             whet_strbuf_puts(&b, " ");
             md_text(&b, report_cell(report_column_at(c), row, buf, sizeof buf, NULL));
             whet_strbuf_puts(&b, " |");

@@ -55,6 +55,34 @@ static void missing_figures(json_t *list, const json_t *row, size_t i)
     }
 }
 
+static bool run_says(const json_t *run, const char *text)
+{
+    static const char *const paths[] = {"context.warnings", "warnings"};
+    const json_t *t = NULL;
+    size_t i = 0;
+    for (size_t k = 0; k < WHET_COUNT(paths); k++)
+        json_array_foreach(report_get(run, paths[k]), i, t)
+        {
+            if (json_is_string(t) && strcmp(json_string_value(t), text) == 0) return true;
+        }
+    return false;
+}
+
+// Of several runs each warning names those that it comes from ("runs").
+static void name_run(json_t *list, const json_t *run, size_t before)
+{
+    json_t *w = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, w)
+    {
+        const char *kind = report_str(w, "kind");
+        const bool of_runs = strcmp(kind, "machine") == 0 || strcmp(kind, "run") == 0 || strcmp(kind, "data") == 0;
+        if (!of_runs || (i < before && !run_says(run, report_str(w, "text")))) continue;
+        if (json_object_get(w, "runs") == NULL) json_object_set_new(w, "runs", json_array());
+        json_array_append(json_object_get(w, "runs"), json_object_get(run, "label"));
+    }
+}
+
 json_t *whet_report_warnings(const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
@@ -73,14 +101,15 @@ json_t *whet_report_warnings(const json_t *doc)
     }
     for (i = 0; i < report_run_count(doc); i++) {
         const json_t *run = report_run_at(doc, i);
-        snprintf(name, sizeof name, "%.150s%s", report_str(run, "label"), report_str(run, "label")[0] != '\0' ? ": " : "");
-        add_texts(list, "machine", report_get(run, "context.warnings"), name, SIZE_MAX);
-        add_texts(list, "run", json_object_get(run, "warnings"), name, SIZE_MAX);
+        const size_t before = json_array_size(list);
+        add_texts(list, "machine", report_get(run, "context.warnings"), "", SIZE_MAX);
+        add_texts(list, "run", json_object_get(run, "warnings"), "", SIZE_MAX);
         if (report_num(run, "data.broken") > 0) {
-            text = whet_format("%s%.0f pictures could not be decoded and were left out, first %s", name, report_num(run, "data.broken"), report_str(run, "data.broken_first"));
+            text = whet_format("%.0f pictures could not be decoded and were left out, first %s", report_num(run, "data.broken"), report_str(run, "data.broken_first"));
             add(list, "data", text, SIZE_MAX);
             whet_free(text);
         }
+        if (report_str(run, "label")[0] != '\0') name_run(list, run, before);
     }
     json_array_foreach(rows, i, row) add_texts(list, "remark", json_object_get(row, "notes"), "", i);
     json_array_foreach(rows, i, row)
@@ -96,8 +125,15 @@ char *report_warning_rows(const json_t *doc, const json_t *warning)
     const json_t *numbers = json_object_get(warning, "rows"), *rows = json_object_get(doc, "rows");
     const size_t n = json_array_size(numbers), shown = n > MAX_NAMES + 1 ? MAX_NAMES : n;
     char name[300];
+    const json_t *runs = json_object_get(warning, "runs"), *label = NULL;
     whet_strbuf b;
+    size_t k = 0;
     whet_strbuf_init(&b);
+    if (runs != NULL && json_array_size(runs) == report_run_count(doc)) {
+        whet_strbuf_puts(&b, "every run");
+        return whet_strbuf_take(&b);
+    }
+    json_array_foreach(runs, k, label) whet_strbuf_printf(&b, "%s%s", k > 0 ? ", " : "run ", json_string_value(label));
     if (n > 1 && n == json_array_size(rows)) {
         whet_strbuf_puts(&b, "every row");
         return whet_strbuf_take(&b);
@@ -127,7 +163,7 @@ void report_warning_list(whet_strbuf *b, const json_t *doc, const json_t *warnin
         for (size_t k = 0; k < WHET_COUNT(kinds); k++)
             if (strcmp(kinds[k].kind, report_str(w, "kind")) == 0) whet_strbuf_printf(b, "<li><span class='chip %s'>%s</span><span>", kinds[k].chip, kinds[k].word);
         report_esc(b, report_str(w, "text"));
-        if (json_array_size(json_object_get(w, "rows")) > 0) {
+        if (json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0) {
             char *rows = report_warning_rows(doc, w);
             whet_strbuf_puts(b, " <small>");
             report_esc(b, rows != NULL ? rows : "");

@@ -66,7 +66,7 @@ def make_row(rng, i, model, runtime, precision, batch, samples=700, profile=Fals
         row["verdict_reasons"] = ["the medians of the last 3 windows differ by 12 %"]
     if short == "libtorch":
         row["notes"] = ["batches are copied once by the runtime itself"]
-    row["scenario"] = {"name": "single", "definition": "the next query comes when the last is answered", "streams": 1, "loaded": False}
+    row["scenario"], row["load"] = "single", {"name": "single", "definition": "the next query comes when the last is answered", "streams": 1, "loaded": False}
     row["settings"]["streams"] = "1"
     if i < 2:
         row.update(j_per_img=0.02 * ms / 8, j_per_img_net=0.012 * ms / 8, img_per_s_per_w=50.0, energy={"source": "RAPL package-0", "joules": 3.1})

@@ -112,6 +112,22 @@ static void runs_of_a_store_are_selected(void **state)
     json_decref(doc);
 }
 
+static void models_of_one_name_are_told_apart(void **state)
+{
+    (void)state;
+    char path[100];
+    json_t *doc = json_pack("{s:s, s:[{s:s, s:s}, {s:s, s:s}, {s:s, s:s}]}", "kind", "bench", "rows", "model", "net.onnx", "path", "/data/a/net.onnx", "model", "net.onnx", "path", "/data/b/net.onnx",
+                            "model", "other", "path", "/data/b/net.onnx"), *back = NULL;
+    const char *const sources[] = {path};
+    snprintf(path, sizeof path, "%s/apart.json", dir);
+    assert_ok(whet_json_write(path, doc));
+    assert_ok(whet_report_select(&back, sources, 1, NULL));
+    static const char *const names[] = {"a/net.onnx", "b/net.onnx", "other"};
+    for (size_t i = 0; i < 3; i++) assert_string_equal(report_str(json_array_get(json_object_get(back, "rows"), i), "model"), names[i]);
+    json_decref(back);
+    json_decref(doc);
+}
+
 static void explanations_stand_beside_rows(void **state)
 {
     (void)state;
@@ -128,6 +144,18 @@ static void explanations_stand_beside_rows(void **state)
     assert_ok(whet_report_html(all, "/nonexistent", &html));
     assert_contains(html, "data-chart='layers-0'");
     assert_contains(html, "conv1 (Conv, f32)");
+    json_decref(all);
+    // as `whet explain` writes it: models with nodes, sentences, and the least that a layer can take
+    json_object_del(why, "profile");
+    json_object_set_new(why, "models", json_pack("[{s:s, s:s, s:[s], s:[{s:s, s:s, s:s, s:f, s:f, s:f}]}]", "model", "lenet.onnx", "title", "ONNX Runtime", "sentences", "int8 is slower here because x<y",
+                                                 "nodes", "name", "conv9", "type", "Conv", "precision", "int8", "ms", 0.5, "compute_ms", 0.2, "memory_ms", 0.3));
+    assert_ok(whet_json_write(paths[0], why));
+    assert_ok(whet_report_select(&all, sources, 2, NULL));
+    whet_free(html);
+    assert_ok(whet_report_html(all, "/nonexistent", &html));
+    assert_contains(html, "int8 is slower here because x&lt;y");
+    assert_contains(html, "least possible (roofline)");
+    assert_contains(html, "0.500 · 0.300");
     whet_free(html);
     json_decref(all);
     json_decref(why);
@@ -241,7 +269,7 @@ static void warnings_are_gathered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(explanations_stand_beside_rows),
+        cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(models_of_one_name_are_told_apart), cmocka_unit_test(explanations_stand_beside_rows),
         cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(pictures_are_drawn),
         cmocka_unit_test(warnings_are_gathered),
     };
