@@ -277,13 +277,23 @@ whet_status whet_bench_check_row(whet_bench *b, whet_bench_row *r)
     return WHET_OK;
 }
 
+/* What the parity bound is chosen by: the file's precision, or the lower one that was asked of the runtime where the file is f32. */
+static const char *bound_precision(const whet_bench_row *r)
+{
+    static const struct { const char *asked, *name; } lower[] = {{"bf16", "bf16"}, {"f16", "fp16"}};
+    const char *file = r->facts->precision;
+    for (size_t i = 0; i < WHET_COUNT(lower) && r->settings.precision != NULL; i++)
+        if (strcmp(lower[i].asked, r->settings.precision) == 0 && (file[0] == '\0' || strcmp(file, "f32") == 0)) return lower[i].name;
+    return file;
+}
+
 whet_status whet_bench_prepare_row(whet_bench *b, whet_bench_row *r)
 {
     whet_status status = WHET_OK;
     if (b->spec->accept != NULL)
         WHET_TRY(whet_accept_parse(&r->accept, b->spec->accept));
     else
-        whet_accept_default(&r->accept, r->facts->precision);
+        whet_accept_default(&r->accept, bound_precision(r));
     if (r->settings.streams > r->threads)
         status = WHET_FAIL(WHET_EUNSUPPORTED, "%d streams need %d threads or more, %d are given", r->settings.streams, r->settings.streams, r->threads);
     if (status == WHET_OK) status = tune(b, r);
