@@ -139,6 +139,10 @@ int open_model(wt_model **out, const char *path, const wt_options *o, char *why)
 {
     auto m = std::make_unique<wt_model>();
     *out = nullptr;
+    if (TORCH_VERSION_MAJOR < 2 && o->precision == WT_F16) {
+        snprintf(why, WT_MAX_WHY, "LibTorch %s has no 16-bit floats on the CPU", TORCH_VERSION);
+        return WHET_EUNSUPPORTED;
+    }
     m->options = *o;
     m->last = nullptr;
     const int status = guarded(why, WHET_EFORMAT, [&] {
