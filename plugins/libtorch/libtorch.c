@@ -161,7 +161,8 @@ static int caps(char **json)
 {
     *json = copy("{\"formats\":[\"torchscript\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u8\",\"bool\"],"
                  "\"settings\":{\"threads\":\"integer >= 1\",\"streams\":\"integer >= 1\",\"optimisation\":[\"off\",\"basic\",\"all\"],"
-                 "\"precision\":[\"default\",\"f32\",\"bf16\",\"f16\"],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"]}}");
+                 "\"precision\":[\"default\",\"f32\",\"bf16\",\"f16\"],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\",\"off\"],"
+                 "\"executed_graph\":[\"on\",\"off\"],\"profile\":[\"on\",\"off\"]},\"queries\":[\"executed_graph\",\"profile\",\"precision\",\"threads\"]}");
     return *json != NULL ? 0 : WHET_ENOMEM;
 }
 
@@ -195,9 +196,10 @@ static void keep_memory(void)
 
 static int set_one(wt_options *o, const char *key, const char *v)
 {
-    static const char *const levels[] = {"off", "basic", "all"}, *const denormals[] = {"keep", "zero"}, *const arenas[] = {"off", "on"};
+    static const char *const levels[] = {"off", "basic", "all"}, *const denormals[] = {"keep", "zero"}, *const arenas[] = {"off", "on"}; /* arenas: any switch */
     static const char *const precisions[] = {"default", "f32", "bf16", "f16"};
-    int arena = 0;
+    int arena = 0, ignored = 0;
+    if (strcmp(key, "executed_graph") == 0 || strcmp(key, "profile") == 0) return set_word(&ignored, key, v, arenas, 2); /* always to be had */
     if (strcmp(key, "threads") == 0) return set_count(&o->threads, key, v);
     if (strcmp(key, "streams") == 0) return set_count(&o->streams, key, v);
     if (strcmp(key, "optimisation") == 0) return set_word(&o->optimisation, key, v, levels, 3);
@@ -243,6 +245,8 @@ static int open_model(whet_backend_model **out, const char *path, const whet_bac
     if (m == NULL) return fail(WHET_ENOMEM, "out of memory");
     m->o = (wt_options){.threads = 0, .streams = 1, .optimisation = WT_BASIC, .precision = WT_DEFAULT, .denormals = WT_LEAVE};
     for (int i = 0; i < n && status == 0; i++) status = set_one(&m->o, s[i].key, s[i].value);
+    if (status == 0 && m->o.threads > 0 && m->o.threads < m->o.streams)
+        status = fail(WHET_EINVAL, "%d streams need as many threads, there are %d", m->o.streams, m->o.threads);
     if (status == 0) {
         status = rt.shim->open(&m->m, path, &m->o, why);
         if (status != 0) torch_fail(status, path, why);

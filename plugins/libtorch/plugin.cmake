@@ -45,7 +45,7 @@ function(whet_libtorch_shim dir)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${here})
   target_include_directories(${name} SYSTEM PRIVATE ${include} ${include}/torch/csrc/api/include)
   target_compile_definitions(${name} PRIVATE _GLIBCXX_USE_CXX11_ABI=${abi} AT_PER_OPERATOR_HEADERS)
-  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter -fvisibility=hidden)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter -Wno-restrict -fvisibility=hidden)
   target_link_libraries(${name} PRIVATE ${lib}/libtorch_cpu.so ${lib}/libc10.so)
   target_link_options(${name} PRIVATE -Wl,--allow-shlib-undefined)
   set_target_properties(${name} PROPERTIES PREFIX "" OUTPUT_NAME shim-${version} CXX_STANDARD ${standard} CXX_STANDARD_REQUIRED ON
