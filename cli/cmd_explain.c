@@ -6,6 +6,7 @@
 struct args {
     const char *runtime, *against, *size;
     int64_t threads, batch, seed;
+    int quick;
 };
 
 static const opt opts[] = {
@@ -15,6 +16,7 @@ static const opt opts[] = {
     {"batch", 'b', OPT_INT, "N", "size of a free first dimension (1)", offsetof(struct args, batch)},
     {"size", 0, OPT_STRING, "HxW", "input size where the file leaves it free", offsetof(struct args, size)},
     {"seed", 0, OPT_INT, "N", "seed of the images (0)", offsetof(struct args, seed)},
+    {"quick", 0, OPT_FLAG, NULL, "shorter looks at machine and model", offsetof(struct args, quick)},
     OPT_END};
 
 static int run(cli *c, void *args, int argc, char **argv)
@@ -32,6 +34,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.batch = (int)a->batch;
     o.picture_size = a->size;
     o.seed = (uint64_t)a->seed;
+    o.quick = a->quick;
     o.progress = cli_progress;
     o.progress_arg = c;
     const whet_status status = whet_explain(&r, argv[1], argc == 3 ? argv[2] : NULL, &o);

@@ -20,6 +20,7 @@ typedef struct whet_explain_options {
     int threads;               /* 0: all that may be used */
     int batch;                 /* size of a free first dimension; 0: 1 */
     const char *picture_size;  /* "HxW" where the file leaves it free */
+    int quick;                 /* shorter looks: good enough to see what was executed */
     uint64_t seed;             /* of the images */
     const char *program;       /* the whet program for worker processes; NULL: this one */
     whet_progress_fn progress;

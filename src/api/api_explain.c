@@ -129,7 +129,7 @@ whet_status whet_explain(whet_result **out, const char *model, const char *other
     if (o.threads < 0 || o.threads > 1024 || o.batch < 0 || o.batch > 65536) return WHET_FAIL(WHET_EINVAL, "threads or batch are out of range");
     const char *runtime = o.runtime != NULL ? o.runtime : "native";
     whet_explain_spec s = {.a = {model, runtime}, .b = {other, o.other_runtime != NULL ? o.other_runtime : runtime}, .threads = o.threads, .batch = o.batch,
-                           .seed = o.seed, .program = o.program, .progress = o.progress, .progress_arg = o.progress_arg};
+                           .seed = o.seed, .quick = o.quick != 0, .program = o.program, .progress = o.progress, .progress_arg = o.progress_arg};
     if (other == NULL && o.other_runtime != NULL) s.b.model = model; /* one file on two runtimes */
     WHET_TRY(parse_size(o.picture_size, s.sizes));
     WHET_TRY(whet_explain_run(&doc, &s));

@@ -17,6 +17,7 @@
 
 enum { SECONDS = 300, SAMPLES = 8, WARM_RUNS = 10, LATENCY_RUNS = 20, PROFILE_RUNS = 30 };
 static const json_int_t warm_ns = 300000000, latency_ns = 1000000000, profile_ns = 1500000000;
+enum { QUICK = 10 }; /* times as short */
 
 typedef struct job {
     const whet_explain_spec *s;
@@ -27,6 +28,8 @@ typedef struct job {
     json_t *settings;   /* that the runtime takes */
     json_t *doc, *notes;
 } job;
+
+static int brief(const job *j) { return j->s->quick ? QUICK : 1; }
 
 static whet_status start(whet_worker **w, const job *j)
 {
@@ -85,7 +88,7 @@ static json_t *load_request(const job *j, bool profile)
     return q;
 }
 
-/* --- the file as whet reads it: multiply-adds of its nodes, by their names and by those of their results */
+/* --- the file as whet reads it: the work of its nodes */
 static void read_file(job *j, const json_t *loaded)
 {
     whet_shape shapes[WHET_SAMPLES_MAX_INPUTS];
@@ -107,21 +110,52 @@ static void read_file(job *j, const json_t *loaded)
     whet_json_add_text(j->notes, "whet cannot read the file: %s", whet_error_message());
 }
 
-static json_t *file_macs(const job *j)
+static double elements(const whet_graph *g, whet_vid v)
 {
-    json_t *o = json_object();
+    whet_shape shape;
+    return whet_dims_concrete(&g->values[v].dims, &shape) ? (double)whet_shape_numel(&shape) : 0;
+}
+
+static json_t *file_node(const job *j, const whet_node *n)
+{
+    const whet_graph *g = j->file;
+    double constant = 0, input = 0, output = 0;
+    const char *reads = "";
+    int moving = 0;
+    for (int i = 0; i < n->n_in; i++) {
+        if (n->in[i] == WHET_NO_VALUE) continue;
+        const whet_value *v = &g->values[n->in[i]];
+        const bool dequantised = v->producer != WHET_NO_NODE && g->nodes[v->producer].n_in > 0 && whet_node_is(&g->nodes[v->producer], "DequantizeLinear") &&
+                                 whet_graph_const_data(g, g->nodes[v->producer].in[0]) != NULL;
+        if (v->kind == WHET_VALUE_CONST || dequantised) {
+            constant += elements(g, n->in[i]);
+            continue;
+        }
+        input += elements(g, n->in[i]);
+        if (moving++ == 0 && v->producer != WHET_NO_NODE) reads = g->nodes[v->producer].name;
+    }
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] != WHET_NO_VALUE) output += elements(g, n->out[i]);
+    return json_pack("{ss, sf, sf, sf, sf, ss}", "node", n->name, "macs", (double)(whet_facts_node_macs(g, n) * WHET_MAX(j->s->batch, 1)), "constant", constant, "input",
+                     input, "output", output, "reads", moving == 1 ? reads : "");
+}
+
+/* By names of nodes and of their results: runtimes name what has no name by its result. `order`: those with multiply-adds. */
+static void list_file(const job *j, json_t *file, json_t *order)
+{
     for (int i = 0; j->file != NULL && i < j->file->n_nodes; i++) {
         const whet_node *n = &j->file->nodes[i];
-        const int64_t batch = WHET_MAX(j->s->batch, 1);
-        const int64_t macs = n->op != NULL ? whet_facts_node_macs(j->file, n) : 0;
-        if (macs > 0) json_object_set_new(o, n->name, json_real((double)(macs * batch)));
+        json_t *o = n->op != NULL ? file_node(j, n) : NULL;
+        if (o == NULL) continue;
+        json_object_set(file, n->name, o);
+        if (whet_json_real(o, "macs") > 0) json_array_append(order, o);
+        json_decref(o);
     }
-    for (int i = 0; j->file != NULL && i < j->file->n_nodes; i++) { /* runtimes name what has no name by its result */
+    for (int i = 0; j->file != NULL && i < j->file->n_nodes; i++) {
         const whet_node *n = &j->file->nodes[i];
-        json_t *macs = n->op != NULL ? json_object_get(o, n->name) : NULL;
-        if (macs != NULL && json_object_get(o, j->file->values[n->out[0]].name) == NULL) json_object_set(o, j->file->values[n->out[0]].name, macs);
+        const char *result = n->op != NULL && n->n_out > 0 && n->out[0] != WHET_NO_VALUE ? j->file->values[n->out[0]].name : NULL;
+        if (result != NULL && json_object_get(file, result) == NULL) json_object_set(file, result, json_object_get(file, n->name));
     }
-    return o;
 }
 
 /* --- latency, without the profile */
@@ -152,8 +186,8 @@ static whet_status time_once(job *j, whet_worker *w)
     double ms = 0, low = 0, high = 0;
     int n = 0;
     WHET_GOTO(whet_worker_call(w, whet_samples_feed(&j->samples), SECONDS, NULL));
-    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI}", "do", "warm", "runs", WARM_RUNS, "ns", warm_ns), SECONDS, NULL));
-    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", LATENCY_RUNS, "ns", latency_ns, "warm", 1, "start", 0, "group", 1),
+    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI}", "do", "warm", "runs", WARM_RUNS / brief(j), "ns", warm_ns / brief(j)), SECONDS, NULL));
+    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", LATENCY_RUNS / brief(j), "ns", latency_ns / brief(j), "warm", 1, "start", 0, "group", 1),
                                SECONDS, &reply));
     WHET_GOTO(read_times(w, reply, &ms, &low, &high, &n));
     const double before = whet_json_real(json_object_get(j->doc, "latency"), "p50");
@@ -233,7 +267,7 @@ static whet_status look_at_nodes(job *j, json_t **nodes)
     WHET_GOTO(start(&w, j));
     WHET_GOTO(whet_worker_call(w, load_request(j, true), SECONDS, NULL));
     WHET_GOTO(whet_worker_call(w, whet_samples_feed(&j->samples), SECONDS, NULL));
-    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", PROFILE_RUNS, "ns", profile_ns, "warm", 3, "start", 0, "group", 1),
+    WHET_GOTO(whet_worker_call(w, json_pack("{ss, si, sI, si, si, si}", "do", "block", "runs", PROFILE_RUNS / brief(j), "ns", profile_ns / brief(j), "warm", 3, "start", 0, "group", 1),
                                SECONDS, NULL));
     profile = ask(w, "profile");
     graph = ask(w, "executed_graph");
@@ -259,7 +293,7 @@ done:
 static whet_status explain_side(json_t **out, const whet_explain_spec *s, const whet_explain_side *side, const whet_roofline *r)
 {
     job j = {.s = s, .side = side, .doc = json_object(), .notes = json_array()};
-    json_t *nodes = NULL, *macs = NULL, *sums = NULL;
+    json_t *nodes = NULL, *sums = NULL, *file = json_object(), *order = json_array();
     whet_status status = WHET_OK;
     *out = NULL;
     whet_samples_init(&j.samples);
@@ -272,18 +306,22 @@ static whet_status explain_side(json_t **out, const whet_explain_spec *s, const 
     WHET_GOTO(measure_latency(&j));
     if (s->progress != NULL) s->progress(s->progress_arg, whet_path_base(side->model), 2, 3, "steps", "nodes");
     WHET_GOTO(look_at_nodes(&j, &nodes));
-    WHET_GOTO(measure_again(&j));
-    macs = file_macs(&j);
-    sums = whet_explain_nodes(nodes, macs, r);
+    if (!s->quick) WHET_GOTO(measure_again(&j));
+    list_file(&j, file, order);
+    sums = whet_explain_nodes(nodes, file, order, r);
     if (sums == NULL) WHET_GOTO(WHET_ENOMEM);
     json_object_update(j.doc, sums);
+    if (json_is_true(json_object_get(sums, "matched_by_order")))
+        whet_json_add_text(j.notes, "%s names no node of the file; as it executes as many convolutions and products as the file has, they are matched in order",
+                           whet_json_str(j.doc, "title"));
     json_object_set_new(j.doc, "left_in_float", j.file != NULL ? whet_explain_left_in_float(j.file, json_object_get(j.doc, "nodes")) : json_array());
     json_object_set_new(j.doc, "sentences", whet_explain_words(j.doc, r));
     json_object_set(j.doc, "notes", j.notes);
     *out = json_incref(j.doc);
 done:
     json_decref(nodes);
-    json_decref(macs);
+    json_decref(file);
+    json_decref(order);
     json_decref(sums);
     json_decref(j.settings);
     json_decref(j.doc);
@@ -320,7 +358,7 @@ whet_status whet_explain_run(json_t **out, const whet_explain_spec *given)
     if (r == NULL) WHET_GOTO(WHET_ENOMEM);
     if (s.threads <= 0) s.threads = whet_cpu_count();
     if (s.progress != NULL) s.progress(s.progress_arg, "machine", 0, 3, "steps", "peaks and bandwidths");
-    WHET_GOTO(whet_roofline_measure(r, s.threads));
+    WHET_GOTO(whet_roofline_measure(r, s.threads, s.quick));
     for (int i = 0; i < r->n_peaks; i++)
         if (strcmp(r->peak[i].isa, "amx") == 0 && strcmp(r->peak[i].precision, "int8") == 0) json_array_append_new(json_object_get(machine, "isa"), json_string("amx"));
     WHET_GOTO(explain_side(&a, &s, &s.a, r));

@@ -17,6 +17,7 @@ typedef struct whet_explain_side { const char *model, *runtime; } whet_explain_s
 typedef struct whet_explain_spec {
     whet_explain_side a, b; /* b.model NULL: alone */
     int threads, batch, sizes[2];
+    bool quick;             /* shorter looks */
     uint64_t seed;
     const char *program;
     whet_progress_fn progress;
@@ -31,10 +32,11 @@ typedef enum whet_node_class { WHET_NODE_PRODUCT, WHET_NODE_QUANTISE, WHET_NODE_
 const char *whet_node_class_name(whet_node_class c); /* "product", "quantise", "layout", "cast", "other" */
 whet_node_class whet_node_class_of(const char *type, double macs);
 
-/* Completes nodes (as a runtime's "profile" or "executed_graph" gives them) with class, macs by `origin` from the nodes of the file
- * ({"name": macs}), shares and bounds; and gives the sums over them:
- * {"nodes":[...],"ms","macs","macs_unknown","precisions":[...],"classes":{...},"roof"} */
-json_t *whet_explain_nodes(const json_t *nodes, const json_t *file_macs, const whet_roofline *r);
+/* Completes nodes (as a runtime's "profile" or "executed_graph" gives them) with class, work, shares and bounds, and gives the sums
+ * over them. The work that a runtime does not tell is that of the file's nodes of the same name (`origin`): {"name": FILE_NODE} with
+ * FILE_NODE {"node", "macs", "constant", "input", "output" (elements), "reads"}; where there are no names, the file's products in their
+ * order. */
+json_t *whet_explain_nodes(const json_t *nodes, const json_t *file, const json_t *order, const whet_roofline *r);
 /* What a model's part of the document says, as a list of sentences; and why a is faster or slower than b. */
 json_t *whet_explain_words(const json_t *model, const whet_roofline *r);
 json_t *whet_explain_against(const json_t *a, const json_t *b, const whet_roofline *r);

@@ -23,7 +23,7 @@ static const struct { const char *word; whet_node_class kind; } words[] = {
     {"reorder", WHET_NODE_LAYOUT},   {"transpose2", WHET_NODE_LAYOUT}, {"reformat", WHET_NODE_LAYOUT}, {"convtranspose", WHET_NODE_PRODUCT},
     {"transpose_conv", WHET_NODE_PRODUCT}, {"transposeconv", WHET_NODE_PRODUCT}, {"transpose", WHET_NODE_LAYOUT}, {"permute", WHET_NODE_LAYOUT},
     {"convert", WHET_NODE_CAST},     {"cast", WHET_NODE_CAST},         {"conv", WHET_NODE_PRODUCT},    {"gemm", WHET_NODE_PRODUCT},
-    {"matmul", WHET_NODE_PRODUCT},   {"fullyconnected", WHET_NODE_PRODUCT}, {"fully_connected", WHET_NODE_PRODUCT},
+    {"matmul", WHET_NODE_PRODUCT},   {"fullyconnected", WHET_NODE_PRODUCT}, {"fully connected", WHET_NODE_PRODUCT}, {"fully_connected", WHET_NODE_PRODUCT},
     {"innerproduct", WHET_NODE_PRODUCT}, {"attention", WHET_NODE_PRODUCT}, {"linear", WHET_NODE_PRODUCT}};
 
 whet_node_class whet_node_class_of(const char *type, double macs)
@@ -40,41 +40,102 @@ whet_node_class whet_node_class_of(const char *type, double macs)
     return macs > 0 ? WHET_NODE_PRODUCT : WHET_NODE_OTHER;
 }
 
-/* Multiply-adds of the file's nodes that one executed node stands for; each is counted once. */
-static double claim_macs(const char *origin, const json_t *file, json_t *claimed)
+/* --- the work of the file's nodes, given to those that were executed */
+typedef struct work { double macs, constant, input, output; bool found; } work; /* elements */
+
+static void add_work(work *w, const json_t *n)
+{
+    w->macs += whet_json_real(n, "macs");
+    w->constant += whet_json_real(n, "constant");
+    w->input += whet_json_real(n, "input");
+    w->output += whet_json_real(n, "output");
+    w->found = true;
+}
+
+/* A product under the name of the activation that it does as well: what the activation reads. */
+static const char *product_behind(const json_t *file, const char *name)
+{
+    enum { STEPS = 8 };
+    for (int i = 0; i < STEPS; i++) {
+        const json_t *n = json_object_get(file, name);
+        if (n == NULL || whet_json_real(n, "macs") > 0) break;
+        if (whet_json_str(n, "reads")[0] == '\0') break;
+        name = whet_json_str(n, "reads");
+    }
+    return name;
+}
+
+/* The work of the nodes named in `origin`, each given once. */
+static work claim(const char *origin, const json_t *file, bool product, json_t *claimed)
 {
     char name[512];
-    double sum = 0;
+    work w = {0};
     for (const char *p = origin; *p != '\0';) {
         const size_t n = strcspn(p, ",");
         snprintf(name, sizeof name, "%.*s", (int)n, p);
-        const json_t *m = json_object_get(file, name);
-        if (json_is_number(m) && json_object_get(claimed, name) == NULL) {
-            sum += json_number_value(m);
-            json_object_set_new(claimed, name, json_true());
+        const char *at = product ? product_behind(file, name) : name;
+        const json_t *x = json_object_get(file, at);
+        const char *node = whet_json_str(x, "node");
+        if (x != NULL && json_object_get(claimed, node) == NULL) {
+            add_work(&w, x);
+            json_object_set_new(claimed, node, json_true());
         }
         p += n + (p[n] == ',');
     }
-    return sum;
+    return w;
 }
 
-/* Where every node was given its work by the runtime, nothing is claimed; where none was, all is by origin. */
-static void complete_macs(json_t *nodes, const json_t *file)
+static double element_bytes(const char *precision)
+{
+    static const struct { const char *name; double bytes; } sizes[] = {{"int8", 1}, {"f16", 2}, {"bf16", 2}, {"f64", 8}, {"s64", 8}};
+    for (size_t i = 0; i < WHET_COUNT(sizes); i++)
+        if (strcmp(sizes[i].name, precision) == 0) return sizes[i].bytes;
+    return 4;
+}
+
+static void give_work(json_t *o, const work *w)
+{
+    const double size = element_bytes(whet_json_str(o, "precision"));
+    if (whet_json_real(o, "macs") <= 0) json_object_set_new(o, "macs", json_real(w->macs));
+    if (!w->found) return;
+    if (json_object_get(o, "constant_bytes") == NULL) json_object_set_new(o, "constant_bytes", json_real(w->constant * size));
+    if (json_object_get(o, "input_bytes") != NULL) return;
+    json_object_set_new(o, "input_bytes", json_real(w->input * size));
+    json_object_set_new(o, "output_bytes", json_real(w->output * size));
+}
+
+static void work_by_name(json_t *nodes, const json_t *file)
 {
     json_t *claimed = json_object(), *o = NULL;
     size_t i = 0;
     json_array_foreach(nodes, i, o) {
-        const json_t *given = json_object_get(o, "macs");
-        const char *origin = whet_json_str(o, "origin");
-        if (json_is_number(given) && json_number_value(given) > 0) {
-            (void)claim_macs(origin, file, claimed);
-            continue;
-        }
-        double macs = claim_macs(origin, file, claimed);
-        if (macs == 0 && json_object_get(file, whet_json_str(o, "name")) != NULL) macs = claim_macs(whet_json_str(o, "name"), file, claimed);
-        json_object_set_new(o, "macs", json_real(macs));
+        const bool product = whet_node_class_of(whet_json_str(o, "type"), whet_json_real(o, "macs")) == WHET_NODE_PRODUCT;
+        work w = claim(whet_json_str(o, "origin"), file, product, claimed);
+        if (!w.found) w = claim(whet_json_str(o, "name"), file, product, claimed);
+        give_work(o, &w);
     }
     json_decref(claimed);
+}
+
+/* Runtimes that name no node of the file, but execute as many products as it has: they do so in the file's order. */
+static bool work_by_order(json_t *nodes, const json_t *order)
+{
+    json_t *o = NULL;
+    size_t i = 0, products = 0, next = 0;
+    json_array_foreach(nodes, i, o) {
+        if (whet_json_real(o, "macs") > 0) return false;
+        products += whet_node_class_of(whet_json_str(o, "type"), 0) == WHET_NODE_PRODUCT;
+    }
+    if (products == 0 || products != json_array_size(order)) return false;
+    json_array_foreach(nodes, i, o) {
+        work w = {0};
+        if (whet_node_class_of(whet_json_str(o, "type"), 0) != WHET_NODE_PRODUCT) continue;
+        const json_t *x = json_array_get(order, next++);
+        add_work(&w, x);
+        give_work(o, &w);
+        json_object_set(o, "in_file", json_object_get(x, "node"));
+    }
+    return true;
 }
 
 static double sum_of(const json_t *nodes, const char *key)
@@ -177,29 +238,33 @@ static json_t *sum_roofs(const json_t *nodes)
 }
 
 /* The name in the file where the runtime made up its own. */
-static json_t *label_of(const json_t *o)
+static json_t *label_of(const json_t *o, const json_t *file)
 {
-    const char *origin = whet_json_str(o, "origin");
-    return origin[0] == '\0' ? json_string(whet_json_str(o, "name")) : json_stringn(origin, strcspn(origin, ","));
+    const char *origin = whet_json_str(o, "origin"), *in_file = whet_json_str(o, "in_file");
+    char first[512];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(origin, ","), origin);
+    return json_string(in_file[0] != '\0' ? in_file : json_object_get(file, first) != NULL ? first : whet_json_str(o, "name"));
 }
 
-json_t *whet_explain_nodes(const json_t *given, const json_t *file_macs, const whet_roofline *r)
+json_t *whet_explain_nodes(const json_t *given, const json_t *file, const json_t *order, const whet_roofline *r)
 {
     json_t *nodes = json_deep_copy(given), *o = NULL;
     size_t i = 0;
     bool timed = false;
     if (nodes == NULL) return NULL;
-    complete_macs(nodes, file_macs);
+    work_by_name(nodes, file);
+    const bool ordered = work_by_order(nodes, order);
     const double macs = sum_of(nodes, "macs"), ms = sum_of(nodes, "ms"), constants = sum_of(nodes, "constant_bytes");
     json_array_foreach(nodes, i, o) {
         const double m = whet_json_real(o, "macs");
-        json_object_set_new(o, "label", label_of(o));
+        json_object_set_new(o, "label", label_of(o, file));
+        if (json_object_get(o, "kernel") == NULL && json_object_get(o, "exec") != NULL) json_object_set(o, "kernel", json_object_get(o, "exec"));
         json_object_set_new(o, "class", json_string(whet_node_class_name(whet_node_class_of(whet_json_str(o, "type"), m))));
         timed |= json_is_number(json_object_get(o, "ms"));
         json_object_set_new(o, "share", ms > 0 ? json_real(whet_json_real(o, "ms") / ms) : json_null());
         if (r != NULL) bound_node(o, r, constants);
     }
-    json_t *doc = json_pack("{so, so, sf, so, so, so}", "ms", timed ? json_real(ms) : json_null(), "precisions", sum_precisions(nodes, macs), "macs", macs, "classes",
+    json_t *doc = json_pack("{sb, so, so, sf, so, so, so}", "matched_by_order", ordered, "ms", timed ? json_real(ms) : json_null(), "precisions", sum_precisions(nodes, macs), "macs", macs, "classes",
                             sum_classes(nodes, ms), "roof", r != NULL && timed ? sum_roofs(nodes) : json_null(), "nodes", nodes);
     return doc;
 }

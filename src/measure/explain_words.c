@@ -100,6 +100,35 @@ static void say_class(json_t *out, const json_t *model, whet_node_class c, const
         whet_json_add_text(out, "%lld node%s %s (%s).", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types);
 }
 
+/* LiteRT: which of its nodes a delegate took. */
+static void say_delegated(json_t *out, const json_t *model)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    int all = 0, taken = 0;
+    double ms = 0, in = 0;
+    char who[64] = "", left[200] = "";
+    if (strcmp(whet_json_str(model, "runtime"), "litert") != 0) return;
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        const char *origin = whet_json_str(o, "origin");
+        const bool own = strncmp(origin, "LiteRT", 6) == 0;
+        all++;
+        ms += whet_json_real(o, "ms");
+        if (own && left[0] == '\0') snprintf(left, sizeof left, "%s (%s)", whet_json_str(o, "type"), origin);
+        if (own) continue;
+        if (who[0] == '\0') snprintf(who, sizeof who, "%s", origin);
+        taken++;
+        in += whet_json_real(o, "ms");
+    }
+    if (taken == 0)
+        whet_json_add_text(out, "No node was delegated: all %d run in %s.", all, left);
+    else if (taken == all)
+        whet_json_add_text(out, "All %d nodes were delegated to %s.", all, who);
+    else
+        whet_json_add_text(out, "%d of %d nodes, %.2g %% of the time, were delegated to %s; the others run in LiteRT's own kernels, the first is %s.", taken, all,
+                           ms > 0 ? in / ms * PERCENT : 0, who, left);
+}
+
 /* --- the roofs */
 static const json_t *slowest(const json_t *model)
 {
@@ -121,13 +150,17 @@ static void say_slowest(json_t *out, const json_t *model)
                  fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), json_number_value(roof) * PERCENT);
     whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %.2g %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
                        whet_json_real(o, "share") * PERCENT, tail);
+    const double all = whet_json_real(json_object_get(model, "roof"), "of_roof");
+    if (json_is_number(roof) && whet_json_real(o, "share") > 0.1 && json_number_value(roof) < all / 4)
+        whet_json_add_text(out, "It is far further from its roof than the rest (%.2g %% against %.2g %% of all nodes together): for this shape %s has no good kernel.",
+                           json_number_value(roof) * PERCENT, all * PERCENT, whet_json_str(model, "title"));
 }
 
 static void say_roof(json_t *out, const json_t *model)
 {
     const json_t *roof = json_object_get(model, "roof"), *of = json_object_get(roof, "of_roof");
     const double compute = whet_json_real(roof, "compute_share"), memory = whet_json_real(roof, "memory_share");
-    if (!json_is_number(of)) return;
+    if (!json_is_number(of) || !(json_number_value(of) > 0)) return;
     whet_json_add_text(out, "All nodes together reach %.2g %% of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
                             "roof is arithmetic, %.0f %% in nodes whose roof is memory.",
                        json_number_value(of) * PERCENT, whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
@@ -226,6 +259,7 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
     json_t *out = json_array();
     say_precisions(out, model);
     say_left_in_float(out, model);
+    say_delegated(out, model);
     say_class(out, model, WHET_NODE_QUANTISE, "quantise or dequantise");
     say_class(out, model, WHET_NODE_LAYOUT, "change the layout");
     say_class(out, model, WHET_NODE_CAST, "change the type");

@@ -12,8 +12,11 @@
 #include "base/threads.h"
 #include "kernels/peak/peak.h"
 
-enum { LOOKS = 7, PAGE = 4096 };
-static const uint64_t look_ns = 3000000;
+enum { PAGE = 4096 };
+
+/* How long and how often is looked. */
+typedef struct effort { int looks; uint64_t look_ns; double most_bytes; } effort;
+static const effort full = {7, 3000000, 512e6}, quick_one = {3, 500000, 32e6};
 
 /* --- arithmetic */
 typedef struct turns { const whet_peak_row *row; int64_t n; } turns;
@@ -26,10 +29,10 @@ static void run_turns(void *arg, int chunk, int worker)
     t->row->run(t->n);
 }
 
-static double time_ns(whet_team *team, int chunks, whet_parallel_fn fn, void *arg)
+static double time_ns(const effort *e, whet_team *team, int chunks, whet_parallel_fn fn, void *arg)
 {
     double best = (double)INFINITY;
-    for (int i = 0; i < LOOKS; i++) {
+    for (int i = 0; i < e->looks; i++) {
         const uint64_t t0 = whet_now_ns();
         whet_parallel(team, chunks, fn, arg);
         best = fmin(best, (double)(whet_now_ns() - t0));
@@ -37,15 +40,15 @@ static double time_ns(whet_team *team, int chunks, whet_parallel_fn fn, void *ar
     return fmax(best, 1);
 }
 
-static double gops(const whet_peak_row *row, whet_team *team, int threads)
+static double gops(const effort *e, const whet_peak_row *row, whet_team *team, int threads)
 {
     turns t = {row, 64};
     for (;; t.n *= 2) { /* long enough for the clock and for waking threads */
         const uint64_t t0 = whet_now_ns();
         row->run(t.n);
-        if (whet_now_ns() - t0 > look_ns || t.n > (int64_t)1 << 40) break;
+        if (whet_now_ns() - t0 > e->look_ns || t.n > (int64_t)1 << 40) break;
     }
-    return row->ops * (double)t.n * threads / time_ns(team, threads, run_turns, &t);
+    return row->ops * (double)t.n * threads / time_ns(e, team, threads, run_turns, &t);
 }
 
 /* --- bytes */
@@ -65,12 +68,12 @@ static void run_stream(void *arg, int chunk, int worker)
     }
 }
 
-static double bandwidth(uint8_t *data, double bytes, int threads, whet_team *team, bool copy)
+static double bandwidth(const effort *e, uint8_t *data, double bytes, int threads, whet_team *team, bool copy)
 {
     stream s = {whet_peak_streams(), data, (int64_t)(bytes / threads) / (2 * PAGE) * (2 * PAGE), 1, copy};
     const double once = (double)s.part * threads;
     s.repeats = (int)fmin(fmax(once > 0 ? 3e7 / once : 1, 1), 10000); /* about 1 ms */
-    return once * s.repeats / time_ns(team, threads, run_stream, &s);
+    return once * s.repeats / time_ns(e, team, threads, run_stream, &s);
 }
 
 static double available_bytes(void)
@@ -86,11 +89,11 @@ static double available_bytes(void)
 
 /* Half of the nearest cache, then more and more, then more than the last cache: what a processor says of its last cache holds for
  * the whole chip, of which a virtual machine or a core may have a small part. */
-static whet_status measure_levels(whet_roofline *r, whet_team *team)
+static whet_status measure_levels(const effort *e, whet_roofline *r, whet_team *team)
 {
     int64_t l1 = 0, l2 = 0, l3 = 0;
     whet_cpu_caches(&l1, &l2, &l3);
-    const double near = (double)(l2 > 0 ? l2 : 256 << 10), most = fmax(fmin(available_bytes() / 8, 512e6), 2e6);
+    const double near = (double)(l2 > 0 ? l2 : 256 << 10), most = fmax(fmin(available_bytes() / 8, e->most_bytes), 2e6);
     const double large = fmin(fmax((double)l3 * 1.5, 96e6), most);
     const struct { const char *name; double bytes; } sizes[WHET_ROOF_LEVELS] = {
         {"L2", near * r->threads}, {"8 MB", 8e6}, {"32 MB", 32e6}, {"128 MB", 128e6}, {"memory", (double)INFINITY}};
@@ -105,8 +108,8 @@ static whet_status measure_levels(whet_roofline *r, whet_team *team)
         for (int all = 0; all < 2; all++) {
             const int threads = all ? r->threads : 1;
             const double bytes = i == 0 ? near / 2 * threads : fmin(sizes[i].bytes, large);
-            v->read[all] = bandwidth(data, bytes, threads, all ? team : NULL, false);
-            v->copy[all] = bandwidth(data, bytes, threads, all ? team : NULL, true);
+            v->read[all] = bandwidth(e, data, bytes, threads, all ? team : NULL, false);
+            v->copy[all] = bandwidth(e, data, bytes, threads, all ? team : NULL, true);
         }
         r->n_levels++;
     }
@@ -114,8 +117,9 @@ static whet_status measure_levels(whet_roofline *r, whet_team *team)
     return WHET_OK;
 }
 
-whet_status whet_roofline_measure(whet_roofline *r, int threads)
+whet_status whet_roofline_measure(whet_roofline *r, int threads, bool quick)
 {
+    const effort *e = quick ? &quick_one : &full;
     const whet_peak_row *rows[WHET_ROOF_PEAKS];
     whet_team *team = NULL;
     memset(r, 0, sizeof *r);
@@ -123,8 +127,8 @@ whet_status whet_roofline_measure(whet_roofline *r, int threads)
     r->threads = whet_team_size(team);
     r->n_peaks = whet_peak_rows(rows, WHET_ROOF_PEAKS);
     for (int i = 0; i < r->n_peaks; i++)
-        r->peak[i] = (whet_roof_peak){rows[i]->precision, rows[i]->name, {gops(rows[i], NULL, 1), gops(rows[i], team, r->threads)}};
-    const whet_status status = measure_levels(r, team);
+        r->peak[i] = (whet_roof_peak){rows[i]->precision, rows[i]->name, {gops(e, rows[i], NULL, 1), gops(e, rows[i], team, r->threads)}};
+    const whet_status status = measure_levels(e, r, team);
     whet_team_free(team);
     return status;
 }

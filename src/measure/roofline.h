@@ -20,8 +20,8 @@ typedef struct whet_roofline {
     whet_roof_level level[WHET_ROOF_LEVELS]; /* from the nearest to memory */
 } whet_roofline;
 
-/* Takes one to three seconds. */
-whet_status whet_roofline_measure(whet_roofline *r, int threads);
+/* Takes one to three seconds; quick: a tenth, with memory looked at in 32 MB. */
+whet_status whet_roofline_measure(whet_roofline *r, int threads, bool quick);
 json_t *whet_roofline_json(const whet_roofline *r);
 /* The best peak of a precision ("f32-winograd" counts as f32), on all threads; NULL: there is none, as for f64. */
 const whet_roof_peak *whet_roofline_peak(const whet_roofline *r, const char *precision);

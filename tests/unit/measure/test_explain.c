@@ -90,8 +90,8 @@ static json_t *executed(void)
 
 static json_t *model_of(const json_t *nodes, const char *precision, double p50)
 {
-    json_t *macs = json_pack("{sf, sf}", "conv1", 30e6, "conv2", 50e6);
-    json_t *m = whet_explain_nodes(nodes, macs, &roof);
+    json_t *macs = json_pack("{s{ss, sf}, s{ss, sf}}", "conv1", "node", "conv1", "macs", 30e6, "conv2", "node", "conv2", "macs", 50e6);
+    json_t *m = whet_explain_nodes(nodes, macs, NULL, &roof);
     json_object_update_new(m, json_pack("{ss, ss, ss, ss, s{sf, sf, sf}}", "model", "net.onnx", "runtime", "ort", "title", "ONNX Runtime", "file_precision", precision,
                                         "latency", "p50", p50, "p25", p50 * 0.99, "p75", p50 * 1.01));
     json_decref(macs);
@@ -127,6 +127,38 @@ static void test_sums(void **state)
     json_decref(words);
     json_decref(nodes);
     json_decref(m);
+}
+
+/* A product under the name of its activation; none named at all, but as many as the file has. */
+static void test_work_of_the_file(void **state)
+{
+    json_t *file = json_loads("{\"c1\":{\"node\":\"c1\",\"macs\":10,\"constant\":6,\"input\":20,\"output\":30,\"reads\":\"\"},"
+                              "\"r1\":{\"node\":\"r1\",\"macs\":0,\"constant\":0,\"input\":30,\"output\":30,\"reads\":\"c1\"},"
+                              "\"c2\":{\"node\":\"c2\",\"macs\":7,\"constant\":1,\"input\":2,\"output\":3,\"reads\":\"r1\"}}", 0, NULL);
+    json_t *order = json_pack("[O, O]", json_object_get(file, "c1"), json_object_get(file, "c2"));
+    json_t *named = json_loads("[{\"name\":\"x\",\"type\":\"Conv\",\"origin\":\"r1\",\"precision\":\"int8\",\"ms\":1},"
+                               "{\"name\":\"c1\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":1}]", 0, NULL);
+    json_t *nameless = json_loads("[{\"name\":\"k\",\"type\":\"Fully Connected\",\"precision\":\"f32\",\"ms\":1},{\"name\":\"k\",\"type\":\"Add\",\"ms\":1},"
+                                  "{\"name\":\"k\",\"type\":\"Convolution\",\"precision\":\"f16\",\"ms\":1}]", 0, NULL);
+    (void)state;
+    json_t *m = whet_explain_nodes(named, file, order, &roof);
+    const json_t *x = json_array_get(json_object_get(m, "nodes"), 0);
+    assert_near(num(x, "macs"), 10, 0);
+    assert_near(num(x, "input_bytes"), 20, 0);
+    assert_near(num(m, "macs"), 10, 0); /* given once */
+    assert_true(json_is_false(json_object_get(m, "matched_by_order")));
+    json_decref(m);
+    m = whet_explain_nodes(nameless, file, order, &roof);
+    assert_true(json_is_true(json_object_get(m, "matched_by_order")));
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 0), "macs"), 10, 0);
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 2), "macs"), 7, 0);
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 2), "output_bytes"), 6, 0);
+    assert_string_equal(str(json_array_get(json_object_get(m, "nodes"), 2), "label"), "c2");
+    json_decref(m);
+    json_decref(named);
+    json_decref(nameless);
+    json_decref(order);
+    json_decref(file);
 }
 
 static void test_against(void **state)
@@ -215,7 +247,7 @@ static void test_measured(void **state)
 {
     whet_roofline *r = whet_calloc(1, sizeof *r);
     (void)state;
-    assert_ok(whet_roofline_measure(r, 1));
+    assert_ok(whet_roofline_measure(r, 1, true));
     assert_true(r->n_peaks >= 1 && r->n_levels >= 2);
     for (int i = 0; i < r->n_peaks; i++) assert_true(r->peak[i].gops[0] > 0.05 && r->peak[i].gops[0] < 1e6);
     for (int i = 0; i < r->n_levels; i++) assert_true(r->level[i].read[0] > 0.01 && r->level[i].read[0] < 1e5 && r->level[i].copy[1] > 0.01);
@@ -230,7 +262,7 @@ static void test_measured(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_against),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against),
                                        cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
