@@ -155,7 +155,8 @@ const cmd cmd_bench = {
     .summary = "size, load, latency, throughput and memory on every runtime",
     .usage = "MODEL... [--runtime LIST] [--data SET] [--quick|--publish]",
     .details = "Outputs are compared with a reference before anything is timed. Every runtime gets the same inputs and\n"
-               "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.",
+               "threads and its turn in a shuffled order, in several fresh processes; figures stand with their intervals.\n"
+               "exec:COMMAND as a runtime is any program that answers JSON lines (docs/exec-runtime.md).",
     .examples = "  $ whet bench model.onnx --quick\n"
                 "  $ whet bench a.onnx b.onnx --runtime native,ort --data mnist --json=r.json\n"
                 "  $ whet bench a.onnx --runtime ort --optimisation off,basic,all --arena on,off\n"

@@ -65,8 +65,8 @@ const cmd cmd_verify = {
     .name = "verify",
     .summary = "do two files, or one file on two runtimes, compute the same?",
     .usage = "MODEL [OTHER | --input X.npy --expect Y.npy] [--accept max=1e-4,...]",
-    .details = "With one file the reference is the other runtime with its optimisation off. Exit\n"
-               "code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
+    .details = "A runtime is one of `whet runtimes` or exec:COMMAND. With one file the reference is the other runtime with its\n"
+               "optimisation off. Exit code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
                "for files of different formats by position and shape.",
     .examples = "  $ whet verify model.onnx\n"
                 "  $ whet verify small.onnx original.onnx --accept cosine=0.998\n"

@@ -27,7 +27,9 @@ tier_runtimes() {
     python3 tests/backends/interop_runtimes.py "$build/whet" --all --runtime native --runtime ort --runtime openvino --runtime litert \
         --runtime libtorch --runtime tensorflow
     code=$?
-    [ $formats = 0 ] && { [ $code = 0 ] || [ $code = 77 ]; }
+    python3 tests/backends/check_exec_examples.py "$build/whet"
+    examples=$?
+    [ $formats = 0 ] && { [ $code = 0 ] || [ $code = 77 ]; } && { [ $examples = 0 ] || [ $examples = 77 ]; }
 }
 tier_notebook() { "${WHET_PYTHON:-python3}" tests/python/run_notebook.py "$build/whet" examples/quickstart.ipynb; }
 tier_parity() {

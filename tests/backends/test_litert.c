@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "backend/backend.h"
-#include "base/clock.h"
+#include "image/image.h"
 #include "measure/launch.h"
 #include "measure/verify.h"
 #include "measure/worker.h"
@@ -102,18 +102,55 @@ static whet_worker *loaded(const char *path, const char *threads, whet_shared *m
     return w;
 }
 
+/* The picture, resized to the input, into the shared memory: u8 or s8. */
+static void put_picture(const char *path, const json_t *input, whet_shared *memory)
+{
+    const json_t *dims = json_object_get(input, "dims");
+    whet_image img, small;
+    assert_ok(whet_image_read(&img, path, 3));
+    assert_ok(whet_image_resize(&small, &img, (int)json_integer_value(json_array_get(dims, 2)), (int)json_integer_value(json_array_get(dims, 1)),
+                                WHET_RESIZE_PILLOW, WHET_FILTER_BILINEAR, 1));
+    const bool s8 = json_integer_value(json_object_get(input, "dtype")) == 3;
+    for (int i = 0; i < small.width * small.height * 3; i++) ((uint8_t *)memory->data)[i] = (uint8_t)(small.data[i] - (s8 ? 128 : 0));
+    whet_image_dispose(&img);
+    whet_image_dispose(&small);
+}
+
+/* The largest of 1,001 scores, u8 or s8. */
+static int answer(whet_worker *w, const json_t *reply)
+{
+    const json_t *o = json_array_get(json_object_get(reply, "outputs"), 0);
+    const json_int_t n = json_integer_value(json_object_get(o, "bytes"));
+    const uint8_t *y = whet_worker_results(w, (uint64_t)json_integer_value(json_object_get(o, "offset")), (uint64_t)n);
+    const int flip = json_integer_value(json_object_get(o, "dtype")) == 3 ? 128 : 0;
+    int best = 0;
+    assert_non_null(y);
+    assert_int_equal(n, 1001);
+    for (int i = 1; i < n; i++)
+        if ((y[i] ^ flip) > (y[best] ^ flip)) best = i;
+    return best;
+}
+
 static void test_coral(void **state)
 {
-    static const char *const files[] = {"mobilenet_v1_0.25_128_quant", "mobilenet_v2_1.0_224_quant", "tf2_mobilenet_v2_1.0_224_ptq",
-                                        "deeplabv3_mnv2_dm05_pascal_quant"};
+    static const char *const pictures[] = {"cat", "bird", "sunflower", "grace_hopper"};
+    static const struct { const char *file; int label[4]; } cases[] = {
+        {"mobilenet_v1_0.25_128_quant", {286, 20, 986, 401}}, {"mobilenet_v2_1.0_224_quant", {286, 20, 986, 653}},
+        {"tf2_mobilenet_v2_1.0_224_ptq", {286, 20, 986, 653}}, {"deeplabv3_mnv2_dm05_pascal_quant", {-1, -1, -1, -1}}};
     (void)state;
     need_litert();
-    for (size_t i = 0; i < WHET_COUNT(files); i++) {
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
         whet_shared memory;
-        json_t *reply = NULL;
-        whet_worker *w = loaded(shared("models/coral/%s%s.tflite", files[i], ""), "2", &memory, &reply);
-        json_decref(reply);
-        assert_ok(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", 0), 60, NULL));
+        json_t *loads = NULL;
+        whet_worker *w = loaded(shared("models/coral/%s%s.tflite", cases[i].file, ""), "2", &memory, &loads);
+        for (size_t k = 0; k < WHET_COUNT(pictures); k++) {
+            json_t *reply = NULL;
+            put_picture(shared("models/coral/%s%s.bmp", pictures[k], ""), json_array_get(json_object_get(loads, "inputs"), 0), &memory);
+            assert_ok(whet_worker_call(w, json_pack("{ss, si}", "do", "run", "sample", 0), 60, &reply));
+            if (cases[i].label[k] >= 0) assert_int_equal(answer(w, reply), cases[i].label[k]);
+            json_decref(reply);
+        }
+        json_decref(loads);
         whet_worker_free(w);
         whet_shared_free(&memory);
     }
