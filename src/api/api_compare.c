@@ -91,7 +91,7 @@ static void render_gate(const json_t *doc, int width, bool color, whet_strbuf *o
 
 void whet_render_compare(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
-    static const char *const titles[] = {"row", "p50 ms", "time", "accuracy", "size", "memory"};
+    static const char *const titles[] = {"row", "ms", "time", "accuracy", "size", "memory"};
     const json_t *rows = json_object_get(doc, "rows"), *base = json_object_get(doc, "base"), *now = json_object_get(doc, "now");
     const size_t n = json_array_size(rows);
     row_text *t = whet_calloc(n + 1, sizeof *t);

@@ -115,9 +115,11 @@ static whet_status fill_spec(const audit *a, const json_t *c, whet_bench_spec *s
     s->warmup_seconds = whet_json_real(c, "warmup_seconds");
     s->parity_inputs = (int)json_integer_value(json_object_get(c, "parity_inputs"));
     s->force = json_is_true(json_object_get(c, "force"));
-    if (text_or_null(c, "scenario") != NULL) WHET_TRY(whet_scenario_parse(&s->scenario, text_or_null(c, "scenario")));
+    if (json_is_string(json_object_get(c, "scenario"))) WHET_TRY(whet_scenario_parse(&s->scenario, whet_json_str(c, "scenario")));
     s->rate = whet_json_real(c, "rate");
     s->deadline_ms = whet_json_real(c, "deadline_ms");
+    s->time_limit = whet_json_real(c, "time_limit");
+    s->memory_limit = (uint64_t)json_integer_value(json_object_get(c, "memory_limit"));
     s->tune = json_is_true(json_object_get(c, "tune"));
     for (int i = 0; i < 2; i++) s->sizes[i] = (int)json_integer_value(json_array_get(sizes, (size_t)i));
     if (json_is_object(open)) {
@@ -134,6 +136,7 @@ static whet_status fill_spec(const audit *a, const json_t *c, whet_bench_spec *s
     return WHET_OK;
 }
 
+/* A row at its runtime's best settings is replayed at those, without another search. */
 static whet_bench_cell cell_of(const json_t *row)
 {
     const json_t *replay = json_object_get(row, "replay"), *settings = json_object_get(row, "settings");

@@ -175,8 +175,10 @@ static json_t *sample_list(const whet_bench_row *r, double best)
         const whet_bench_block *k = &r->blocks[i];
         json_t *ns = json_array();
         for (size_t j = 0; j < k->n; j++) json_array_append_new(ns, json_integer((json_int_t)llround(k->ms[j] * 1e6)));
-        json_array_append_new(list, json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", best > 0 ? k->probe / best : 0, "slow", k->slow,
-                                              "runs_per_sample", k->runs_per_sample, "ns", ns));
+        json_t *o = json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", best > 0 ? k->probe / best : 0, "slow", k->slow,
+                              "runs_per_sample", k->runs_per_sample, "ns", ns);
+        if (whet_bench_by_rate(r)) json_object_update_new(o, json_pack("{sI, sf}", "samples", (json_int_t)k->samples, "wall_ns", k->busy_ns));
+        json_array_append_new(list, o);
     }
     return list;
 }

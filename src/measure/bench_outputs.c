@@ -79,10 +79,12 @@ json_t *whet_bench_replay_json(const whet_bench *b, const whet_bench_row *r)
                           whet_split_name(s->split), "contract", absolute(s->contract), "accept", s->accept, "seed", (json_int_t)s->seed, "min_runs",
                           b->min_runs, "min_seconds", b->min_seconds, "warmup_runs", s->warmup_runs, "warmup_seconds", s->warmup_seconds, "mode",
                           modes[s->mode], "parity_inputs", s->parity_inputs, "force", s->force, "tune", s->tune);
-    if (r->cell->original != NULL) json_object_set_new(o, "original", absolute(r->cell->original));
     json_object_set_new(o, "scenario", json_string(whet_scenario_name(s->scenario)));
     if (s->rate > 0) json_object_set_new(o, "rate", json_real(s->rate));
     if (s->deadline_ms > 0) json_object_set_new(o, "deadline_ms", json_real(s->deadline_ms));
+    if (s->time_limit > 0) json_object_set_new(o, "time_limit", json_real(s->time_limit));
+    if (s->memory_limit > 0) json_object_set_new(o, "memory_limit", json_integer((json_int_t)s->memory_limit));
+    if (r->cell->original != NULL) json_object_set_new(o, "original", absolute(r->cell->original));
     if (s->sizes[0] > 0) json_object_set_new(o, "sizes", json_pack("[i, i]", s->sizes[0], s->sizes[1]));
     if (s->opening != NULL)
         json_object_set_new(o, "opening", json_pack("{ss*, sI, sb}", "val", s->opening->val, "seed", (json_int_t)s->opening->seed, "own_model",

@@ -77,33 +77,40 @@ static bool same_by(const key_list *by, const json_t *a, const json_t *b)
     return true;
 }
 
-/* All else that was asked for. A field that one side's version did not write is no difference. */
-static bool same_settings(const json_t *a, const json_t *b)
+static bool same_member(const json_t *a, const json_t *b, const char *key)
 {
-    static const char *const more[] = {"settings", "axes", "tuned", "best_settings", "scenario", "streams"};
-    for (size_t i = 0; i < WHET_COUNT(more); i++) {
-        const json_t *x = json_object_get(a, more[i]), *y = json_object_get(b, more[i]), *v = NULL;
-        const char *key = NULL;
-        if (x == NULL || y == NULL) continue;
-        if (!json_is_object(x) || !json_is_object(y)) {
-            if (!json_equal(x, y)) return false;
-            continue;
-        }
-        json_object_foreach((json_t *)x, key, v)
-        {
-            const json_t *w = json_object_get(y, key);
-            if (w != NULL && !json_equal(v, w)) return false;
-        }
+    const json_t *x = json_object_get(a, key), *y = json_object_get(b, key), *v = NULL;
+    const char *k = NULL;
+    if (x == NULL || y == NULL) return true; /* one side's version did not write it */
+    if (!json_is_object(x) || !json_is_object(y)) return json_equal(x, y);
+    json_object_foreach((json_t *)x, k, v)
+    {
+        const json_t *w = json_object_get(y, k);
+        if (w != NULL && !json_equal(v, w)) return false;
     }
     return true;
 }
 
-static int partners(const comparison *c, size_t row, bool of_now, size_t *last)
+/* The same sort of row. */
+static bool same_sort(const json_t *a, const json_t *b)
+{
+    return same_member(a, b, "best_settings") && same_member(a, b, "scenario");
+}
+
+/* All else that was asked for. What a search for the best settings found is not asked for. */
+static bool same_settings(const json_t *a, const json_t *b)
+{
+    const bool searched = json_is_true(json_object_get(a, "best_settings")) && json_is_true(json_object_get(b, "best_settings"));
+    return same_sort(a, b) && same_member(a, b, "axes") && same_member(a, b, "tuned") && (searched || same_member(a, b, "settings"));
+}
+
+static int partners(const comparison *c, const key_list *by, size_t row, bool of_now, size_t *last)
 {
     const json_t *mine = json_array_get(of_now ? c->now : c->base, row), *others = of_now ? c->base : c->now;
     int n = 0;
     for (size_t i = 0; i < json_array_size(others); i++) {
-        if ((of_now ? c->base_taken : c->now_taken)[i] || !same_by(&c->by, mine, json_array_get(others, i))) continue;
+        const json_t *other = json_array_get(others, i);
+        if ((of_now ? c->base_taken : c->now_taken)[i] || !same_by(by, mine, other) || !same_sort(mine, other)) continue;
         *last = i;
         n++;
     }
@@ -116,19 +123,28 @@ static void take(comparison *c, size_t base, size_t now)
     c->base_taken[base] = c->now_taken[now] = true;
 }
 
-/* First what is alike in everything, then what has no rival on either side. */
+/* Rows that have no rival on either side. */
+static void match_lone(comparison *c, const key_list *by)
+{
+    for (size_t i = 0; i < json_array_size(c->now) && c->n_pairs < MAX_PAIRS; i++) {
+        size_t other = 0, back = 0;
+        if (!c->now_taken[i] && partners(c, by, i, true, &other) == 1 && partners(c, by, other, false, &back) == 1) take(c, other, i);
+    }
+}
+
+/* First what is alike in everything, then what has no rival; last what ran in another arithmetic now (a version that has better
+ * kernels, or one that says more precisely what ran), which the row then notes. */
 static void match(comparison *c)
 {
+    static const key_list but_precision = {.n = 4, .item = {"model", "runtime", "batch", "threads"}};
     const size_t n_now = json_array_size(c->now), n_base = json_array_size(c->base);
     for (size_t i = 0; i < n_now && c->n_pairs < MAX_PAIRS; i++)
         for (size_t k = 0; k < n_base && !c->now_taken[i]; k++) {
             const json_t *now = json_array_get(c->now, i), *base = json_array_get(c->base, k);
             if (!c->base_taken[k] && same_by(&c->by, now, base) && same_settings(now, base)) take(c, k, i);
         }
-    for (size_t i = 0; i < n_now && c->n_pairs < MAX_PAIRS; i++) {
-        size_t other = 0, back = 0;
-        if (!c->now_taken[i] && partners(c, i, true, &other) == 1 && partners(c, other, false, &back) == 1) take(c, other, i);
-    }
+    match_lone(c, &c->by);
+    if (c->spec->by == NULL) match_lone(c, &but_precision);
 }
 
 /* --- words */
@@ -161,7 +177,7 @@ static bool is_ok(const json_t *row)
 static void add_notes(const whet_pair *p, json_t *notes)
 {
     static const struct { const char *key, *text; } facts[] = {{"runtime_version", "the runtime is another version"}, {"threads", "another number of threads"},
-                                                              {"batch", "another batch"}, {"precision", "another precision"}, {"tuned", "one is tuned"}};
+                                                              {"batch", "another batch"}, {"precision", "it ran in another arithmetic"}, {"tuned", "one is tuned"}};
     for (size_t i = 0; i < WHET_COUNT(facts); i++) {
         const json_t *a = json_object_get(p->base, facts[i].key), *b = json_object_get(p->now, facts[i].key);
         if (a == NULL || b == NULL || json_equal(a, b)) continue;

@@ -26,7 +26,7 @@ whet_status whet_compare_documents(json_t **out, bool *failed, const whet_compar
 typedef struct whet_pair {
     const json_t *base, *now;
     whet_ratio ratio;     /* of the medians, now / base */
-    bool has_ratio;
+    bool has_ratio, rate; /* rate: of the wall time of a sample (multi, offline), not of latencies */
     const char *why;      /* no ratio: the reason; static */
 } whet_pair;
 /* Fills ratio from the samples, the sides resampled apart (they were not measured in turns). */

@@ -22,26 +22,43 @@ static void dispose(side *s)
     whet_free(s->ms);
 }
 
+/* Throughput: a block is one number, the wall time of a sample. */
+static bool by_rate(const json_t *row)
+{
+    const char *scenario = whet_json_str(row, "scenario");
+    const json_t *first = json_array_get(json_object_get(row, "samples"), 0);
+    return (strcmp(scenario, "multi") == 0 || strcmp(scenario, "offline") == 0) && json_is_number(json_object_get(first, "wall_ns"));
+}
+
+static whet_status take_times(side *s, whet_block *b, const json_t *o, bool rate, const char *row)
+{
+    const json_t *ns = json_object_get(o, "ns");
+    b->n = rate ? 1 : json_array_size(ns);
+    for (size_t k = 0; k < b->n; k++) {
+        const double x = rate ? whet_json_real(o, "wall_ns") / fmax(whet_json_real(o, "samples"), 1) / 1e6 : json_number_value(json_array_get(ns, k)) / 1e6;
+        if (!(x > 0) || !isfinite(x)) return WHET_FAIL(WHET_EFORMAT, "row '%s' has a sample that is no time", row);
+        s->ms[(size_t)(b->x - s->ms) + k] = x;
+    }
+    return WHET_OK;
+}
+
 /* Rounds of the two sides are numbered apart, so that they never count as pairs. */
-static whet_status read_side(side *s, const json_t *row, int offset)
+static whet_status read_side(side *s, const json_t *row, bool rate, int offset)
 {
     const json_t *list = json_object_get(row, "samples");
     const size_t n = json_array_size(list);
     size_t total = 0, at = 0;
-    for (size_t i = 0; i < n; i++) total += json_array_size(json_object_get(json_array_get(list, i), "ns"));
+    for (size_t i = 0; i < n; i++) total += json_array_size(json_object_get(json_array_get(list, i), "ns")) + 1;
     s->blocks = whet_calloc(n + 1, sizeof *s->blocks);
     s->ms = whet_calloc(total + 1, sizeof *s->ms);
     if (s->blocks == NULL || s->ms == NULL) return WHET_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        const json_t *o = json_array_get(list, i), *ns = json_object_get(o, "ns");
+        const json_t *o = json_array_get(list, i);
         whet_block *b = &s->blocks[s->n++];
-        *b = (whet_block){(int)(json_integer_value(json_object_get(o, "round")) % offset) + offset,
-                          (int)json_integer_value(json_object_get(o, "block")), json_array_size(ns), s->ms + at};
-        for (size_t k = 0; k < b->n; k++) {
-            const double x = json_number_value(json_array_get(ns, k)) / 1e6;
-            if (!(x > 0) || !isfinite(x)) return WHET_FAIL(WHET_EFORMAT, "row '%s' has a sample that is no time", whet_json_str(row, "id"));
-            s->ms[at++] = x;
-        }
+        *b = (whet_block){.round = (int)(json_integer_value(json_object_get(o, "round")) % offset) + offset,
+                          .block = (int)json_integer_value(json_object_get(o, "block")), .x = s->ms + at};
+        WHET_TRY(take_times(s, b, o, rate, whet_json_str(row, "id")));
+        at += b->n;
     }
     return WHET_OK;
 }
@@ -65,13 +82,23 @@ whet_status whet_pair_speed(whet_pair *p, uint64_t seed)
         p->why = !timed ? "not timed on both sides" : "no raw samples on both sides";
         return WHET_OK;
     }
-    WHET_GOTO(read_side(&now, p->now, APART));
-    WHET_GOTO(read_side(&base, p->base, 2 * APART));
+    p->rate = by_rate(p->now) && by_rate(p->base);
+    WHET_GOTO(read_side(&now, p->now, p->rate, APART));
+    WHET_GOTO(read_side(&base, p->base, p->rate, 2 * APART));
     WHET_GOTO(whet_boot_ratio(now.blocks, now.n, base.blocks, base.n, seed, &p->ratio));
 done:
     dispose(&base);
     dispose(&now);
     return status;
+}
+
+/* What stands beside the ratio: the median, or the wall time of a picture. */
+static json_t *time_of(const json_t *row, bool rate)
+{
+    const double per_s = whet_json_real(row, "img_per_s");
+    json_t *p50 = json_object_get(json_object_get(row, "latency"), "p50");
+    if (!rate) return p50 != NULL ? json_incref(p50) : json_null();
+    return per_s > 0 ? json_real(1e3 / per_s) : json_null();
 }
 
 static json_t *speed(const whet_pair *p, const whet_gate *g, const char **na)
@@ -82,9 +109,9 @@ static json_t *speed(const whet_pair *p, const whet_gate *g, const char **na)
         *na = p->why;
         return json_null();
     }
-    return json_pack("{ss, sO?, sO?, sf, sf, sf, sf, ss, ss}", "unit", "ms", "base", json_object_get(json_object_get(p->base, "latency"), "p50"), "now",
-                     json_object_get(json_object_get(p->now, "latency"), "p50"), "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm",
-                     r->p_holm, "verdict", whet_verdict_name(r->verdict), "how", "bootstrap over processes and blocks");
+    return json_pack("{ss, so, so, sf, sf, sf, sf, ss, ss}", "unit", p->rate ? "ms a picture, wall time" : "ms", "base", time_of(p->base, p->rate), "now",
+                     time_of(p->now, p->rate), "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm", r->p_holm, "verdict",
+                     whet_verdict_name(r->verdict), "how", "bootstrap over processes and blocks");
 }
 
 /* --- accuracy */

@@ -218,6 +218,20 @@ static void rows_find_their_partners(void **state)
     assert_int_equal(json_array_size(json_object_get(out, "rows")), 2);
     for (size_t i = 0; i < 2; i++) assert_string_equal(whet_json_str(figure(out, i, "speed"), "verdict"), "same");
     json_decref(out);
+    /* a version that says more precisely what ran is the same row, and says so */
+    json_t *wino = row("a.onnx", "native", 1, 1.0), *best = row("a.onnx", "native", 1, 0.8), *best2 = row("a.onnx", "native", 1, 0.8);
+    json_object_set_new(wino, "precision", json_string("f32-winograd"));
+    json_object_set_new(best, "best_settings", json_true());
+    json_object_set_new(best2, "best_settings", json_true());
+    json_object_set_new(json_object_get(best2, "settings"), "optimisation", json_string("basic")); /* found by a search */
+    json_object_set_new(wino, "best_settings", json_false());
+    out = compare(doc_of(row("a.onnx", "native", 1, 1.0), best), doc_of(best2, wino), NULL, false, NULL, &failed);
+    assert_int_equal(json_array_size(json_object_get(out, "rows")), 2);
+    for (size_t i = 0; i < 2; i++) assert_string_equal(whet_json_str(figure(out, i, "speed"), "verdict"), "same");
+    char *notes = whet_json_text(json_object_get(out, "rows"), 0);
+    assert_contains(notes, "it ran in another arithmetic");
+    whet_free(notes);
+    json_decref(out);
     /* another file: by other keys */
     out = compare(doc_of(row("fp32.onnx", "native", 1, 1.0), NULL), doc_of(row("int8.onnx", "native", 1, 0.5), NULL), NULL, false, "runtime,batch,threads", &failed);
     assert_string_equal(whet_json_str(figure(out, 0, "speed"), "verdict"), "better");
@@ -235,6 +249,27 @@ static void rows_find_their_partners(void **state)
     assert_contains(whet_error_message(), "'colour'");
     json_decref(a);
     json_decref(b);
+}
+
+/* Twice the samples in the same wall time, whatever the latencies under load are. */
+static void throughput_is_compared_by_wall_time(void **state)
+{
+    bool failed = false;
+    (void)state;
+    json_t *docs[2];
+    for (int side = 0; side < 2; side++) {
+        json_t *r = row("a.onnx", "native", 1, side == 0 ? 1.0 : 1.5), *list = json_object_get(r, "samples");
+        json_object_set_new(r, "scenario", json_string("offline"));
+        json_object_set_new(r, "img_per_s", json_real(side == 0 ? 1000 : 2000));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            json_object_update_new(json_array_get(list, i), json_pack("{si, sf}", "samples", side == 0 ? 100 : 200, "wall_ns", 1e8 * (1 + 0.001 * (double)i)));
+        docs[side] = doc_of(r, NULL);
+    }
+    json_t *out = compare(docs[0], docs[1], NULL, false, NULL, &failed);
+    assert_string_equal(whet_json_str(figure(out, 0, "speed"), "verdict"), "better");
+    assert_true(fabs(whet_json_real(figure(out, 0, "speed"), "ratio") - 0.5) < 1e-9);
+    assert_true(fabs(whet_json_real(figure(out, 0, "speed"), "now") - 0.5) < 1e-9);
+    json_decref(out);
 }
 
 static void what_broke_fails(void **state)
@@ -349,6 +384,7 @@ int main(void)
         cmocka_unit_test(accuracy_is_paired_where_it_can_be),
         cmocka_unit_test(intervals_of_differences),
         cmocka_unit_test(rows_find_their_partners),
+        cmocka_unit_test(throughput_is_compared_by_wall_time),
         cmocka_unit_test(what_broke_fails),
         cmocka_unit_test(gates_are_parsed),
         cmocka_unit_test(hostile_documents_end_in_an_error),
