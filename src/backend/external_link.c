@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { MAX_LINE = 1 << 20, MAX_PROGRAMS = 64, SAFE_FD = 20, SLICE_MS = 200, END_MS = 2000 };
+enum { MAX_LINE = 1 << 20, MAX_PROGRAMS = 64, SAFE_FD = 20, SLICE_MS = 200, END_MS = 2000, MAX_DEPTH = 8 };
 
 struct whet_external {
     pid_t pid;             /* 0: has been waited for */
@@ -156,12 +156,24 @@ static bool reap(whet_external *e, int ms, int *code)
     }
 }
 
+/* The programs that a program has started, of a shell those of its pipeline, die before it. */
+static void kill_tree(int pid, int depth)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    FILE *f = depth < MAX_DEPTH ? fopen(path, "r") : NULL;
+    while (f != NULL && fscanf(f, "%d", &child) == 1) kill_tree(child, depth + 1);
+    if (f != NULL) fclose(f);
+    kill(pid, SIGKILL);
+    kill(pid, SIGCONT);
+}
+
 static void kill_it(whet_external *e)
 {
     int code = 0;
     if (e->pid <= 0) return;
-    kill(e->pid, SIGKILL);
-    kill(e->pid, SIGCONT);
+    kill_tree(e->pid, 0);
     while (waitpid(e->pid, &code, 0) < 0 && errno == EINTR) {
     }
     leave(e->pid);

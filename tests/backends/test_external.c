@@ -161,21 +161,21 @@ static void test_hostile(void **state)
         {"more_outputs", "stream", "'open' told 1 outputs, 'prepare' 2"},
         {"resize", "stream", "shared memory"},
         {"leave", "stream", "exit code 0"},
-        {"hang", "run", "no reply to 'run' within 0.5 s"},
+        {"hang", "run", "no reply to 'run' within 3 s"}, /* the same limit for its start, on a busy machine */
         {"crash", "run", "crash: signal 6"},
         {"wrong", "values", ""},
         {"shrink", "", ""}, /* tried in vain */
         {"stubborn", "", ""}, /* killed at the end */
     };
     (void)state;
-    setenv("WHET_EXEC_SECONDS", "0.5", 1);
     for (size_t i = 0; i < WHET_COUNT(cases); i++) {
         const uint64_t t0 = whet_now_ns();
+        setenv("WHET_EXEC_SECONDS", strcmp(cases[i].trick, "deaf") == 0 ? "0.5" : strcmp(cases[i].trick, "hang") == 0 ? "3" : "30", 1);
         const char *failed = go(program(cases[i].trick), model, 1);
         if (strcmp(failed, cases[i].where) != 0) print_error("trick '%s' fails at '%s': %s\n", cases[i].trick, failed, whet_error_message());
         assert_string_equal(failed, cases[i].where);
         if (cases[i].says[0] != '\0') assert_contains(whet_error_message(), cases[i].says);
-        assert_true(whet_now_ns() - t0 < 20u * 1000000000u);
+        assert_true(whet_now_ns() - t0 < 60u * 1000000000u);
     }
     unsetenv("WHET_EXEC_SECONDS");
     program("good"); /* ends the last one's idle program */
@@ -188,7 +188,7 @@ static void test_commands(void **state)
         {"exec:", WHET_EINVAL, "names no command"},
         {"exec:/nonexistent/program --flag", WHET_EUNAVAILABLE, "cannot be executed"},
         {"exec:true", WHET_ERUNTIME, "exit code 0"},
-        {"exec:echo hello; sleep 9", WHET_ERUNTIME, "no JSON object: 'hello'"}};
+        {"exec:echo hello; sleep 999.5", WHET_ERUNTIME, "no JSON object: 'hello'"}};
     char version[64];
     (void)state;
     for (size_t i = 0; i < WHET_COUNT(cases); i++) {
