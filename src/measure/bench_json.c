@@ -327,7 +327,7 @@ static int find_pairs(const whet_bench *b, pair *p)
             if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch) continue;
             if (x->cell->best != y->cell->best || (x->threads != y->threads && !x->cell->best)) continue;
             if (!file + !runtime + !same_settings(x, y) != 1) continue; /* they differ in one thing */
-            p[n++] = file && strcmp(y->cell->runtime, "native") != 0 ? (pair){i, j} : (pair){j, i};
+            p[n++] = file && !runtime && strcmp(y->cell->runtime, "native") != 0 ? (pair){i, j} : (pair){j, i};
         }
     return n;
 }
