@@ -9,7 +9,7 @@
 #include "whet/study.h"
 
 struct args {
-    const char *data, *contract, *out, *store, *model, *baseline, *gate;
+    const char *data, *contract, *out, *store, *model, *baseline, *gate, *host, *bundle;
     opt_list set;
     int dry_run, quick, publish;
 };
@@ -25,6 +25,8 @@ static const opt opts[] = {
     {"store", 0, OPT_PATH, "FILE", "store that gets the finished run (the user's)", offsetof(struct args, store)},
     {"baseline", 0, OPT_PATH, "RESULT", "compare with a result file or a stored run; exit code 1 if a row is worse", offsetof(struct args, baseline)},
     {"gate", 0, OPT_STRING, "LIST", "what of the baseline is judged, with its noise band: speed=2%,accuracy=0.5pt,size=1%,memory=5% or some (all)", offsetof(struct args, gate)},
+    {"host", 0, OPT_STRING, "LIST", "run it on these machines by ssh: user@machine,... or an inventory file (docs/fleet.md)", offsetof(struct args, host)},
+    {"bundle", 0, OPT_STRING, "LIST", "with --host: whet-<machine>.tar.gz files, or their folder (the data folder's bundles)", offsetof(struct args, bundle)},
     {"model", 0, OPT_STRING, "NAME", "with init: the model in the new file (lenet)", offsetof(struct args, model)},
     OPT_END};
 
@@ -34,7 +36,7 @@ static char *typed(const struct args *a, const char *file)
     whet_strbuf b;
     whet_strbuf_init(&b);
     whet_strbuf_printf(&b, "whet study %s", file);
-    const struct { const char *name, *value; } texts[] = {{"data", a->data}, {"contract", a->contract}, {"out", a->out}, {"store", a->store}, {"baseline", a->baseline}, {"gate", a->gate}};
+    const struct { const char *name, *value; } texts[] = {{"data", a->data}, {"contract", a->contract}, {"out", a->out}, {"store", a->store}, {"baseline", a->baseline}, {"gate", a->gate}, {"host", a->host}};
     for (size_t i = 0; i < WHET_COUNT(texts); i++)
         if (texts[i].value != NULL) whet_strbuf_printf(&b, " --%s %s", texts[i].name, texts[i].value);
     for (int i = 0; i < a->set.n; i++) whet_strbuf_printf(&b, " --set '%s'", a->set.items[i]);
@@ -61,6 +63,8 @@ static int perform(cli *c, const struct args *a, const char *file)
     o.dry_run = a->dry_run;
     o.store = a->store;
     o.baseline = a->baseline;
+    o.hosts = a->host;
+    o.bundle = a->bundle;
     o.gate = a->gate;
     o.command = command;
     o.progress = cli_progress;

@@ -26,6 +26,8 @@ typedef struct whet_study_perform_options {
     void *progress_arg;
     const char *baseline;    /* result file or stored run to compare with; a row that is worse fails the gate. NULL: none */
     const char *gate;        /* of the baseline, as in whet_compare_options; NULL: all figures at their own bands */
+    const char *hosts;       /* "user@machine,..." or an inventory file: the study runs there, by ssh; NULL: here */
+    const char *bundle;      /* of hosts: whet-<machine>.tar.gz files or their folder, separated by commas; NULL: the usual places */
 } whet_study_perform_options;
 void whet_study_perform_options_init(whet_study_perform_options *o);
 

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "measure/baseline.h"
+#include "study/fleet.h"
 #include "study/study.h"
 #include "wire/json.h"
 
@@ -85,7 +86,9 @@ whet_status whet_study_perform(whet_result **out, const char *file, const whet_s
         o.store_path = opt->store;
         o.progress = opt->progress;
         o.progress_arg = opt->progress_arg;
-        status = whet_study_run(&doc, s, &o);
+        const whet_fleet_options fleet = {.hosts = opt->hosts, .bundles = opt->bundle};
+        if (opt->hosts != NULL && o.dry_run) status = WHET_FAIL(WHET_EINVAL, "a dry run is of this machine: leave --host or --dry-run out");
+        else status = opt->hosts != NULL ? whet_fleet_run(&doc, s, &o, &fleet) : whet_study_run(&doc, s, &o);
     }
     whet_study_free(s);
     if (status == WHET_OK && doc != NULL && old != NULL && !opt->dry_run) status = whet_bench_compare_stored(doc, &worse, old, opt->baseline, &gates, 0);

@@ -86,6 +86,13 @@ static char *find_named(const char *name)
     return found;
 }
 
+char *whet_dataset_folder(const char *spec)
+{
+    for (size_t i = 0; i < WHET_COUNT(known_names); i++)
+        if (strcmp(spec, known_names[i]) == 0) return find_named(spec);
+    return NULL;
+}
+
 /* "digits" or "digits:6000,1000". */
 static bool parse_digits(const char *spec, int *n_train, int *n_test)
 {

@@ -27,6 +27,8 @@ typedef struct whet_dataset whet_dataset;
  * (train/<class>/..., or <class>/..., or flat = unlabelled). Names are looked up in $WHET_SHARED/data, ../shared/data,
  * then the user's data folder. EUNAVAILABLE says how to get it. */
 whet_status whet_dataset_open(whet_dataset **out, const char *spec, const whet_dataset_options *opt);
+/* Where the set that is known by this name lies; heap string, NULL if `spec` is no such name or it is not here. */
+char *whet_dataset_folder(const char *spec);
 void whet_dataset_close(whet_dataset *d);
 const char *whet_dataset_name(const whet_dataset *d);     /* "mnist" */
 const char *whet_dataset_source(const whet_dataset *d);   /* "../shared/data/mnist", "built-in generator", ... */

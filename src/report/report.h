@@ -13,6 +13,9 @@
  * the rows stands under "runs". Documents of kind "explain" are kept under "explained". The caller owns *doc. */
 whet_status whet_report_select(json_t **doc, const char *const *sources, int n, const char *store_path);
 
+/* The same of documents that are at hand; each carries its "label". NULL if memory lacks. */
+json_t *whet_report_merge(const json_t *docs);
+
 /* The sentence at the top: what is true and how sure it is. Heap string. */
 char *whet_report_summary(const json_t *doc);
 

@@ -236,7 +236,7 @@ static json_t *title_of(const json_t *docs)
     return v;
 }
 
-static json_t *merge(const json_t *docs)
+json_t *whet_report_merge(const json_t *docs)
 {
     static const char *const moved[] = {"rows", "comparisons", "trainings"};
     static const char *const common[] = {"goal", "mode"};
@@ -302,7 +302,7 @@ whet_status whet_report_select(json_t **doc, const char *const *sources, int n, 
         json_object_del(*doc, "label"); // as it was stored
         json_object_del(*doc, "source");
     } else if (status == WHET_OK) {
-        *doc = merge(s.docs);
+        *doc = whet_report_merge(s.docs);
     }
     if (*doc != NULL && json_array_size(s.layers) > 0) json_object_set(*doc, "explained", s.layers);
     if (status == WHET_OK && *doc == NULL) status = WHET_ENOMEM;
