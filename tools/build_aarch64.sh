@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Cross-compiles the minimal build for 64-bit Arm. The libraries it needs are taken from Debian's arm64 packages, unpacked into
-# build-aarch64/sysroot (nothing is installed on this system). Under qemu-aarch64, if present, the program says its version.
+# build-aarch64/sysroot (nothing is installed on this system). With --bundle the program and its libraries are packed for boards
+# (`whet study --host`). Under qemu-aarch64, if present, the program says its version.
 set -eu
 cd "$(dirname "$0")/.."
+bundle=no
+if [ "${1:-}" = --bundle ]; then bundle=yes; fi
 out=build-aarch64
 root=$PWD/$out/sysroot
 packages="libjansson-dev libjansson4 libsqlite3-dev libsqlite3-0 libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g libcmocka-dev libcmocka0"
@@ -27,3 +30,4 @@ if command -v qemu-aarch64 >/dev/null 2>&1; then
 else
     echo "SKIP: qemu: qemu-aarch64 is not installed, the program was built but not started"
 fi
+if [ "$bundle" = yes ]; then python3 tools/make_bundle.py "$out" --sysroot "$root"; fi

@@ -21,7 +21,7 @@
 #include "study/study_run.h"
 #include "wire/json.h"
 
-enum { PATIENCE = 600, ASK_SECONDS = 5 };
+enum { PATIENCE = 600, FIRST_PATIENCE = 15, ASK_SECONDS = 5 };
 
 typedef struct fleet {
     const whet_study *s;
@@ -217,7 +217,7 @@ static whet_status prepare(const fleet *f, fleet_host *h)
 {
     char bundle[80];
     tell(f, h, "connecting");
-    WHET_TRY(fleet_probe(h, f->patience < 60 ? f->patience : 60));
+    WHET_TRY(fleet_probe(h, f->patience < FIRST_PATIENCE ? f->patience : FIRST_PATIENCE)); /* one that was never there is not waited for */
     WHET_TRY(send_bundle(f, h, bundle));
     WHET_TRY(send_files(f, h));
     WHET_TRY(send_runtimes(f, h));
@@ -331,6 +331,34 @@ static void compare_data(json_t *docs, json_t *warnings)
     }
 }
 
+/* What the machines counted, together. */
+static void add_up(json_t *doc, const json_t *docs, const char *key)
+{
+    const json_t *d = NULL;
+    size_t i = 0;
+    json_int_t sum = 0;
+    json_array_foreach(docs, i, d) sum += (json_int_t)whet_json_real(d, key);
+    json_object_set_new(doc, key, json_integer(sum));
+}
+
+/* The first machine's pictures, with the reads of the test split of all. */
+static void add_data(json_t *doc, const json_t *docs)
+{
+    const json_t *d = NULL;
+    json_t *data = NULL;
+    size_t i = 0;
+    json_int_t reads = 0;
+    json_array_foreach(docs, i, d)
+    {
+        const json_t *one = json_object_get(d, "data");
+        if (one != NULL && data == NULL) data = json_copy((json_t *)one);
+        reads += (json_int_t)whet_json_real(one, "test_reads");
+    }
+    if (data == NULL) return;
+    json_object_set_new(data, "test_reads", json_integer(reads));
+    json_object_set_new(doc, "data", data);
+}
+
 static json_t *merge(const fleet *f)
 {
     json_t *docs = json_array(), *warnings = json_array(), *machines = json_array();
@@ -350,6 +378,9 @@ static json_t *merge(const fleet *f)
         json_object_set_new(doc, "mode", json_string(f->o->mode != NULL ? f->o->mode : "default"));
         json_object_set(doc, "study_settings", f->s->set);
         json_object_set(doc, "machines", machines);
+        add_up(doc, docs, "steps_done");
+        add_up(doc, docs, "steps_reused");
+        add_data(doc, docs);
         json_object_set(doc, "remarks", warnings);
         char *summary = whet_report_summary(doc);
         json_object_set_new(doc, "summary", json_string(summary != NULL ? summary : ""));
