@@ -217,6 +217,63 @@ static void test_memory(void **state)
     }
 }
 
+/* A product with 64 MiB of weights, as ONNX */
+static char *weights_of_64_mib(void)
+{
+    whet_graph *g = NULL;
+    whet_vid x = 0, w = 0, y = 0;
+    whet_tensor t;
+    const whet_shape shape = WHET_SHAPE(4096, 4096);
+    const whet_dims dims = {.rank = 2, .dims = {1, 4096}};
+    char *path = whet_format("%s/large.onnx", scratch);
+    whet_tensor_init(&t);
+    assert_ok(whet_tensor_alloc(&t, WHET_F32, &shape));
+    for (int i = 0; i < 4096 * 4096; i++) ((float *)t.data)[i] = (float)(i % 251 - 125) / 4096;
+    assert_ok(whet_graph_create(&g, "large"));
+    assert_ok(whet_graph_input(g, "x", WHET_F32, &dims, &x));
+    assert_ok(whet_graph_const(g, "w", &t, &w));
+    assert_ok(whet_graph_op1(g, "MatMul", WHET_IN(x, w), WHET_NO_ATTRS, &y));
+    assert_ok(whet_graph_output(g, y));
+    assert_ok(whet_onnx_write(g, path, NULL));
+    whet_graph_free(g);
+    whet_tensor_dispose(&t);
+    return path;
+}
+
+/* R19 on real engines: the weights once (as they lie in the file or repacked), or twice (file and repacked); never less, and
+ * little beside. */
+static void test_memory_of_weights(void **state)
+{
+    static const char *const runtimes[] = {"native", "ort"};
+    static const double mib = 1 << 20;
+    (void)state;
+#ifdef OTHER_MEMORY
+    support_skip("memory", "a sanitizer takes memory of its own");
+#endif
+    char *path = weights_of_64_mib();
+    unsetenv("WHET_PLUGINS");
+    for (size_t i = 0; i < WHET_COUNT(runtimes); i++) {
+        const whet_bench_cell cell = {.model = path, .runtime = runtimes[i], .threads = 1};
+        whet_bench_spec s;
+        fast(&s, &cell, 1);
+        s.accept = "max=1e-3";
+        json_t *doc = bench(&s);
+        const json_t *row = json_array_get(json_object_get(doc, "rows"), 0);
+        const char *status = json_string_value(json_object_get(row, "status"));
+        if (strcmp(status, "ok") == 0) {
+            const double delta = number(json_object_get(row, "memory"), "delta_bytes") / mib;
+            print_message("%s: %.1f MiB for 64 MiB of weights\n", runtimes[i], delta);
+            assert_true(delta >= 64 && delta <= 2 * 64 + 32);
+        } else {
+            print_message("%s: %s\n", runtimes[i], status);
+            assert_int_equal(strncmp(status, "runtime missing", 15), 0);
+        }
+        json_decref(doc);
+    }
+    setenv("WHET_PLUGINS", FAKE_PLUGINS, 1);
+    whet_free(path);
+}
+
 /* R26: both are there, and the fresh processes' loads are the cached ones. */
 static void test_cold_and_cached(void **state)
 {
@@ -323,7 +380,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outliers), cmocka_unit_test(test_threads), cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_regions),  cmocka_unit_test(test_memory),  cmocka_unit_test(test_cold_and_cached),
-        cmocka_unit_test(test_probe),    cmocka_unit_test(test_two_against_native),
+        cmocka_unit_test(test_probe),    cmocka_unit_test(test_two_against_native), cmocka_unit_test(test_memory_of_weights),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
