@@ -21,7 +21,7 @@ struct args {
 };
 
 static const opt opts[] = {
-    {"runtime", 0, OPT_STRING, "LIST", "runtimes, e.g. native,ort (all that are there)", offsetof(struct args, runtime)},
+    {"runtime", 0, OPT_STRING, "LIST", "runtimes, e.g. native,ort (all that read the file)", offsetof(struct args, runtime)},
     {"data", 0, OPT_PATH, "SET", "run on real pictures (seeded images)", offsetof(struct args, data)},
     {"split", 0, OPT_STRING, "train|val|test", "which split of them (val)", offsetof(struct args, split)},
     {"contract", 0, OPT_PATH, "NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (the model's own)", offsetof(struct args, contract)},

@@ -15,7 +15,7 @@ extern "C" {
 
 typedef struct whet_bench_options {
     size_t size;              /* sizeof(whet_bench_options) */
-    const char *runtimes;     /* "native,ort"; NULL: all that are there */
+    const char *runtimes;     /* "native,ort"; NULL: all that read the file */
     const char *data;         /* pictures to run on; NULL: seeded images */
     const char *split;        /* NULL: val */
     const char *contract;     /* preset or file; NULL: what the model says */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "formats/formats.h"
 #include "measure/runtimes.h"
 #include "measure/settings.h"
 #include "wire/json.h"
@@ -46,16 +47,32 @@ static whet_status number(const char *text, const char *what, int most, int *out
     return WHET_OK;
 }
 
+/* True unless the runtime was not asked for by name and says that it does not read files of this format. */
+static bool concerns(const whet_bench_cells *c, const char *model, const char *runtime)
+{
+    const whet_model_format *f = NULL;
+    const json_t *r = NULL, *x = NULL;
+    size_t i = 0, k = 0;
+    if (c->found == NULL || strcmp(runtime, "native") == 0 || whet_format_of_file(model, &f) != WHET_OK) return true;
+    json_array_foreach(c->found, i, r) {
+        const json_t *formats = json_object_get(json_object_get(r, "caps"), "formats");
+        if (strcmp(whet_json_str(r, "name"), runtime) != 0 || !json_is_array(formats)) continue;
+        json_array_foreach(formats, k, x) {
+            if (json_is_string(x) && strcmp(json_string_value(x), f->name) == 0) return true;
+        }
+        return false;
+    }
+    return true;
+}
+
 /* All runtimes that have a plug-in, native first: those that cannot be used become rows that say why. */
 static whet_status all_runtimes(whet_bench_cells *c, list *l, const char *program)
 {
-    json_t *found = NULL;
     whet_strbuf names;
-    WHET_TRY(whet_runtimes_probe(&found, program));
+    WHET_TRY(whet_runtimes_probe(&c->found, program));
     whet_strbuf_init(&names);
-    for (size_t i = 0; i < json_array_size(found); i++)
-        whet_strbuf_printf(&names, "%s%s", i > 0 ? "," : "", whet_json_str(json_array_get(found, i), "name"));
-    json_decref(found);
+    for (size_t i = 0; i < json_array_size(c->found); i++)
+        whet_strbuf_printf(&names, "%s%s", i > 0 ? "," : "", whet_json_str(json_array_get(c->found, i), "name"));
     char *text = whet_strbuf_take(&names);
     const whet_status status = text != NULL ? split(c, l, text, "runtimes") : WHET_ENOMEM;
     whet_free(text);
@@ -123,7 +140,7 @@ whet_status whet_bench_cells_make(whet_bench_cells *c, int n_models, const char 
     for (int i = 1; i < LISTS; i++) counts[i] = l[i].n;
     do {
         if (c->n == MAX_CELLS) return WHET_FAIL(WHET_EINVAL, "over %d rows: give fewer models, runtimes or settings", MAX_CELLS);
-        WHET_TRY(fill(&c->v[c->n++], models[at[MODELS]], l, at));
+        if (concerns(c, models[at[MODELS]], l[RUNTIMES].item[at[RUNTIMES]])) WHET_TRY(fill(&c->v[c->n++], models[at[MODELS]], l, at));
     } while (advance(at, counts));
     return o->best ? add_best(c) : WHET_OK;
 }
@@ -132,5 +149,6 @@ void whet_bench_cells_dispose(whet_bench_cells *c)
 {
     for (int i = 0; i < c->n_texts; i++) whet_free(c->text[i]);
     whet_free(c->v);
+    json_decref(c->found);
     memset(c, 0, sizeof *c);
 }

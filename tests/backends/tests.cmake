@@ -37,7 +37,7 @@ if(TARGET whet_measure)
       EXTERNAL_PROGRAM="${fake_dir}/external_program"
       FAKE_LIBRARIES="${CMAKE_BINARY_DIR}/tests/fake_libraries")
     add_dependencies(backends_${tname} fake_plugin fakeb_plugin fake_abi_plugin fake_size_plugin fake_norun_plugin external_program fake_nvml)
-    foreach(p ort litert)
+    foreach(p ort openvino litert libtorch tensorflow)
       if(TARGET whet_plugin_${p})
         add_dependencies(backends_${tname} whet_plugin_${p})
       endif()
