@@ -350,7 +350,8 @@ int litert_query(whet_backend_model *m, const char *key, char **json)
     const bool graph = strcmp(key, "executed_graph") == 0 || strcmp(key, "profile") == 0, precision = strcmp(key, "precision") == 0;
     *json = NULL;
     if (strcmp(key, "threads") == 0) {
-        put(&t, "{\"intra_op\":%d,\"streams\":%d}", m->threads / m->streams, m->streams);
+        /* LiteRT's own kernels run on one thread, whatever is asked for */
+        put(&t, "{\"intra_op\":%d,\"streams\":%d}", m->kernels == LRT_DELEGATE ? m->threads / m->streams : 1, m->streams);
     } else if (graph || precision) {
         const int status = collect(m, &p);
         if (status == 0 && graph) tell_nodes(&t, &p);

@@ -178,6 +178,18 @@ static void mark_external(whet_bench_row *r, const json_t *loaded)
     whet_bench_note(r, "external program: each run includes a message to it and back, %.3f ms here", r->round_trip_ms);
 }
 
+/* A runtime that says that it works on fewer threads than it was given. */
+static void ask_threads(const whet_bench *b, whet_bench_row *r)
+{
+    json_t *reply = NULL;
+    if (whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "threads"), whet_bench_limit(b), &reply) != WHET_OK) return;
+    const json_t *told = json_object_get(json_object_get(reply, "json"), "intra_op");
+    const int each = r->threads / WHET_MAX(r->settings.streams, 1);
+    if (json_is_integer(told) && json_integer_value(told) > 0 && json_integer_value(told) < each)
+        whet_bench_note(r, "at these settings the runtime works on %d of the %d threads it was given", (int)json_integer_value(told), each);
+    json_decref(reply);
+}
+
 /* R25. What the runtime cannot tell is as in the file; what breaks here breaks nothing, the process has done its work. */
 static void ask_arithmetic(const whet_bench *b, whet_bench_row *r)
 {
@@ -211,6 +223,7 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
     }
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &end));
     store_memory(r, loaded, first, end);
+    ask_threads(b, r);
     ask_arithmetic(b, r);
 done:
     json_decref(loaded);
