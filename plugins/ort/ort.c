@@ -121,6 +121,7 @@ static void load(void)
         snprintf(rt.why, sizeof rt.why, "ONNX Runtime is not installed: run `whet runtimes install ort`");
         return;
     }
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0); /* the wheels report each session to their maker: threads and traffic beside what is timed */
     rt.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (rt.library == NULL) {
         snprintf(rt.why, sizeof rt.why, "'%.200s' cannot be loaded: %.200s", path, dlerror());
