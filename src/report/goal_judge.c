@@ -119,18 +119,12 @@ whet_goal_state report_goal_judge(const whet_goal_term *t, const json_t *doc, co
 // The comparison's verdict on two rows' latencies: 1, -1, 0, or 2 if they were not compared.
 static int compared(const json_t *doc, const json_t *a, const json_t *b)
 {
-    const json_t *list = json_object_get(doc, "comparisons"), *c = NULL;
     const char *ids[2] = {report_str(a, "id"), report_str(b, "id")};
-    size_t i = 0;
     if (ids[0][0] == '\0' || ids[1][0] == '\0') return 2;
-    json_array_foreach(list, i, c)
-    {
-        const char *from = report_str(c, "a"), *to = report_str(c, "b"), *verdict = report_str(c, "verdict");
-        const bool straight = strcmp(from, ids[0]) == 0 && strcmp(to, ids[1]) == 0;
-        if (!straight && !(strcmp(from, ids[1]) == 0 && strcmp(to, ids[0]) == 0)) continue;
-        if (strcmp(verdict, "better") == 0) return straight ? 1 : -1;
-        if (strcmp(verdict, "worse") == 0) return straight ? -1 : 1;
-        return 0;
+    for (int turn = 0; turn < 2; turn++) {
+        const char *verdict = report_compared(doc, ids[turn], ids[1 - turn]);
+        const int sign = turn == 0 ? 1 : -1;
+        if (verdict[0] != '\0') return strcmp(verdict, "better") == 0 ? sign : strcmp(verdict, "worse") == 0 ? -sign : 0;
     }
     return 2;
 }

@@ -387,7 +387,7 @@ bool report_goal_of(const json_t *doc, whet_goal *g)
     return false;
 }
 
-json_t *whet_report_answer(const json_t *doc, const whet_goal *goal)
+static json_t *answers_of(const json_t *doc, const whet_goal *goal)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     json_t *answers = json_array(), *machines = json_array();
@@ -420,5 +420,12 @@ json_t *whet_report_answer(const json_t *doc, const whet_goal *goal)
     whet_free(text);
     whet_free(c.row);
     json_decref(machines);
+    return answers;
+}
+
+json_t *whet_report_answer(const json_t *doc, const whet_goal *goal)
+{
+    json_t *p = report_prepared(doc), *answers = answers_of(p, goal);
+    json_decref(p);
     return answers;
 }

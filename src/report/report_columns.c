@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "report/report.h"
 
+// What a prepared document has beside its own keys.
+static const char MASK[] = "_names", COMPARED[] = "_compared";
+
 static const report_column columns[] = {
     {"run", "run", "the stored run or file that the row comes from", "run", 't', false, true},
     {"host", "host", "machine that measured it", "host", 't', false, true},
@@ -263,26 +266,75 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
     return buf;
 }
 
+static const char *const name_ids[] = {"model", "precision", "batch", "threads", "streams", "scenario", "asked", "arena", "optimisation", "seed", "host", "run"};
+enum { BARE = 2 }; // the first ones are written without their titles
+
+static const report_column *column_named(const char *id)
+{
+    for (size_t i = 0; i < WHET_COUNT(columns); i++)
+        if (strcmp(columns[i].id, id) == 0) return &columns[i];
+    return NULL;
+}
+
+// Which of name_ids the rows differ in, a bit each.
+static json_int_t varying(const json_t *doc)
+{
+    json_int_t mask = 0;
+    for (size_t i = 0; i < WHET_COUNT(name_ids); i++) {
+        report_column c = *column_named(name_ids[i]);
+        c.core = false;
+        c.varies = true;
+        if (report_column_shown(&c, doc)) mask |= (json_int_t)1 << i;
+    }
+    return mask;
+}
+
 void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
 {
-    static const char *const ids[] = {"model", "precision", "batch", "threads", "streams", "scenario", "asked", "arena", "optimisation", "seed", "host", "run"};
-    enum { BARE = 2 }; // the first ones are written without their titles
+    const json_t *known = json_object_get(doc, MASK);
+    const json_int_t mask = json_is_integer(known) ? json_integer_value(known) : varying(doc);
     char cell[200];
     const char *title = report_str(row, "runtime_title");
-    size_t n = (size_t)snprintf(buf, size, "%s%s", title[0] != '\0' ? title : report_str(row, "runtime"),
-                                json_is_true(report_get(row, "best_settings")) ? " at its best settings" : "");
-    for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(ids); i++) {
-        for (int j = 0; j < report_column_count(); j++) {
-            report_column c = columns[j];
-            if (strcmp(c.id, ids[i]) != 0) continue;
-            c.core = false;
-            c.varies = true;
-            if (!report_column_shown(&c, doc) || n >= size) continue;
-            report_cell(&c, row, cell, sizeof cell, NULL);
-            if (cell[0] == '\0') continue;
-            n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c.title, i < BARE ? "" : " ", cell);
-        }
+    size_t n = (size_t)snprintf(buf, size, "%s", title[0] != '\0' ? title : report_str(row, "runtime"));
+    for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(name_ids) && n < size; i++) {
+        const report_column *c = column_named(name_ids[i]);
+        if ((mask >> i & 1) == 0) continue;
+        report_cell(c, row, cell, sizeof cell, NULL);
+        if (cell[0] != '\0') n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c->title, i < BARE ? "" : " ", cell);
     }
+}
+
+json_t *report_prepared(const json_t *doc)
+{
+    const json_t *list = json_object_get(doc, "comparisons"), *c = NULL;
+    size_t i = 0;
+    if (json_object_get(doc, MASK) != NULL) return json_incref((json_t *)doc);
+    json_t *copy = json_copy((json_t *)doc), *told = json_object();
+    json_array_foreach(list, i, c)
+    {
+        char *key = whet_format("%s\n%s", report_str(c, "a"), report_str(c, "b"));
+        if (key != NULL && json_object_get(told, key) == NULL) json_object_set_new(told, key, json_string(report_str(c, "verdict")));
+        whet_free(key);
+    }
+    json_object_set_new(copy, MASK, json_integer(varying(doc)));
+    json_object_set_new(copy, COMPARED, told);
+    return copy;
+}
+
+const char *report_compared(const json_t *doc, const char *a, const char *b)
+{
+    const json_t *told = json_object_get(doc, COMPARED), *list = json_object_get(doc, "comparisons"), *c = NULL;
+    size_t i = 0;
+    if (told != NULL) {
+        char key[200];
+        const int n = snprintf(key, sizeof key, "%s\n%s", a, b);
+        if (n > 0 && (size_t)n < sizeof key) return json_is_string(json_object_get(told, key)) ? json_string_value(json_object_get(told, key)) : "";
+    }
+    json_array_foreach(list, i, c)
+    {
+        if (strcmp(report_str(c, "a"), a) == 0 && strcmp(report_str(c, "b"), b) == 0) return report_str(c, "verdict");
+    }
+    return "";
 }
 
 void report_row_name_marked(const json_t *doc, const json_t *row, char *buf, size_t size)
@@ -329,7 +381,7 @@ int report_runtime_index(const json_t *doc, const json_t *row)
 const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "MB", "verdict"};
 const char whet_report_brief_align[] = "llrlrrrl";
 
-json_t *whet_report_brief(const json_t *doc)
+static json_t *brief(const json_t *doc)
 {
     static const char *const ids[WHET_REPORT_BRIEF] = {"model", "runtime", "accuracy", "parity", "p50", "rate", "peak", "verdict"};
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
@@ -353,5 +405,12 @@ json_t *whet_report_brief(const json_t *doc)
             json_array_append_new(out, json_string(buf));
         }
     }
+    return out;
+}
+
+json_t *whet_report_brief(const json_t *doc)
+{
+    json_t *p = report_prepared(doc), *out = brief(p);
+    json_decref(p);
     return out;
 }

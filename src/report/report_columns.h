@@ -47,6 +47,12 @@ void report_row_machine(const json_t *doc, const json_t *row, char *buf, size_t 
 /* Number of the row's runtime among those of the document, for its colour. */
 int report_runtime_index(const json_t *doc, const json_t *row);
 
+/* A shallow copy that remembers what every name and every verdict needs (which columns vary, what was compared), so that documents
+ * of thousands of rows are read once. A prepared one is given back as it is. Owned by the caller; NULL without memory. */
+json_t *report_prepared(const json_t *doc);
+/* The verdict of a on b as it was compared, "" if it was not. */
+const char *report_compared(const json_t *doc, const char *a, const char *b);
+
 /* --- several runs in one document (report_select.c) */
 /* The documents that a selection is made of (without their rows), or the document alone. */
 size_t report_run_count(const json_t *doc);

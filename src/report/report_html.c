@@ -96,7 +96,7 @@ static void section(whet_strbuf *b, const char *id, const char *title, const cha
 
 // What the sections share.
 typedef struct page {
-    const json_t *doc;
+    json_t *doc; // prepared
     json_t *answers, *charts, *warnings;
     whet_goal own;
     const whet_goal *goal; // NULL: none
@@ -261,15 +261,16 @@ whet_status whet_report_html(const json_t *doc, const char *chart_js, char **htm
 {
     whet_strbuf b;
     const char *title = report_str(doc, "title");
-    page p = {.doc = doc};
+    page p = {.doc = NULL};
     *html = NULL;
     if (!json_is_array(json_object_get(doc, "rows"))) return WHET_FAIL(WHET_EINVAL, "a report needs a result with rows, such as that of 'whet bench' or 'whet study'");
     if (title[0] == '\0') title = report_str(doc, "study");
     if (title[0] == '\0') title = "Measured with whet";
+    p.doc = report_prepared(doc);
     if (report_goal_of(doc, &p.own)) p.goal = &p.own;
-    p.answers = whet_report_answer(doc, p.goal);
-    p.charts = report_charts(doc, p.answers);
-    p.warnings = whet_report_warnings(doc);
+    p.answers = whet_report_answer(p.doc, p.goal);
+    p.charts = report_charts(p.doc, p.answers);
+    p.warnings = whet_report_warnings(p.doc);
     whet_strbuf_init(&b);
     add_head(&b, &p, title);
     add_results(&b, &p);
@@ -284,6 +285,7 @@ whet_status whet_report_html(const json_t *doc, const char *chart_js, char **htm
     whet_strbuf_puts(&b, "<script>\n");
     add_lines(&b, report_script);
     whet_strbuf_puts(&b, "</script>\n</body>\n</html>\n");
+    json_decref(p.doc);
     json_decref(p.answers);
     json_decref(p.charts);
     json_decref(p.warnings);

@@ -382,7 +382,7 @@ static whet_status write_part(const char *dir, const char *name, whet_strbuf *b,
     return status;
 }
 
-whet_status whet_report_latex(const json_t *doc, const char *dir, json_t *files)
+static whet_status latex_of(const json_t *doc, const char *dir, json_t *files)
 {
     static const struct { const char *file; void (*write)(whet_strbuf *b, const json_t *doc); } parts[] = {
         {"results.tex", results_table}, {"comparisons.tex", comparisons_table}, {"parity.tex", parity_table}, {"classes.tex", classes_table}, {"report.tex", whole_paper}};
@@ -405,5 +405,13 @@ whet_status whet_report_latex(const json_t *doc, const char *dir, json_t *files)
         status = write_part(dir, "whet.bib", &b, files);
     }
     json_decref(cited);
+    return status;
+}
+
+whet_status whet_report_latex(const json_t *doc, const char *dir, json_t *files)
+{
+    json_t *p = report_prepared(doc);
+    const whet_status status = latex_of(p, dir, files);
+    json_decref(p);
     return status;
 }

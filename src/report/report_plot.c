@@ -363,9 +363,10 @@ whet_status whet_report_pictures(const json_t *doc, const char *dir, const char 
 {
     WHET_TRY(check_forms(forms));
     WHET_TRY(whet_mkdirs(dir));
-    json_t *answers = whet_report_answer(doc, NULL), *charts = report_charts(doc, answers);
+    json_t *p = report_prepared(doc), *answers = whet_report_answer(p, NULL), *charts = report_charts(p, answers);
     whet_status status = draw_all(charts, dir, forms, files, notes);
     json_decref(answers);
     json_decref(charts);
+    json_decref(p);
     return status;
 }

@@ -264,18 +264,15 @@ json_t *whet_report_merge(const json_t *docs)
 // "net.onnx" of two folders: rows must not be taken for each other, so each is called by its folder too.
 static void tell_models_apart(json_t *doc)
 {
-    json_t *rows = json_object_get(doc, "rows"), *row = NULL, *other = NULL, *twice = json_object();
+    json_t *rows = json_object_get(doc, "rows"), *row = NULL, *paths = json_object(), *twice = json_object();
     const char *name = NULL;
-    size_t i = 0, k = 0;
+    size_t i = 0;
     json_array_foreach(rows, i, row)
     {
         const char *model = report_str(row, "model"), *path = report_str(row, "path");
         if (model[0] == '\0' || strcmp(whet_path_base(path), model) != 0) continue;
-        for (k = 0; k < i; k++) {
-            other = json_array_get(rows, k);
-            if (strcmp(report_str(other, "model"), model) == 0 && report_str(other, "path")[0] != '\0' && strcmp(report_str(other, "path"), path) != 0)
-                json_object_set_new(twice, model, json_true());
-        }
+        if (json_object_get(paths, model) == NULL) json_object_set_new(paths, model, json_string(path));
+        if (strcmp(report_str(row, "path"), json_string_value(json_object_get(paths, model))) != 0) json_object_set_new(twice, model, json_true());
     }
     json_array_foreach(rows, i, row)
     {
@@ -286,6 +283,7 @@ static void tell_models_apart(json_t *doc)
         while (name > path && name[-1] != '/') name--;
         if (name > path || path[0] != '/') json_object_set_new(row, "model", json_string(name));
     }
+    json_decref(paths);
     json_decref(twice);
 }
 

@@ -217,7 +217,7 @@ static void capital(char *text, const char *name)
     text[0] = (char)(text[0] - 'a' + 'A');
 }
 
-char *whet_report_summary(const json_t *doc)
+static char *summary_of(const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     const char *model = report_str(json_array_get(rows, 0), "model");
@@ -243,4 +243,12 @@ char *whet_report_summary(const json_t *doc)
         return whet_strbuf_take(&goal);
     }
     return whet_strbuf_take(&b);
+}
+
+char *whet_report_summary(const json_t *doc)
+{
+    json_t *p = report_prepared(doc);
+    char *text = summary_of(p);
+    json_decref(p);
+    return text;
 }

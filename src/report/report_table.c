@@ -171,7 +171,7 @@ static bool in_document(const report_column *c, const json_t *doc)
     return report_column_shown(c, doc) && (!report_column_plain(c) || json_is_true(report_get(report_run_at(doc, 0), "settings.plain")));
 }
 
-whet_status whet_report_markdown(const json_t *doc, char **text)
+static whet_status markdown_of(const json_t *doc, char **text)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     const char *title = report_str(doc, "title");
@@ -210,4 +210,12 @@ whet_status whet_report_markdown(const json_t *doc, char **text)
     md_versions(&b, doc);
     *text = whet_strbuf_take(&b);
     return *text != NULL ? WHET_OK : WHET_ENOMEM;
+}
+
+whet_status whet_report_markdown(const json_t *doc, char **text)
+{
+    json_t *p = report_prepared(doc);
+    const whet_status status = markdown_of(p, text);
+    json_decref(p);
+    return status;
 }

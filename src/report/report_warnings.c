@@ -9,7 +9,7 @@
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-enum { MAX_NAMES = 8 };
+enum { MAX_NAMES = 8, MAX_OPEN = 24 };
 
 static void add(json_t *list, const char *kind, const char *text, size_t row)
 {
@@ -160,6 +160,7 @@ void report_warning_list(whet_strbuf *b, const json_t *doc, const json_t *warnin
     whet_strbuf_puts(b, "<ul class='warnings'>\n");
     json_array_foreach(warnings, i, w)
     {
+        if (i == MAX_OPEN) whet_strbuf_printf(b, "</ul>\n<details><summary>%zu more</summary>\n<ul class='warnings'>\n", json_array_size(warnings) - MAX_OPEN);
         for (size_t k = 0; k < WHET_COUNT(kinds); k++)
             if (strcmp(kinds[k].kind, report_str(w, "kind")) == 0) whet_strbuf_printf(b, "<li><span class='chip %s'>%s</span><span>", kinds[k].chip, kinds[k].word);
         report_esc(b, report_str(w, "text"));
@@ -172,5 +173,5 @@ void report_warning_list(whet_strbuf *b, const json_t *doc, const json_t *warnin
         }
         whet_strbuf_puts(b, "</span></li>\n");
     }
-    whet_strbuf_puts(b, "</ul>\n");
+    whet_strbuf_puts(b, json_array_size(warnings) > MAX_OPEN ? "</ul></details>\n" : "</ul>\n");
 }
