@@ -52,6 +52,18 @@ static void add_work(work *w, const json_t *n)
     w->found = true;
 }
 
+/* As it is, or as readers change it: a second thing of the same name gets ".1"; OpenVINO's files name a convolution before its bias. */
+static const char *known_name(const json_t *file, const char *name, char *buf, size_t size)
+{
+    static const char tail[] = "/WithoutBiases";
+    const size_t n = strlen(name), k = sizeof tail - 1;
+    if (json_object_get(file, name) != NULL) return name;
+    snprintf(buf, size, "%s.1", name);
+    if (json_object_get(file, buf) != NULL) return buf;
+    snprintf(buf, size, "%.*s", (int)(n > k && strcmp(name + n - k, tail) == 0 ? n - k : n), name);
+    return buf;
+}
+
 /* A product under the name of the activation that it does as well: what the activation reads. */
 static const char *product_behind(const json_t *file, const char *name)
 {
@@ -68,12 +80,12 @@ static const char *product_behind(const json_t *file, const char *name)
 /* The work of the nodes named in `origin`, each given once. */
 static work claim(const char *origin, const json_t *file, bool product, json_t *claimed)
 {
-    char name[512];
+    char name[512], other[520];
     work w = {0};
     for (const char *p = origin; *p != '\0';) {
         const size_t n = strcspn(p, ",");
         snprintf(name, sizeof name, "%.*s", (int)n, p);
-        const char *at = product ? product_behind(file, name) : name;
+        const char *given = known_name(file, name, other, sizeof other), *at = product ? product_behind(file, given) : given;
         const json_t *x = json_object_get(file, at);
         const char *node = whet_json_str(x, "node");
         if (x != NULL && json_object_get(claimed, node) == NULL) {

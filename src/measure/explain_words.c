@@ -265,7 +265,10 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
     say_class(out, model, WHET_NODE_CAST, "change the type");
     if (timed(model)) {
         const double other = class_share(model, WHET_NODE_OTHER);
-        if (other > 5 * notable) whet_json_add_text(out, "%.0f %% of the time is in nodes that are no convolution or product.", other * PERCENT);
+        if (whet_json_real(model, "macs") <= 0)
+            whet_json_add_text(out, "%s does not show which of its nodes are the convolutions and products: nothing is known of their precision and their roofs.",
+                               whet_json_str(model, "title"));
+        else if (other > 5 * notable) whet_json_add_text(out, "%.0f %% of the time is in nodes that are no convolution or product.", other * PERCENT);
         say_slowest(out, model);
         say_roof(out, model);
         say_small(out, model);
@@ -290,6 +293,32 @@ static void add_reason(reason *list, int *n, double ms, const char *fmt, ...)
     (*n)++;
 }
 
+static double type_share(const json_t *model, const char *class, const char *type)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    double sum = 0;
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        if (strcmp(whet_json_str(o, "class"), class) == 0 && strcmp(whet_json_str(o, "type"), type) == 0) sum += whet_json_real(o, "share");
+    }
+    return sum;
+}
+
+/* The operator of a class that takes the largest part of the time. */
+static void name_worst_type(char *buf, size_t size, const json_t *model, whet_node_class c)
+{
+    const char *type = NULL, *worst = "";
+    const json_t *n = NULL;
+    double most = 0;
+    json_object_foreach((json_t *)json_object_get(class_of(model, c), "types"), type, n) {
+        const double share = type_share(model, whet_node_class_name(c), type);
+        if (share <= most) continue;
+        most = share;
+        worst = type;
+    }
+    snprintf(buf, size, " (most of it %s, %.2g ms)", worst, most * whet_json_real(json_object_get(model, "latency"), "p50"));
+}
+
 /* What takes longer in a than in b (gain < 0: what takes less), the greatest first. */
 static int find_reasons(reason *list, const json_t *a, const json_t *b, const whet_roofline *r, double sign)
 {
@@ -301,6 +330,8 @@ static int find_reasons(reason *list, const json_t *a, const json_t *b, const wh
         const double x = class_ms(a, (whet_node_class)c), y = class_ms(b, (whet_node_class)c);
         if (sign * (x - y) < least) continue;
         add_reason(list, &n, fabs(x - y), "%s take %.3g ms against %.3g ms", what[c], x, y);
+        const size_t end = strlen(list[n - 1].text);
+        if (c == WHET_NODE_OTHER) name_worst_type(list[n - 1].text + end, sizeof list[n - 1].text - end, sign > 0 ? a : b, WHET_NODE_OTHER);
         if (c != WHET_NODE_PRODUCT) continue;
         const json_t *pa = json_array_get(json_object_get(a, "precisions"), 0), *pb = json_array_get(json_object_get(b, "precisions"), 0);
         const char *na = whet_json_str(pa, "precision"), *nb = whet_json_str(pb, "precision");

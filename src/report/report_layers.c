@@ -4,6 +4,7 @@
 #include "report/report_layers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -151,11 +152,11 @@ whet_status whet_report_layers_svg(const json_t *doc, char **svg)
     return *svg != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
-/* --- PNG */
+/* --- PNG: gnuplot has fonts and a rasteriser. Texts stand in single quotes, in which it expands nothing. */
 static void plot_text(whet_strbuf *b, const char *text)
 {
     for (; *text != '\0'; text++)
-        if (*text != '"' && *text != '\\' && (unsigned char)*text >= 0x20) whet_strbuf_add(b, text, 1);
+        whet_strbuf_add(b, *text == '\'' || *text == '`' || *text == '\\' || (unsigned char)*text < 0x20 ? "." : text, 1);
 }
 
 static void plot_points(whet_strbuf *b, const json_t *list, int which)
@@ -169,29 +170,29 @@ static void plot_points(whet_strbuf *b, const json_t *list, int which)
     whet_strbuf_puts(b, "e\n");
 }
 
-static whet_status plot_script(const json_t *doc, const char *path, char **script)
+static whet_status plot_script(const json_t *doc, const char *picture, char **script)
 {
     json_t *list = whet_report_layers_sorted(doc);
     const json_t *first = json_object_get(json_object_get(doc, "layers"), "first");
     whet_strbuf b;
     whet_strbuf_init(&b);
-    whet_strbuf_puts(&b, "set terminal png size 1000,520\nset output \"");
-    plot_text(&b, path);
-    whet_strbuf_puts(&b, "\"\nset title \"error along depth: ");
+    whet_strbuf_printf(&b, "set encoding utf8\nset terminal png size 1000,520\nset output '%s'\nset title 'Error of inner tensors along depth: ", picture);
     plot_text(&b, whet_path_base(whet_json_str(json_object_get(doc, "a"), "model")));
     whet_strbuf_puts(&b, " against ");
     plot_text(&b, whet_json_str(doc, "reference"));
-    whet_strbuf_puts(&b, "\" noenhanced\nset logscale y\nset format y \"1e%T\"\nset grid y\nset key bottom right noenhanced\n"
-                         "set ylabel \"|difference| / |reference|\"\nset xlabel \"");
+    whet_strbuf_puts(&b, "' noenhanced\nset logscale y\nset format y '1e%T'\nset grid y\nset key bottom right noenhanced\n"
+                         "set ylabel '|difference| / |reference|'\nset xlabel '");
     if (json_is_object(first)) {
         whet_strbuf_puts(&b, "first outside: ");
         plot_text(&b, whet_json_str(first, "node"));
-        whet_strbuf_printf(&b, " (%s), tensor %.0f of %zu", whet_json_str(first, "op"), whet_json_real(first, "position"), json_array_size(list));
+        whet_strbuf_puts(&b, " (");
+        plot_text(&b, whet_json_str(first, "op"));
+        whet_strbuf_printf(&b, "), tensor %.0f of %zu", whet_json_real(first, "position"), json_array_size(list));
     } else {
         whet_strbuf_printf(&b, "tensors in the order of the network (%zu)", json_array_size(list));
     }
-    whet_strbuf_puts(&b, "\" noenhanced\nplot '-' with lines lc rgb '#999999' notitle, '-' with points pt 7 ps 1 lc rgb '#0072b2' title \"inside the bounds\", "
-                         "'-' with points pt 9 ps 1.4 lc rgb '#d55e00' title \"outside\"\n");
+    whet_strbuf_puts(&b, "' noenhanced\nplot '-' with lines lc rgb '#999999' notitle, '-' with points pt 7 ps 1 lc rgb '#0072b2' title 'inside the bounds', "
+                         "'-' with points pt 9 ps 1.4 lc rgb '#d55e00' title 'outside'\n");
     plot_points(&b, list, 2);
     plot_points(&b, list, 0);
     plot_points(&b, list, 1);
@@ -200,22 +201,50 @@ static whet_status plot_script(const json_t *doc, const char *path, char **scrip
     return *script != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
+/* Without the user's settings (-d) and without its talk. */
 static whet_status run_gnuplot(const char *script)
 {
-    char path[] = "/tmp/whet-plot-XXXXXX";
-    const int fd = mkstemp(path);
-    char *argv[] = {"gnuplot", path, NULL};
+    char *argv[] = {(char *)"gnuplot", (char *)"-d", (char *)script, NULL};
+    posix_spawn_file_actions_t quiet;
     pid_t pid = 0;
     int code = -1;
-    if (fd < 0) return WHET_FAIL(WHET_EIO, "no temporary file can be made in /tmp: %s", strerror(errno));
-    const size_t n = strlen(script);
-    const bool written = write(fd, script, n) == (ssize_t)n;
-    close(fd);
-    const int started = written ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) : EIO;
-    while (started == 0 && waitpid(pid, &code, 0) < 0 && errno == EINTR) continue;
-    unlink(path);
-    if (started != 0) return WHET_FAIL(WHET_EUNAVAILABLE, "a PNG needs gnuplot, which cannot be started: %s; write an .svg instead", strerror(started));
+    if (posix_spawn_file_actions_init(&quiet) != 0) return WHET_FAIL(WHET_ENOMEM, "out of memory");
+    posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    const int started = posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&quiet);
+    if (started != 0)
+        return WHET_FAIL(WHET_EUNAVAILABLE, "a PNG is drawn by gnuplot, which cannot be started (%s): apt-get install gnuplot-nox, or write an .svg", strerror(started));
+    while (waitpid(pid, &code, 0) < 0 && errno == EINTR) continue;
     return code == 0 ? WHET_OK : WHET_FAIL(WHET_ERUNTIME, "gnuplot failed; write an .svg instead");
+}
+
+static whet_status write_png(const json_t *doc, const char *path)
+{
+    enum { MOST = 64 << 20 };
+    char folder[] = "/tmp/whet-plot-XXXXXX";
+    char *script = NULL, *picture = NULL, *text = NULL;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    whet_status status = WHET_OK;
+    if (mkdtemp(folder) == NULL) return WHET_FAIL(WHET_EIO, "no temporary folder can be made in /tmp: %s", strerror(errno));
+    script = whet_path_join(folder, "depth.gp");
+    picture = whet_path_join(folder, "depth.png");
+    if (script == NULL || picture == NULL) WHET_GOTO(WHET_ENOMEM);
+    WHET_GOTO(plot_script(doc, picture, &text));
+    WHET_GOTO(whet_file_write(script, text, strlen(text)));
+    WHET_GOTO(run_gnuplot(script));
+    WHET_GOTO(whet_file_read(&data, &size, picture, MOST));
+    WHET_GOTO(whet_file_write(path, data, size));
+done:
+    if (script != NULL) unlink(script);
+    if (picture != NULL) unlink(picture);
+    rmdir(folder);
+    whet_free(script);
+    whet_free(picture);
+    whet_free(text);
+    whet_free(data);
+    return status;
 }
 
 whet_status whet_report_layers_write(const json_t *doc, const char *path)
@@ -227,8 +256,7 @@ whet_status whet_report_layers_write(const json_t *doc, const char *path)
         WHET_GOTO(whet_report_layers_svg(doc, &text));
         WHET_GOTO(whet_file_write(path, text, strlen(text)));
     } else if (strcmp(ending, ".png") == 0) {
-        WHET_GOTO(plot_script(doc, path, &text));
-        WHET_GOTO(run_gnuplot(text));
+        WHET_GOTO(write_png(doc, path));
     } else {
         WHET_GOTO(WHET_FAIL(WHET_EINVAL, "a picture ends in .svg or .png, '%s' does not", path));
     }
