@@ -4,7 +4,7 @@
 set -u
 build=${1:-build}
 [ $# -gt 0 ] && shift
-tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz mutants runtimes notebook"}
+tiers=${*:-"clang minimal no-onednn tsan aarch64 resume parity fuzz mutants runtimes install notebook"}
 passed=0
 failed=0
 skipped=0
@@ -31,6 +31,7 @@ tier_runtimes() {
     examples=$?
     [ $formats = 0 ] && { [ $code = 0 ] || [ $code = 77 ]; } && { [ $examples = 0 ] || [ $examples = 77 ]; }
 }
+tier_install() { tests/backends/check_install.sh "$build/whet"; }
 tier_notebook() { "${WHET_PYTHON:-python3}" tests/python/run_notebook.py "$build/whet" examples/quickstart.ipynb; }
 tier_parity() {
     if ! python3 -c 'import torch' 2>/dev/null; then
