@@ -99,7 +99,7 @@ int whet_runtime_list_installed(const char *name, const char *machine, whet_runt
         const bool scratch = e->d_name[0] == '.' || strstr(e->d_name, ".part-") != NULL;
         if (scratch || strlen(e->d_name) >= sizeof i->version) continue;
         if (snprintf(i->folder, sizeof i->folder, "%s/%s", home, e->d_name) >= (int)sizeof i->folder || !holds(i->folder, r->library)) continue;
-        snprintf(i->version, sizeof i->version, "%s", e->d_name);
+        snprintf(i->version, sizeof i->version, "%.*s", WHET_RUNTIME_NAME - 1, e->d_name);
         n++;
     }
     if (d != NULL) closedir(d);
