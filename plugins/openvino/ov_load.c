@@ -162,6 +162,9 @@ void ov_load(void)
     ov_core *core = NULL;
     char *value = NULL;
     if (ov_rt.core != NULL || ov_rt.why[0] != '\0') return;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    setenv("TBB_ENABLE_SANITIZERS", "1", 0); /* its threads' library is loaded in a way that sanitizers end the program for */
+#endif
     void *handle = open_library(ov_rt.why, sizeof ov_rt.why);
     if (handle == NULL || !find_functions(handle, ov_rt.why, sizeof ov_rt.why) || !right_version(ov_rt.why, sizeof ov_rt.why)) return;
     if (ov_rt.api.core_create(&core) != 0 || ov_rt.api.core_get_property(core, "CPU", "OPTIMIZATION_CAPABILITIES", &value) != 0) {
