@@ -35,6 +35,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.runtime = a->runtime;
     o.threads = (int)a->threads;
     o.tune = a->tune;
+    o.apart = 1;
     whet_status status = whet_run_npy(&r, argv[1], argc - 2, (const char *const *)(argv + 2), a->out.n, a->out.items, &o);
     return cli_finish(c, status, r);
 }

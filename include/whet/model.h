@@ -65,6 +65,8 @@ typedef struct whet_run_options {
     const char *runtime;    /* NULL: "native" */
     int threads;            /* 0: all that may be used */
     int tune;               /* native: measure which kernels are the fastest here, keep that in the user's cache and use it */
+    int apart;              /* 1: a runtime other than native runs in a worker process ($WHET_PROGRAM, else the running program), so
+                               that its crash is an error */
 } whet_run_options;
 void whet_run_options_init(whet_run_options *o);
 /* Runs the model on raw tensors: inputs[i] is the .npy of input i, with exactly its type; outputs[i] gets output i. Fewer

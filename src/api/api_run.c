@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_run_apart.h"
 #include "api/result.h"
 #include "backend/backend.h"
 #include "base/mem.h"
@@ -107,6 +108,20 @@ static whet_status store(job *j, int i, const char *path)
     return status != WHET_OK ? status : closed;
 }
 
+/* Everything of the run but the document, in a worker. */
+static whet_status run_apart(job *j, const char *model, int n_in, const char *const *in, int n_out, const char *const *out, const whet_run_options *o)
+{
+    const whet_run_apart r = {.runtime = o->runtime, .model = model, .threads = o->threads, .n_inputs = n_in, .n_outputs = n_out,
+                              .inputs = j->inputs, .outputs = out, .named = {j->in, j->out}};
+    if (o->tune) return WHET_FAIL(WHET_EINVAL, "only the native engine can be tuned, not %s", o->runtime);
+    if (n_in > MOST_IO) return WHET_FAIL(WHET_EINVAL, "over %d inputs are given", MOST_IO);
+    for (int i = 0; i < n_in; i++) WHET_TRY(whet_npy_read_tensor(&j->inputs[i], in[i]));
+    WHET_TRY(whet_run_in_worker(&r));
+    for (int i = 0; i < n_in; i++) json_object_set_new(json_array_get(j->in, (size_t)i), "path", json_string(in[i]));
+    for (int i = 0; i < n_out; i++) json_object_set_new(json_array_get(j->out, (size_t)i), "path", json_string(out[i]));
+    return WHET_OK;
+}
+
 static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *list = json_object_get(doc, "outputs"), *y = NULL;
@@ -169,10 +184,14 @@ whet_status whet_run_npy(whet_result **out, const char *model, int n_inputs, con
     if (!j) return status;
     j->in = json_array();
     j->out = json_array();
-    WHET_GOTO(whet_backends_create(&backends));
-    WHET_GOTO(whet_backends_find(backends, o.runtime ? o.runtime : "native", &j->t));
-    WHET_GOTO(run(j, model, n_inputs, inputs, n_outputs, outputs, &o));
-    json_t *doc = json_pack("{s:s, s:s, s:O, s:O}", "model", model, "runtime", j->t->name, "inputs", j->in, "outputs", j->out);
+    if (o.apart && o.runtime && strcmp(o.runtime, "native") != 0) {
+        WHET_GOTO(run_apart(j, model, n_inputs, inputs, n_outputs, outputs, &o));
+    } else {
+        WHET_GOTO(whet_backends_create(&backends));
+        WHET_GOTO(whet_backends_find(backends, o.runtime ? o.runtime : "native", &j->t));
+        WHET_GOTO(run(j, model, n_inputs, inputs, n_outputs, outputs, &o));
+    }
+    json_t *doc = json_pack("{s:s, s:s, s:O, s:O}", "model", model, "runtime", j->t ? j->t->name : o.runtime, "inputs", j->in, "outputs", j->out);
     if (doc && j->tuning) json_object_set(doc, "tuning", j->tuning);
     status = whet_result_make(out, "run", doc, 0, render);
 done:
