@@ -6,6 +6,7 @@ if(TARGET whet)
   install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS libwhet_static libwhet_shared
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(FILES python/whet.py DESTINATION share/whet/python)
   install(DIRECTORY include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
   # For libwhet.a. Named here and not by Requires.private: their own files name libraries (of curl, say) that are needed only
   # where everything is static and that their packages do not bring.

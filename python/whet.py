@@ -15,7 +15,8 @@ Keyword arguments are the program's options with underscores: min_time=0.5 is --
 joined by commas, a dict becomes KEY=VALUE for each (`set`) or a list of them (`gate`). A failed gate is `r.ok == False`; a wrong
 call, a missing file or a failed run raises WhetError. In a notebook a result draws itself.
 
-The program is whet.program, else $WHET_PROGRAM, else build/whet or bin/whet beside this file's folder, else `whet` on the PATH.
+The program is whet.program, else $WHET_PROGRAM, else build/whet of the source tree or bin/whet of the prefix that this file lies in,
+else `whet` on the PATH.
 """
 import array
 import ast
@@ -52,8 +53,8 @@ class WhetError(RuntimeError):
 
 # --- the program
 def _find_program():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    for path in (program, os.environ.get("WHET_PROGRAM"), root / "build" / "whet", root / "bin" / "whet", shutil.which("whet")):
+    above = pathlib.Path(__file__).resolve().parents
+    for path in (program, os.environ.get("WHET_PROGRAM"), above[1] / "build" / "whet", *(p / "bin" / "whet" for p in above[1:4]), shutil.which("whet")):
         if path and os.access(path, os.X_OK) and not os.path.isdir(path):
             return str(path)
     raise WhetError("the program 'whet' was not found: build it, put it on the PATH, or set whet.program or $WHET_PROGRAM", 3)

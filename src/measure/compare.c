@@ -396,7 +396,8 @@ static whet_status document(comparison *c, json_t **out)
     json_t *a = side_json(c->spec->base, c->spec->base_name), *b = side_json(c->spec->now, c->spec->now_name), *by = json_array();
     char *text = summary(c);
     for (int i = 0; i < c->by.n; i++) json_array_append_new(by, json_string(c->by.item[i]));
-    if (text != NULL)
+    if (text == NULL) json_decref(by);
+    else
         *out = json_pack("{sO, sO, so, so, sO, so, so, so, s{sb, sO, sO}, so, ss}", "base", a, "now", b, "by", by, "bands", bands_json(c), "rows", c->rows,
                          "only_base", lonely(c, c->base, c->base_taken), "only_now", lonely(c, c->now, c->now_taken), "counts", counts_json(c), "gate",
                          "failed", json_array_size(c->failures) > 0, "failures", c->failures, "open", c->open, "notes", session_notes(c, a, b), "summary",
