@@ -436,6 +436,22 @@ static whet_status quantize(tfl_reader *r, const tfl_node *n, tfl_tensor *t, whe
     return WHET_OK;
 }
 
+/* Integers without parameters behind a kernel that was given quantised ones and does not compute (a SPLIT, a TRANSPOSE): they are
+ * the operand's integers, by the operand's parameters. WHET_NO_VALUE in *out if there is no such operand. */
+static whet_status as_the_operand(tfl_reader *r, const tfl_node *n, tfl_tensor *t, whet_vid v, whet_vid *out)
+{
+    const char *name = t->name;
+    *out = WHET_NO_VALUE;
+    for (int i = 0; i < n->n_in; i++) {
+        tfl_tensor *x = tfl_in(r, n, i);
+        if (!x || !tfl_quantized(x) || x->dtype != t->dtype || x->scale.n != 1) continue;
+        if (x->scale_value < 0) WHET_TRY(make_scales(r, x));
+        if (x->zero_value < 0) continue;
+        return whet_graph_node(r->g, "QuantizeLinear", NULL, WHET_IN(v, x->scale_value, x->zero_value), WHET_NO_ATTRS, 1, &name, out);
+    }
+    return WHET_OK;
+}
+
 whet_status tfl_give(tfl_reader *r, const tfl_node *n, int slot, whet_vid v, whet_layout form)
 {
     tfl_tensor *t = tfl_out(r, n, slot);
@@ -447,7 +463,13 @@ whet_status tfl_give(tfl_reader *r, const tfl_node *n, int slot, whet_vid v, whe
     if (tfl_quantized(t) && whet_dtype_is_float(have)) return quantize(r, n, t, v, form);
     if (have != t->dtype) {
         const char *name = t->name;
+        whet_vid same = WHET_NO_VALUE;
         if (tfl_quantized(t)) return tfl_fail(r, n, WHET_EUNSUPPORTED, "output '%s' of %s is not handled", t->name, tfl_type_name(t->type));
+        if (whet_dtype_is_float(have)) WHET_TRY(as_the_operand(r, n, t, v, &same));
+        if (same >= 0) {
+            t->raw = whet_nhwc_of(same, form);
+            return WHET_OK;
+        }
         WHET_TRY(whet_graph_node(r->g, "Cast", NULL, WHET_IN(v), WHET_ATTRS(whet_attr_int("to", whet_dtype_to_onnx(t->dtype))), 1, &name, &v));
     }
     t->raw = whet_nhwc_of(v, form);
