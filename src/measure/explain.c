@@ -26,6 +26,7 @@ typedef struct job {
     whet_samples samples;
     whet_graph *file;   /* with concrete shapes; NULL: whet cannot read it, `unreadable` says why */
     json_t *settings;   /* that the runtime takes */
+    int64_t batch;      /* as it ran: a file may have one of its own */
     json_t *doc, *notes;
 } job;
 
@@ -100,6 +101,7 @@ static void read_file(job *j, const json_t *loaded)
         if (n == WHET_SAMPLES_MAX_INPUTS || json_array_size(dims) > WHET_MAX_RANK) break;
         shapes[n].rank = (int)json_array_size(dims);
         for (int d = 0; d < shapes[n].rank; d++) shapes[n].dims[d] = json_integer_value(json_array_get(dims, (size_t)d));
+        if (n == 0 && shapes[n].rank > 1) j->batch = WHET_MAX(shapes[n].dims[0], 1);
         n++;
     }
     if (whet_format_read(&j->file, j->side->model, NULL) == WHET_OK && whet_graph_sort(j->file) == WHET_OK &&
@@ -136,7 +138,7 @@ static json_t *file_node(const job *j, const whet_node *n)
     }
     for (int i = 0; i < n->n_out; i++)
         if (n->out[i] != WHET_NO_VALUE) output += elements(g, n->out[i]);
-    return json_pack("{ss, sf, sf, sf, sf, ss}", "node", n->name, "macs", (double)(whet_facts_node_macs(g, n) * WHET_MAX(j->s->batch, 1)), "constant", constant, "input",
+    return json_pack("{ss, sf, sf, sf, sf, ss}", "node", n->name, "macs", (double)(whet_facts_node_macs(g, n) * j->batch), "constant", constant, "input",
                      input, "output", output, "reads", moving == 1 ? reads : "");
 }
 
@@ -290,9 +292,20 @@ done:
     return status;
 }
 
+/* What a runtime's names did not lead to. */
+static void note_missing(job *j, const json_t *order, double found)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    double all = 0;
+    json_array_foreach(order, i, o) all += whet_json_real(o, "macs");
+    if (all > 0 && found > 0 && found < 0.98 * all)
+        whet_json_add_text(j->notes, "%.2g %% of the file's multiply-adds are not among the nodes by any name: shares are of the others", (1 - found / all) * 100);
+}
+
 static whet_status explain_side(json_t **out, const whet_explain_spec *s, const whet_explain_side *side, const whet_roofline *r)
 {
-    job j = {.s = s, .side = side, .doc = json_object(), .notes = json_array()};
+    job j = {.s = s, .side = side, .doc = json_object(), .notes = json_array(), .batch = 1};
     json_t *nodes = NULL, *sums = NULL, *file = json_object(), *order = json_array();
     whet_status status = WHET_OK;
     *out = NULL;
@@ -305,6 +318,7 @@ static whet_status explain_side(json_t **out, const whet_explain_spec *s, const 
     WHET_GOTO(choose_settings(&j));
     WHET_GOTO(measure_latency(&j));
     if (s->progress != NULL) s->progress(s->progress_arg, whet_path_base(side->model), 2, 3, "steps", "nodes");
+    json_object_set_new(j.doc, "batch", json_integer((json_int_t)j.batch));
     WHET_GOTO(look_at_nodes(&j, &nodes));
     if (!s->quick) WHET_GOTO(measure_again(&j));
     list_file(&j, file, order);
@@ -314,6 +328,7 @@ static whet_status explain_side(json_t **out, const whet_explain_spec *s, const 
     if (json_is_true(json_object_get(sums, "matched_by_order")))
         whet_json_add_text(j.notes, "%s names no node of the file; as it executes as many convolutions and products as the file has, they are matched in order",
                            whet_json_str(j.doc, "title"));
+    note_missing(&j, order, whet_json_real(sums, "macs"));
     json_object_set_new(j.doc, "left_in_float", j.file != NULL ? whet_explain_left_in_float(j.file, json_object_get(j.doc, "nodes")) : json_array());
     json_object_set_new(j.doc, "sentences", whet_explain_words(j.doc, r));
     json_object_set(j.doc, "notes", j.notes);
