@@ -195,14 +195,18 @@ static void add_ratios(json_t *charts, const json_t *doc)
     char label[700], name[2][300];
     size_t i = 0, j = 0;
     json_object_set_new(chart, "zero_line", json_real(1));
+    json_t *by_id = json_object();
+    json_array_foreach(rows, i, row)
+    {
+        if (report_str(row, "id")[0] != '\0') json_object_set(by_id, report_str(row, "id"), (json_t *)row);
+    }
     json_array_foreach(list, i, c)
     {
         if (!isfinite(report_num(c, "speedup"))) continue;
         name[0][0] = name[1][0] = '\0';
-        json_array_foreach(rows, j, row)
-        {
-            if (strcmp(report_str(row, "id"), report_str(c, "a")) == 0) report_row_name(doc, row, true, name[0], sizeof name[0]);
-            if (strcmp(report_str(row, "id"), report_str(c, "b")) == 0) report_row_name(doc, row, true, name[1], sizeof name[1]);
+        for (j = 0; j < 2; j++) {
+            row = json_object_get(by_id, report_str(c, j == 0 ? "a" : "b"));
+            if (row != NULL) report_row_name(doc, row, true, name[j], sizeof name[j]);
         }
         const char *rest[2] = {strchr(name[0], ','), strchr(name[1], ',')};
         if (rest[0] != NULL && rest[1] != NULL && strcmp(rest[0], rest[1]) == 0) { // what both are is said once
@@ -213,6 +217,7 @@ static void add_ratios(json_t *charts, const json_t *doc)
         json_array_append_new(json_object_get(chart, "labels"), json_string(label));
         add_value(series, report_num(c, "speedup"), report_num(c, "speedup_low"), report_num(c, "speedup_high"));
     }
+    json_decref(by_id);
     keep_if_filled(charts, chart, "labels");
 }
 

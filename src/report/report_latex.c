@@ -170,13 +170,13 @@ static void close_table(whet_strbuf *b, size_t rows)
     whet_strbuf_puts(b, rows < LONG_TABLE ? "\\bottomrule\n\\end{tabular}}\n\\end{table}\n" : "\\bottomrule\n\\end{longtable}}\n");
 }
 
-static void result_row(whet_strbuf *b, const json_t *doc, const json_t *row)
+static void result_row(whet_strbuf *b, const bool *shown, const json_t *row)
 {
     bool first = true;
     for (size_t i = 0; i < WHET_COUNT(columns); i++) {
         const tex_column *c = &columns[i];
         const json_t *v = report_get(row, c->path);
-        if (!column_shown(c, doc)) continue;
+        if (!shown[i]) continue;
         whet_strbuf_puts(b, first ? "" : " & ");
         first = false;
         if (json_is_number(v)) {
@@ -204,11 +204,13 @@ static void results_table(whet_strbuf *b, const json_t *doc)
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     size_t i = 0, ok = 0, failed = 0;
     char align[40] = "";
+    bool shown[WHET_COUNT(columns)];
     whet_strbuf head, caption;
     whet_strbuf_init(&head);
     whet_strbuf_init(&caption);
     for (i = 0; i < WHET_COUNT(columns); i++) {
-        if (!column_shown(&columns[i], doc)) continue;
+        shown[i] = column_shown(&columns[i], doc);
+        if (!shown[i]) continue;
         whet_strbuf_printf(&head, "%s%s", align[0] != '\0' ? " & " : "", columns[i].title);
         const size_t n = strlen(align);
         align[n] = columns[i].align;
@@ -231,7 +233,7 @@ static void results_table(whet_strbuf *b, const json_t *doc)
     if (ok >= LONG_TABLE) whet_strbuf_printf(b, "%s \\\\\n\\midrule\n\\endhead\n", head.data != NULL ? head.data : "");
     json_array_foreach(rows, i, row)
     {
-        if (report_row_ok(row)) result_row(b, doc, row);
+        if (report_row_ok(row)) result_row(b, shown, row);
     }
     close_table(b, ok);
 done:

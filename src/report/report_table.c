@@ -188,20 +188,20 @@ static whet_status markdown_of(const json_t *doc, char **text)
     whet_strbuf_puts(&b, ".\n");
     md_answers(&b, doc);
     whet_strbuf_puts(&b, "\n|");
-    for (int c = 0; c < report_column_count(); c++)
-        if (in_document(report_column_at(c), doc)) whet_strbuf_printf(&b, " %s |", report_column_at(c)->title);
+    const report_column *shown[64];
+    int n = 0;
+    for (int c = 0; c < report_column_count() && n < (int)WHET_COUNT(shown); c++)
+        if (in_document(report_column_at(c), doc)) shown[n++] = report_column_at(c);
+    for (int c = 0; c < n; c++) whet_strbuf_printf(&b, " %s |", shown[c]->title);
     whet_strbuf_puts(&b, "\n|");
-    for (int c = 0; c < report_column_count(); c++)
-        if (in_document(report_column_at(c), doc))
-            whet_strbuf_puts(&b, report_column_at(c)->format == 't' || report_column_at(c)->format == 'p' ? " --- |" : " ---: |");
+    for (int c = 0; c < n; c++) whet_strbuf_puts(&b, shown[c]->format == 't' || shown[c]->format == 'p' ? " --- |" : " ---: |");
     whet_strbuf_puts(&b, "\n");
     json_array_foreach(rows, i, row)
     {
         whet_strbuf_puts(&b, "|");
-        for (int c = 0; c < report_column_count(); c++) {
-            if (!in_document(report_column_at(c), doc)) continue;
+        for (int c = 0; c < n; c++) {
             whet_strbuf_puts(&b, " ");
-            md_text(&b, report_cell(report_column_at(c), row, buf, sizeof buf, NULL));
+            md_text(&b, report_cell(shown[c], row, buf, sizeof buf, NULL));
             whet_strbuf_puts(&b, " |");
         }
         whet_strbuf_puts(&b, "\n");
