@@ -103,9 +103,9 @@ static int count_samples(const json_t *row, double from, double to, double bins[
         json_array_foreach(list, j, x)
         {
             double ms = json_number_value(x) / 1e6;
-            int bin = (int)((ms - from) / (to - from) * BINS);
+            const double place = (ms - from) / (to - from) * BINS;
             n++;
-            if (ms >= from && bin >= 0 && bin < BINS) bins[bin]++;
+            if (place >= 0 && place < BINS) bins[(int)place]++;
         }
     }
     return n;

@@ -266,12 +266,90 @@ static void warnings_are_gathered(void **state)
     json_decref(doc);
 }
 
+// --- every member of a document in turn is something else: no output may crash or hang
+
+static json_t *something_else(int turn)
+{
+    switch (turn % 6) {
+    case 0: return json_null();
+    case 1: return json_string("x'<&\\%\xc3\xa9");
+    case 2: return json_real(-1e300);
+    case 3: return json_array();
+    case 4: return json_pack("{s:[i]}", "p50", 1);
+    default: return json_integer(0);
+    }
+}
+
+static void write_all(const json_t *doc)
+{
+    char *text = NULL;
+    json_t *cited = json_object();
+    whet_strbuf b;
+    if (whet_report_html(doc, "/nonexistent", &text) == WHET_OK) whet_free(text);
+    if (whet_report_markdown(doc, &text) == WHET_OK) whet_free(text);
+    if (whet_report_csv(doc, &text) == WHET_OK) whet_free(text);
+    whet_strbuf_init(&b);
+    report_methods(&b, doc, cited);
+    report_bib(&b, doc, cited);
+    whet_strbuf_dispose(&b);
+    json_decref(cited);
+}
+
+static int mutate(json_t *doc, json_t *at, int turn)
+{
+    const char *key = NULL;
+    json_t *v = NULL;
+    void *next = NULL;
+    size_t i = 0;
+    int n = 0;
+    json_object_foreach_safe(at, next, key, v)
+    {
+        json_t *kept = json_incref(v);
+        char *name = whet_strdup(key);
+        json_object_set_new(at, name, something_else(turn + n));
+        write_all(doc);
+        json_object_set_new(at, name, kept);
+        n++;
+        if (strcmp(name, "samples") != 0) n += mutate(doc, kept, turn + n);
+        whet_free(name);
+    }
+    for (i = 0; json_is_array(at) && i < json_array_size(at) && i < 2; i++) {
+        json_t *kept = json_incref(json_array_get(at, i));
+        json_array_set_new(at, i, something_else(turn + n));
+        write_all(doc);
+        json_array_set_new(at, i, kept);
+        n++;
+        n += mutate(doc, kept, turn + n);
+    }
+    return n;
+}
+
+static void odd_members_do_not_crash(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *row = NULL;
+    size_t i = 0;
+    json_object_set_new(doc, "goal", json_string("accuracy drop <= 1pt, p95 <= 30 ms, minimise energy"));
+    json_array_foreach(json_object_get(doc, "rows"), i, row)
+    {
+        json_object_set_new(row, "eval", json_pack("{s:{s:f}, s:[{s:s, s:f, s:f, s:f, s:i}, {s:s}], s:[[i, i], [i, i]]}", "top1", "value", 0.9, "per_class", "class", "a", "precision", 0.9, "recall", 0.8,
+                                                   "f1", 0.85, "support", 10, "class", "b", "confusion", 9, 1, 2, 8));
+        json_object_set_new(row, "sustain", json_pack("{s:[{s:f, s:f}]}", "series", "t", 1.0, "img_per_s", 5.0));
+        json_object_set_new(row, "profile", json_pack("{s:[{s:s, s:s, s:f}]}", "nodes", "name", "conv", "type", "Conv", "ms", 0.1));
+        json_object_set_new(row, "samples", json_pack("[{s:i, s:[i, i, i]}]", "round", 0, "ns", 100000, 110000, 130000));
+    }
+    int n = 0;
+    for (int turn = 0; turn < 3; turn++) n += mutate(doc, doc, turn * 2);
+    json_decref(doc);
+    assert_in_range(n, 600, 100000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(models_of_one_name_are_told_apart), cmocka_unit_test(explanations_stand_beside_rows),
         cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(pictures_are_drawn),
-        cmocka_unit_test(warnings_are_gathered),
+        cmocka_unit_test(warnings_are_gathered), cmocka_unit_test(odd_members_do_not_crash),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
