@@ -35,7 +35,7 @@ static int caps(char **json)
     char text[800];
     const bool known = ov_rt.core != NULL; /* of another CPU all may be had */
     snprintf(text, sizeof text,
-             "{\"formats\":[\"openvino\",\"onnx\",\"tflite\",\"saved_model\",\"tensorflow\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
+             "{\"by_name\":true,\"formats\":[\"openvino\",\"onnx\",\"tflite\",\"saved_model\",\"tensorflow\"],\"dtypes\":[\"f32\",\"f64\",\"f16\",\"bf16\",\"s64\",\"s32\",\"s16\",\"s8\",\"u64\","
              "\"u32\",\"u16\",\"u8\",\"bool\"],\"settings\":{\"threads\":\"integer >= 1\",\"streams\":\"integer >= 1\",\"optimisation\":[\"all\"],"
              "\"precision\":[\"default\",\"f32\"%s%s],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\"]},"
              "\"queries\":[\"executed_graph\",\"profile\",\"precision\",\"threads\"]}",

@@ -197,6 +197,15 @@ static bool reads(const json_t *runtime, const char *format)
     return false;
 }
 
+/* Whether the file's name ends as names of its format do; some runtimes go by that. */
+static bool named_so(const convert_job *j)
+{
+    char all[64], ext[32];
+    snprintf(all, sizeof(all), "%s ", j->target->ext);
+    snprintf(ext, sizeof(ext), "%s ", whet_path_ext(j->to));
+    return (j->target->traits & WHET_FORMAT_FOLDER) || (strlen(ext) > 1 && strcasestr(all, ext) != NULL);
+}
+
 static json_t *row(const json_t *runtime, const char *verdict, const char *why)
 {
     return json_pack("{s:s, s:s, s:s, s:s}", "runtime", whet_json_str(runtime, "name"), "version", whet_json_str(runtime, "version"), "verdict",
@@ -217,6 +226,11 @@ static whet_status run_one(convert_job *j, const trial *t, const json_t *runtime
     }
     if (!reads(runtime, j->target->name)) {
         snprintf(text, sizeof(text), "it does not read %s", j->target->title);
+        json_array_append_new(j->checks, row(runtime, "not run", text));
+        return WHET_OK;
+    }
+    if (json_is_true(json_object_get(json_object_get(runtime, "caps"), "by_name")) && !named_so(j)) {
+        snprintf(text, sizeof(text), "it knows %s by the name's end, %s", j->target->title, j->target->ext);
         json_array_append_new(j->checks, row(runtime, "not run", text));
         return WHET_OK;
     }

@@ -14,6 +14,7 @@
 #include "kernels/pool/pool.h"
 #include "kernels/resize/resize.h"
 
+#if defined(__x86_64__)
 enum { LARGE = 3300000 };
 
 typedef struct layer {
@@ -166,3 +167,10 @@ int kc_layer_bench(void)
     whet_free_aligned(all);
     return 0;
 }
+#else
+int kc_layer_bench(void)
+{
+    puts("these layers have vector kernels on x86-64 alone");
+    return 0;
+}
+#endif
