@@ -34,7 +34,7 @@ static const opt opts[] = {
     {"denormals", 0, OPT_STRING, "LIST", "tiny numbers: zero, keep (zero)", offsetof(struct args, denormals)},
     {"arena", 0, OPT_STRING, "LIST", "memory kept between runs: on, off (on)", offsetof(struct args, arena)},
     {"best", 0, OPT_FLAG, NULL, "one more row for each runtime, at its own best settings, which are searched first", offsetof(struct args, best)},
-    {"scenario", 0, OPT_STRING, "single|multi|offline|server", "how queries come, by MLPerf's definitions (single)", offsetof(struct args, scenario)},
+    {"scenario", 0, OPT_STRING, "single|multi|offline|server", "how queries come, by MLPerf's definitions (single; with several streams offline)", offsetof(struct args, scenario)},
     {"rate", 0, OPT_REAL, "HZ", "arrivals a second: Poisson for server, else frames at equal distances, of which the late ones are counted", offsetof(struct args, rate)},
     {"deadline", 0, OPT_REAL, "MS", "an arrival not done by then is late (with frames: when the next one comes)", offsetof(struct args, deadline)},
     {"sustain", 0, OPT_STRING, "TIME", "then load without a pause, e.g. 10m: speed, clock, temperature, throttling over time", offsetof(struct args, sustain)},

@@ -46,7 +46,7 @@ typedef struct whet_bench_options {
     const char *streams;      /* "1,2": concurrent callers that share the threads; NULL: 1, for the scenario multi as many as threads */
     const char *denormals;    /* "zero,keep"; NULL: zero */
     const char *arena;        /* "on,off"; NULL: on */
-    const char *scenario;     /* single, multi, offline, server, as MLPerf's LoadGen defines them; NULL: single */
+    const char *scenario;     /* single, multi, offline, server, as MLPerf's LoadGen defines them; NULL: single, with several streams offline */
     double rate;              /* arrivals a second: Poisson for server, else at equal distances (frames of a camera); 0: none */
     double deadline;          /* ms from the arrival; 0: none, for equal distances until the next arrival */
     double sustain;           /* seconds of load without a pause behind the blocks: speed, clock, temperature over time; 0: none */

@@ -204,33 +204,32 @@ static void plain_table(const json_t *doc, int width, bool color, whet_strbuf *o
 static void scenario_lines(const json_t *doc, int width, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows"), *head = json_array_get(rows, 0), *first = json_object_get(head, "load");
-    char name[CELL];
+    char name[CELL], late[160];
     if (!json_is_true(json_object_get(first, "loaded"))) return;
     whet_render_wrapped(out, width, 2, "scenario %s: %s; the latency is that of the loaded machine", whet_json_str(head, "scenario"), whet_json_str(first, "definition"));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "load");
         if (json_object_get(s, "queries") == NULL) continue;
-        whet_strbuf_printf(out, "  %s on %s: %.0f queries in %.1f s, %.4g images/s", whet_json_str(o, "model"), name_of(rows, o, name),
-                           whet_json_real(s, "queries"), whet_json_real(s, "seconds"), whet_json_real(o, "img_per_s"));
+        late[0] = '\0';
         if (json_object_get(s, "late_share") != NULL)
-            whet_strbuf_printf(out, ", %.2f %% late (over %.1f ms), the worst by %.1f ms", whet_json_real(s, "late_share") * 100, whet_json_real(s, "deadline_ms"),
-                               whet_json_real(s, "worst_late_ms"));
-        whet_strbuf_puts(out, "\n");
+            snprintf(late, sizeof late, ", %.2f %% late (over %.1f ms), the worst by %.1f ms", whet_json_real(s, "late_share") * 100, whet_json_real(s, "deadline_ms"),
+                     whet_json_real(s, "worst_late_ms"));
+        whet_render_wrapped(out, width, 2, "%s on %s: %.0f queries in %.1f s, %.4g images/s%s", whet_json_str(o, "model"), name_of(rows, o, name),
+                            whet_json_real(s, "queries"), whet_json_real(s, "seconds"), whet_json_real(o, "img_per_s"), late);
     }
 }
 
-static void sustain_lines(const json_t *rows, whet_strbuf *out)
+static void sustain_lines(const json_t *rows, int width, whet_strbuf *out)
 {
-    char name[CELL];
+    char name[CELL], text[240];
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "sustain");
         if (s == NULL) continue;
-        whet_strbuf_printf(out, "%s on %s: after %.0f s under load %.1f %% of the first speed is left", whet_json_str(o, "model"), name_of(rows, o, name),
-                           whet_json_real(s, "seconds"), whet_json_real(s, "kept") * 100);
-        if (json_is_number(json_object_get(s, "mhz_change"))) whet_strbuf_printf(out, ", clock %.0f %%", whet_json_real(s, "mhz_change") * 100);
-        if (json_is_number(json_object_get(s, "hottest_celsius"))) whet_strbuf_printf(out, ", at most %.0f °C", whet_json_real(s, "hottest_celsius"));
-        if (json_is_number(json_object_get(s, "throttles"))) whet_strbuf_printf(out, ", throttled %.0f times", whet_json_real(s, "throttles"));
-        whet_strbuf_puts(out, "\n");
+        size_t n = (size_t)snprintf(text, sizeof text, "after %.0f s under load %.1f %% of the first speed is left", whet_json_real(s, "seconds"), whet_json_real(s, "kept") * 100);
+        if (json_is_number(json_object_get(s, "mhz_change"))) n += (size_t)snprintf(text + n, sizeof text - n, ", clock %.0f %%", whet_json_real(s, "mhz_change") * 100);
+        if (json_is_number(json_object_get(s, "hottest_celsius"))) n += (size_t)snprintf(text + n, sizeof text - n, ", at most %.0f °C", whet_json_real(s, "hottest_celsius"));
+        if (json_is_number(json_object_get(s, "throttles"))) snprintf(text + n, sizeof text - n, ", throttled %.0f times", whet_json_real(s, "throttles"));
+        whet_render_wrapped(out, width, 2, "%s on %s: %s", whet_json_str(o, "model"), name_of(rows, o, name), text);
     }
 }
 
@@ -281,7 +280,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     whet_strbuf_printf(out, "parity: max difference against %s\n", whet_json_str(json_object_get(first, "parity"), "reference"));
     scenario_lines(doc, width, out);
     render_reasons(rows, out);
-    sustain_lines(rows, out);
+    sustain_lines(rows, width, out);
     energy_lines(rows, width, out);
     render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", out);
     whet_strbuf_puts(out, "\n");

@@ -222,14 +222,23 @@ static void dispose(whet_bench *b)
     whet_meter_close(b->meter);
 }
 
-whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec)
+/* Several streams with one caller would leave all but one of them idle. */
+static void choose_scenario(whet_bench_spec *s)
 {
-    const mode *m = &modes[spec->mode];
+    for (int i = 0; i < s->n_cells; i++)
+        if (s->cells[i].streams > 1 && s->scenario == WHET_SCENARIO_SINGLE) s->scenario = WHET_SCENARIO_OFFLINE;
+}
+
+whet_status whet_bench_run(json_t **out, const whet_bench_spec *given)
+{
+    const mode *m = &modes[given->mode];
+    whet_bench_spec own = *given, *spec = &own;
     whet_bench b = {.spec = spec, .rounds = m->rounds, .max_rounds = m->rounds * 3, .blocks = m->blocks, .started_ns = whet_now_ns()};
     whet_status status = WHET_OK;
     *out = NULL;
     b.min_runs = spec->min_runs > 0 ? spec->min_runs : m->runs;
     b.min_seconds = spec->min_seconds > 0 ? spec->min_seconds : m->seconds;
+    choose_scenario(spec);
     whet_utc_now(b.started);
     WHET_GOTO(init_rows(&b));
     if (spec->scenario != WHET_SCENARIO_SINGLE) b.blocks = whet_scenario_open(spec->scenario) ? 1 : 2; /* arrivals need a stretch of time */

@@ -50,7 +50,7 @@ typedef struct whet_bench_spec {
     double time_limit;     /* seconds that loading, or one inference, may take; 0: 300 */
     uint64_t memory_limit; /* bytes of private memory of a worker; 0: what the machine has */
     bool tune;             /* rows of the native engine: tuned first, a phase of its own that stands in the row */
-    whet_scenario scenario;
+    whet_scenario scenario; /* single becomes offline where a cell has several streams */
     double rate;           /* arrivals a second: server, paced */
     double deadline_ms;    /* of an arrival; 0: none, paced: until the next one */
     double sustain_seconds; /* load without a pause behind the blocks; 0: none */

@@ -201,6 +201,18 @@ static void ask_arithmetic(const whet_bench *b, whet_bench_row *r)
     json_decref(reply);
 }
 
+/* What the runtime itself tells of its memory: an arena hides what the model needs. Most tell nothing. */
+static void ask_memory(const whet_bench *b, whet_bench_row *r)
+{
+    json_t *reply = NULL;
+    if (r->memory == NULL) return;
+    if (whet_worker_call(r->worker, json_pack("{ss, ss}", "do", "query", "key", "memory"), whet_bench_limit(b), &reply) == WHET_OK)
+        json_object_set(r->memory, "runtime", json_object_get(reply, "json"));
+    else
+        whet_error_clear();
+    json_decref(reply);
+}
+
 /* Parity on the reference's samples, peak memory: apart from all timing of the steady state. */
 static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
 {
@@ -223,6 +235,7 @@ static whet_status memory_and_parity(whet_bench *b, whet_bench_row *r)
     }
     WHET_GOTO(whet_worker_call(r->worker, json_pack("{ss}", "do", "memory"), whet_bench_limit(b), &end));
     store_memory(r, loaded, first, end);
+    ask_memory(b, r);
     ask_threads(b, r);
     ask_arithmetic(b, r);
 done:

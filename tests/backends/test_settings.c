@@ -46,6 +46,7 @@ static void test_refusals(void **state)
     assert_contains(whet_json_str(row_at(doc, 2), "reason"), "no arena to switch off");
     assert_contains(whet_json_str(row_at(doc, 3), "status"), "unsupported: 2 streams need 2 threads or more, 1 are given");
     assert_string_equal(whet_json_str(row_at(doc, 4), "status"), "ok");
+    assert_string_equal(whet_json_str(row_at(doc, 0), "scenario"), "offline"); /* several streams were asked for, and no scenario */
     const json_t *set = json_object_get(row_at(doc, 4), "settings");
     assert_string_equal(whet_json_str(set, "denormals"), "keep");
     assert_string_equal(whet_json_str(set, "optimisation"), "off");
