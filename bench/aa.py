@@ -30,7 +30,7 @@ def one(a, kind, seed):
             os.symlink(os.path.abspath(path), os.path.join(folder, name))
         out = os.path.join(folder, "r.json")
         env = dict(os.environ, WHET_PLUGINS=folder, WHET_SLOW_INNER=os.path.abspath(a.ort), WHET_SLOW_SHARE=str(a.share if kind == "shift" else 0))
-        command = [a.whet, "bench", a.model, "--runtime", "slow,ort", "--threads", str(a.threads), "--seed", str(seed), "--quiet", f"--json={out}"]
+        command = [a.whet, "bench", a.model, "--runtime", "slow,ort", "--threads", str(a.threads), "--seed", str(seed), "--quiet", "--no-store", f"--json={out}"]
         p = subprocess.run(command + (["--quick"] if a.mode == "quick" else []), capture_output=True, text=True, timeout=600, env=env)
         if not os.path.exists(out):
             sys.exit(f"aa: {p.stderr.strip()}")

@@ -58,7 +58,7 @@ def whet(a, runtime, path):
     """Median in ms, and the CPUs that were used."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "r.json")
-        run([a.whet, "bench", path, "--runtime", runtime, "--threads", a.threads, "--quick", "--min-time", a.seconds, "--quiet", f"--json={out}"]
+        run([a.whet, "bench", path, "--runtime", runtime, "--threads", a.threads, "--quick", "--min-time", a.seconds, "--quiet", "--no-store", f"--json={out}"]
             + a.settings.get(runtime, []))
         doc = json.load(open(out))
     row = doc["rows"][0]

@@ -20,7 +20,7 @@ def whet(a, model, runtime, env=None, seconds=1):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "r.json")
         subprocess.run([os.path.join(a.build, "whet"), "bench", model, "--runtime", runtime, "--threads", "1", "--quick", "--min-time", str(seconds),
-                        "--quiet", f"--json={out}"], check=True, env={**os.environ, **(env or {})}, timeout=120, stdout=subprocess.DEVNULL)
+                        "--quiet", "--no-store", f"--json={out}"], check=True, env={**os.environ, **(env or {})}, timeout=120, stdout=subprocess.DEVNULL)
         doc = json.load(open(out))
     row = doc["rows"][0]
     if row["status"] != "ok":

@@ -44,7 +44,7 @@ def main():
         neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR]) if a.busy else None
         try:
             subprocess.run([os.path.join(build, "whet"), "bench", a.model, "--runtime", "slow,ort", "--threads", str(a.threads),
-                            "--iterations", str(25 * a.runs), "--min-time", "4", "--quiet", f"--json={out}"], check=True, env=env,
+                            "--iterations", str(25 * a.runs), "--min-time", "4", "--quiet", "--no-store", f"--json={out}"], check=True, env=env,
                            stdout=subprocess.DEVNULL)
         finally:
             if neighbour:
