@@ -37,7 +37,9 @@ struct whet_backend_model {
     ort_options *options;
     ort_session *session;
     char *path;       /* of the file */
-    char *graph_path; /* of the optimised model, for query; NULL unless asked for at open */
+    char *graph_path; /* of the optimised model while the session is made; NULL unless asked for at open */
+    uint8_t *saved;   /* its bytes: a process that is killed leaves no file behind */
+    size_t saved_size;
     char *profile;    /* what the session's trace came to, as JSON; NULL: not asked for yet */
     bool profiling;   /* the session writes a trace */
     int threads, streams; /* threads of all streams together */
@@ -358,6 +360,7 @@ static void close_model(whet_backend_model *m)
     if (m->env != NULL) ORT(rt.api, ReleaseEnv)(m->env);
     if (m->graph_path != NULL) unlink(m->graph_path);
     free(m->graph_path);
+    free(m->saved);
     free(m->io[0]);
     free(m->io[1]);
     free(m);
@@ -375,6 +378,10 @@ static int build(whet_backend_model *m, const char *path, const whet_backend_set
     if (status == 0) status = apply_threads(m);
     if (status != 0) return status;
     TRY(ORT(rt.api, CreateSession)(m->env, path, m->options, &m->session), path);
+    if (m->graph_path != NULL) {
+        m->saved = ort_file_read(m->graph_path, &m->saved_size);
+        unlink(m->graph_path);
+    }
     return read_all_slots(m);
 }
 
@@ -575,10 +582,9 @@ static char *tell_tensors(whet_backend_model *m)
 
 static char *tell_graph(whet_backend_model *m)
 {
-    size_t n = 0, original_size = 0;
-    uint8_t *saved = m->graph_path != NULL ? ort_file_read(m->graph_path, &n) : NULL, *original = saved != NULL ? ort_file_read(m->path, &original_size) : NULL;
-    char *text = saved != NULL ? ort_onnx_nodes(saved, n, original, original_size) : NULL;
-    free(saved);
+    size_t n = 0;
+    uint8_t *original = m->saved != NULL ? ort_file_read(m->path, &n) : NULL;
+    char *text = original != NULL ? ort_onnx_nodes(m->saved, m->saved_size, original, n) : NULL;
     free(original);
     return text;
 }
