@@ -253,6 +253,42 @@ static void pytorch_networks(void **state)
     }
 }
 
+#ifdef WHET_MINIMAL
+enum { WITHOUT_TORCHSCRIPT = 1 };
+#else
+enum { WITHOUT_TORCHSCRIPT = 0 };
+#endif
+
+/* A class token that is expanded to the batch: which sizes hold is told by the numbers among them. */
+static void expanded_token(void **state)
+{
+    (void)state;
+    static const int64_t to_last[4] = {0, 2, 3, 1};
+    whet_graph *g = NULL, *b = NULL;
+    whet_tensor x, moved, want, y;
+    uint8_t *data = NULL;
+    size_t size = 0;
+    if (WITHOUT_TORCHSCRIPT) support_skip("torchscript", "this build does not read it");
+    assert_ok(whet_format_read(&g, shared("interop/pytorch/vit/torchscript.pt"), NULL));
+    read_npy(&x, "interop/pytorch/vit/input.npy");
+    run(g, &x, &want);
+    prepare(g);
+    assert_ok(whet_tf_graph_write_mem(g, &data, &size, NULL));
+    assert_ok(whet_tf_graph_read_mem(&b, data, size, "b.pb", NULL));
+    assert_int_equal(b->values[b->outputs[0]].dims.rank, 2);
+    assert_int_equal(b->values[b->outputs[0]].dims.dims[1], 10);
+    assert_ok(whet_tensor_permute(&x, to_last, &moved));
+    run(b, &moved, &y);
+    if (!(distance(&y, &want) <= 1e-4)) fail_msg("differs by %.3g", distance(&y, &want));
+    whet_tensor_dispose(&x);
+    whet_tensor_dispose(&moved);
+    whet_tensor_dispose(&want);
+    whet_tensor_dispose(&y);
+    whet_graph_free(g);
+    whet_graph_free(b);
+    whet_free(data);
+}
+
 static void known_by_content(void **state)
 {
     (void)state;
@@ -313,7 +349,8 @@ static int write_zoo(const char *name, const char *path)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(keras_files), cmocka_unit_test(deeplab), cmocka_unit_test(round_trip),
-                                       cmocka_unit_test(pytorch_networks), cmocka_unit_test(known_by_content), cmocka_unit_test(checkpoint_damage)};
+                                       cmocka_unit_test(pytorch_networks), cmocka_unit_test(expanded_token),
+                                       cmocka_unit_test(known_by_content), cmocka_unit_test(checkpoint_damage)};
     if (argc == 3) return write_zoo(argv[1], argv[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

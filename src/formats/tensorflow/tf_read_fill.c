@@ -65,17 +65,68 @@ static whet_status expand(tf_reader *r, tf_work *w, int value, int shape)
 whet_status tf_read_fill(tf_reader *r, tf_work *w) { return expand(r, w, 1, 0); }
 whet_status tf_read_broadcast(tf_reader *r, tf_work *w) { return expand(r, w, 0, 1); }
 
-/* The second where the first has ones or the same sizes. */
+/* A list of sizes of a common length: its numbers (all unknown if only their count is known), ones put before it. */
+typedef struct sizes { whet_vid v; whet_dim dim[WHET_MAX_RANK]; } sizes;
+
+static whet_status sizes_of(tf_reader *r, tf_work *w, int i, sizes *s, int *n)
+{
+    WHET_TRY(tf_dims_in(r, w, i, s->dim, WHET_MAX_RANK, n));
+    const whet_dims d = tf_shape_in(r, w, i);
+    if (*n < 0 && d.rank == 1 && d.dims[0] >= 0 && d.dims[0] <= WHET_MAX_RANK)
+        for (*n = 0; *n < d.dims[0]; ++*n) s->dim[*n] = WHET_DIM_UNKNOWN;
+    if (*n < 0) return tf_fail(w, WHET_EUNSUPPORTED, "a list of sizes whose length is not known when the file is read is not handled");
+    return tf_in_s64(r, w, i, &s->v);
+}
+
+static whet_status sizes_lengthen(tf_reader *r, tf_work *w, sizes *s, int n, int to)
+{
+    int64_t ones[WHET_MAX_RANK];
+    whet_vid in[2] = {WHET_NO_VALUE, s->v};
+    if (n == to) return WHET_OK;
+    memmove(s->dim + (to - n), s->dim, (size_t)n * sizeof(*s->dim));
+    for (int i = 0; i < to - n; i++) ones[i] = s->dim[i] = 1;
+    WHET_TRY(whet_graph_const_s64(r->g, NULL, to - n, ones, &in[0]));
+    return tf_make(r, w, "Concat", 2, in, WHET_ATTRS(whet_attr_int("axis", 0)), &s->v);
+}
+
+/* Where one size of a pair is a number it tells which of the two holds: a 1 gives way. Else the graph compares. */
+static whet_status sizes_choose(tf_reader *r, tf_work *w, const sizes *a, const sizes *b, int n, whet_vid *out)
+{
+    int64_t from[WHET_MAX_RANK];
+    int first = 0, open = 0;
+    whet_vid at = WHET_NO_VALUE, one = WHET_NO_VALUE, both = WHET_NO_VALUE;
+    for (int i = 0; i < n; i++) {
+        const whet_dim x = a->dim[i], y = b->dim[i];
+        const bool mine = x >= 0 ? x != 1 : y == 1;
+        from[i] = mine ? i : n + i;
+        first += mine;
+        open += x < 0 && y < 0 && (x != y || x == WHET_DIM_UNKNOWN);
+    }
+    *out = first == n ? a->v : b->v;
+    if (open > 0) {
+        WHET_TRY(tf_scalar(r, WHET_S64, 1, &one));
+        WHET_TRY(tf_make(r, w, "Equal", WHET_IN(a->v, one), WHET_NO_ATTRS, &at));
+        return tf_make(r, w, "Where", WHET_IN(at, b->v, a->v), WHET_NO_ATTRS, out);
+    }
+    if (first == 0 || first == n) return WHET_OK;
+    WHET_TRY(whet_graph_const_s64(r->g, NULL, n, from, &at));
+    WHET_TRY(tf_make(r, w, "Concat", WHET_IN(a->v, b->v), WHET_ATTRS(whet_attr_int("axis", 0)), &both));
+    return tf_make(r, w, "Gather", WHET_IN(both, at), WHET_ATTRS(whet_attr_int("axis", 0)), out);
+}
+
 whet_status tf_read_broadcast_args(tf_reader *r, tf_work *w)
 {
-    whet_dim a[WHET_MAX_RANK], b[WHET_MAX_RANK];
+    sizes a, b;
     int na = 0, nb = 0;
+    whet_vid v = WHET_NO_VALUE;
     WHET_TRY(tf_need(w, 2));
-    WHET_TRY(tf_dims_in(r, w, 0, a, WHET_MAX_RANK, &na));
-    WHET_TRY(tf_dims_in(r, w, 1, b, WHET_MAX_RANK, &nb));
-    bool fits = na >= 0 && nb >= na;
-    for (int i = 0; fits && i < na; i++) fits = a[i] == 1 || (a[i] == b[nb - na + i] && a[i] != WHET_DIM_UNKNOWN);
-    return fits ? tf_alias(w, 0, w->in[1]) : tf_fail(w, WHET_EUNSUPPORTED, "shapes that are not known when the file is read are not handled");
+    WHET_TRY(sizes_of(r, w, 0, &a, &na));
+    WHET_TRY(sizes_of(r, w, 1, &b, &nb));
+    const int n = WHET_MAX(na, nb);
+    WHET_TRY(sizes_lengthen(r, w, &a, na, n));
+    WHET_TRY(sizes_lengthen(r, w, &b, nb, n));
+    WHET_TRY(sizes_choose(r, w, &a, &b, n, &v));
+    return as_type(r, w, v, "T");
 }
 
 whet_status tf_read_fill_like(tf_reader *r, tf_work *w)
