@@ -72,15 +72,52 @@ static whet_status table_add(whet_graph *g, bool node, int32_t id)
     return WHET_OK;
 }
 
+static void table_remove(const whet_graph *g, bool node, name_table *t, int32_t id)
+{
+    const uint32_t mask = t->size - 1;
+    uint32_t hole = hash_name(name_of(g, node, id)) & mask;
+    while (t->slots[hole] != id + 1) {
+        if (t->slots[hole] == 0) return;
+        hole = (hole + 1) & mask;
+    }
+    for (uint32_t i = (hole + 1) & mask; t->slots[i] != 0; i = (i + 1) & mask) { /* what was put behind it moves up */
+        const uint32_t home = hash_name(name_of(g, node, t->slots[i] - 1)) & mask;
+        if (((i - home) & mask) < ((i - hole) & mask)) continue;
+        t->slots[hole] = t->slots[i];
+        hole = i;
+    }
+    t->slots[hole] = 0;
+    t->used--;
+}
+
+void whet_graph_renamed_(whet_graph *g, whet_vid v, const char *name)
+{
+    name_table *t = &g->priv->value_names;
+    table_remove(g, false, t, v);
+    g->values[v].name = name;
+    table_put(g, false, t, v);
+}
+
+static int32_t numbered(const whet_graph *g, bool node, const char *stem, unsigned k, char *text, size_t cap)
+{
+    snprintf(text, cap, "%.480s.%u", stem, k);
+    return table_find(g, node, text);
+}
+
 const char *whet_graph_unique_(whet_graph *g, bool node, const char *wanted, const char *stem)
 {
     char text[512];
     if (wanted != NULL && wanted[0] != '\0') {
+        unsigned low = 0, high = 1; /* .low is taken, .high is free: thousands of nodes of one name must not try each number */
         if (table_find(g, node, wanted) < 0) return whet_arena_strdup(g->priv->arena, wanted);
-        for (unsigned k = 1;; k++) {
-            snprintf(text, sizeof text, "%.480s.%u", wanted, k);
-            if (table_find(g, node, text) < 0) return whet_arena_strdup(g->priv->arena, text);
+        for (; numbered(g, node, wanted, high, text, sizeof text) >= 0; high *= 2) low = high;
+        while (high - low > 1) {
+            const unsigned middle = low + (high - low) / 2;
+            if (numbered(g, node, wanted, middle, text, sizeof text) >= 0) low = middle;
+            else high = middle;
         }
+        numbered(g, node, wanted, high, text, sizeof text);
+        return whet_arena_strdup(g->priv->arena, text);
     }
     do snprintf(text, sizeof text, "%.480s_%u", stem, ++g->priv->serial);
     while (table_find(g, node, text) >= 0);

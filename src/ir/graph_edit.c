@@ -27,8 +27,8 @@ whet_status whet_graph_rename(whet_graph *g, whet_vid v, const char *name)
     if (name[0] == '\0' || taken != WHET_NO_VALUE) return WHET_FAIL(WHET_EINVAL, "value name '%s' is empty or taken", name);
     const char *copy = whet_arena_strdup(g->priv->arena, name);
     if (copy == NULL) return WHET_ENOMEM;
-    g->values[v].name = copy;
-    return whet_graph_index_(g);
+    whet_graph_renamed_(g, v, copy);
+    return WHET_OK;
 }
 
 void whet_graph_remove_node(whet_graph *g, whet_nid id)

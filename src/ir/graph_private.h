@@ -28,6 +28,7 @@ struct whet_graph_private {
 
 void whet_graph_touch_(whet_graph *g); /* forget the use lists */
 whet_status whet_graph_index_(whet_graph *g); /* rebuild both name tables */
+void whet_graph_renamed_(whet_graph *g, whet_vid v, const char *name); /* one value's name, which is free, in its table too */
 /* A unique name in the graph's arena, from `wanted` or else `stem` and a number; NULL with ENOMEM. */
 const char *whet_graph_unique_(whet_graph *g, bool node, const char *wanted, const char *stem);
 whet_status whet_graph_add_value_(whet_graph *g, const char *name, const char *stem, whet_value_kind kind, whet_vid *out);

@@ -3,6 +3,7 @@
  * readers take the earlier one's results. Equal small constants are joined first. Random operators are left alone. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "ir/op.h"
 #include "passes/passes.h"
 
@@ -41,18 +42,43 @@ static bool same_node(const whet_node *a, const whet_node *b)
     return true;
 }
 
-static void join_constants(whet_pass_context *c)
+static uint64_t hash_tensor(const whet_tensor *t) /* FNV-1a */
+{
+    uint64_t h = 14695981039346656037u ^ (uint64_t)t->dtype ^ (uint64_t)t->shape.rank << 8;
+    const uint8_t *p = t->data;
+    for (size_t i = 0, n = whet_tensor_bytes(t); i < n; i++) h = (h ^ p[i]) * 1099511628211u;
+    return h ^ h >> 32;
+}
+
+static bool is_small_constant(const whet_value *v)
+{
+    return v->kind == WHET_VALUE_CONST && whet_tensor_bytes(&v->data) <= SMALL;
+}
+
+/* The earliest of equal constants stays; found by their contents, as there may be as many as nodes. */
+static whet_status join_constants(whet_pass_context *c)
 {
     whet_graph *g = c->g;
-    for (whet_vid a = 0; a < g->n_values; a++) {
-        const whet_value *x = &g->values[a];
-        if (x->kind != WHET_VALUE_CONST || whet_tensor_bytes(&x->data) > SMALL) continue;
-        for (whet_vid b = a + 1; b < g->n_values; b++) {
-            const whet_value *y = &g->values[b];
-            if (y->kind != WHET_VALUE_CONST || !same_tensor(&x->data, &y->data)) continue;
-            if (whet_graph_uses(g, b).n > 0 && !whet_graph_is_output(g, b)) whet_graph_replace_uses(g, b, a);
-        }
+    size_t cap = 64;
+    while (cap < 2 * (size_t)g->n_values + 2) cap *= 2;
+    whet_vid *table = whet_calloc(cap, sizeof *table), *first = whet_calloc((size_t)g->n_values + 1, sizeof *first);
+    const whet_status status = table && first ? WHET_OK : WHET_ENOMEM;
+    for (whet_vid v = 0; status == WHET_OK && v < g->n_values; v++) {
+        first[v] = v;
+        if (!is_small_constant(&g->values[v])) continue;
+        size_t at = (size_t)hash_tensor(&g->values[v].data) & (cap - 1);
+        while (table[at] && !same_tensor(&g->values[table[at] - 1].data, &g->values[v].data)) at = (at + 1) & (cap - 1);
+        if (!table[at]) table[at] = v + 1;
+        else if (!whet_graph_is_output(g, v)) first[v] = table[at] - 1;
     }
+    for (whet_nid n = 0; status == WHET_OK && n < g->n_nodes; n++)
+        for (int i = 0; g->nodes[n].op != NULL && i < g->nodes[n].n_in; i++) {
+            const whet_vid v = g->nodes[n].in[i];
+            if (v >= 0 && first[v] != v) whet_graph_set_input(g, n, i, first[v]);
+        }
+    whet_free(table);
+    whet_free(first);
+    return status;
 }
 
 /* Whether every result may be replaced: an output of the graph keeps its name. */
@@ -69,7 +95,7 @@ static bool free_results(const whet_graph *g, const whet_node *n)
 whet_status whet_pass_cse(whet_pass_context *c)
 {
     whet_graph *g = c->g;
-    join_constants(c);
+    WHET_TRY(join_constants(c));
     for (whet_nid b = 0; b < g->n_nodes; b++) {
         const whet_node *n = &g->nodes[b];
         if (n->op == NULL || (n->op->flags & WHET_OP_RANDOM) != 0 || n->n_in == 0 || n->in[0] < 0 || !free_results(g, n)) continue;

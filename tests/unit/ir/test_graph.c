@@ -51,6 +51,32 @@ static void constants_of_constants(void **state)
     whet_graph_free(g);
 }
 
+/* Renaming moves names within their table: each is found under its newest name alone, whatever lies around it. */
+static void renamed_values_are_found(void **state)
+{
+    (void)state;
+    enum { N = 700 };
+    whet_vid x, y, v[N];
+    whet_graph *g = chain(&x, &y);
+    char name[32];
+    for (int i = 0; i < N; i++) assert_ok(whet_graph_op1(g, "Relu", WHET_IN(i ? v[i - 1] : y), WHET_NO_ATTRS, &v[i]));
+    for (int turn = 0; turn < 3; turn++)
+        for (int i = 0; i < N; i++) {
+            snprintf(name, sizeof name, "t%d.%d", turn, i * 37 % N);
+            assert_ok(whet_graph_rename(g, v[i], name));
+        }
+    for (int i = 0; i < N; i++) {
+        for (int turn = 0; turn < 3; turn++) {
+            snprintf(name, sizeof name, "t%d.%d", turn, i * 37 % N);
+            assert_int_equal(whet_graph_find(g, name), turn == 2 ? v[i] : WHET_NO_VALUE);
+        }
+        assert_status(whet_graph_rename(g, v[i], "x"), WHET_EINVAL);
+    }
+    assert_int_equal(whet_graph_find(g, "x"), x);
+    assert_ok(whet_graph_verify(g));
+    whet_graph_free(g);
+}
+
 static void a_failed_node_leaves_no_trace(void **state)
 {
     (void)state;
@@ -186,7 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_keep_symbols), cmocka_unit_test(constants_of_constants),
-        cmocka_unit_test(a_failed_node_leaves_no_trace),
+        cmocka_unit_test(renamed_values_are_found), cmocka_unit_test(a_failed_node_leaves_no_trace),
         cmocka_unit_test(names_are_made_unique),      cmocka_unit_test(prune_drops_what_nothing_needs),
         cmocka_unit_test(sort_finds_order_and_cycles), cmocka_unit_test(uses_count_each_use),
         cmocka_unit_test(commits_need_equal_shapes),  cmocka_unit_test(building_survives_every_failed_allocation),
