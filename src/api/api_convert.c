@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "api/convert_job.h"
+#include "api/convert_stage.h"
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -204,12 +205,12 @@ static json_t *changes(const json_t *from, const json_t *to)
 }
 
 /* What the file says once it is read again; what the reader does not handle is described as it was written. */
-static whet_status read_back(convert_job *j, whet_graph **g, whet_weights **w)
+static whet_status read_back(convert_job *j, const char *path, whet_graph **g, whet_weights **w)
 {
     const whet_model_format *f = NULL;
-    WHET_TRY(whet_format_of_file(j->to, &f));
-    if (!f->read) return f->read_weights ? whet_format_read_weights(w, j->to) : WHET_OK;
-    const whet_status status = whet_format_read(g, j->to, NULL);
+    WHET_TRY(whet_format_of_file(path, &f));
+    if (!f->read) return f->read_weights ? whet_format_read_weights(w, path) : WHET_OK;
+    const whet_status status = whet_format_read(g, path, NULL);
     if (status != WHET_EUNSUPPORTED) return status;
     json_array_append_new(j->report.remarks, json_sprintf("whet itself does not read the file again: %s", whet_error_last()->text));
     return WHET_OK;
@@ -347,15 +348,16 @@ static whet_status open_bundle(const convert_job *j)
     return whet_mkdirs(j->o.bundle);
 }
 
-static whet_status write_result(convert_job *j)
+static whet_status write_result(convert_job *j, convert_stage *stage)
 {
     const bool needs_graph = j->target->write != NULL;
     if (!j->g && needs_graph && (j->o.bundle || !j->target->write_weights))
         return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' holds weights alone, %s needs the network too: name it with --model", j->from, j->target->title);
-    if (!j->g) return j->target->write_weights(j->w, j->to);
-    WHET_TRY(whet_convert_prepare(&j->ready, j->g, j->target, &j->how, &j->report));
+    if (j->g) WHET_TRY(whet_convert_prepare(&j->ready, j->g, j->target, &j->how, &j->report));
     if (j->o.bundle) WHET_TRY(open_bundle(j));
-    return whet_convert_write(j->ready, j->target, j->to, &j->how, &j->report);
+    WHET_TRY(whet_convert_stage_open(stage, j->to, j->target));
+    if (!j->g) return j->target->write_weights(j->w, stage->path);
+    return whet_convert_write(j->ready, j->target, stage->path, &j->how, &j->report);
 }
 
 /* "model.tflite" in the bundle's folder. */
@@ -388,6 +390,7 @@ static void dispose(convert_job *j)
 whet_status whet_convert(whet_result **out, const char *from, const char *to, const whet_convert_options *opt)
 {
     convert_job j = {.from = from, .to = to, .agree = true};
+    convert_stage stage = {.to = NULL};
     whet_weights *w = NULL;
     char *path = NULL;
     whet_status status = WHET_OK;
@@ -399,17 +402,21 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
     if (!j.to || !*j.to) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "no output file is named"));
     WHET_GOTO(whet_convert_how(&j.o, &j.how));
     WHET_GOTO(read_source(&j));
-    status = write_result(&j);
+    status = write_result(&j, &stage);
     if (status == WHET_EUNSUPPORTED && json_array_size(j.report.nodes) > 0) { /* with all that was refused; the error stays */
         const whet_status made = whet_result_make(out, "convert", document(&j, NULL, NULL, false), 0, render);
         status = made == WHET_OK ? WHET_EUNSUPPORTED : made;
     }
     if (status != WHET_OK) goto done;
-    WHET_GOTO(read_back(&j, &j.back, &w));
+    status = read_back(&j, stage.path, &j.back, &w);
+    if (status != WHET_OK) WHET_GOTO(whet_convert_stage_unreadable(status));
+    WHET_GOTO(whet_convert_stage_keep(&stage));
+    whet_convert_stage_close(&stage, WHET_OK);
     if (j.o.check) WHET_GOTO(whet_convert_check(&j));
     if (j.o.bundle) WHET_GOTO(whet_convert_bundle(&j));
     status = whet_result_make(out, "convert", document(&j, j.back, w, true), !j.agree, render);
 done:
+    whet_convert_stage_close(&stage, status);
     whet_weights_free(w);
     whet_free(path);
     dispose(&j);

@@ -240,6 +240,13 @@ whet_status whet_file_write(const char *path, const void *data, size_t n)
     return whet_writer_commit(w);
 }
 
+whet_status whet_file_move(const char *from, const char *to)
+{
+    if (rename(from, to) != 0) return sys_fail("writing", to);
+    sync_folder(to);
+    return WHET_OK;
+}
+
 bool whet_file_exists(const char *path)
 {
     struct stat st;

@@ -31,6 +31,8 @@ uint64_t whet_writer_offset(const whet_writer *w);
 whet_status whet_writer_commit(whet_writer *w); /* consumes w, also on failure */
 void whet_writer_abort(whet_writer *w);         /* removes the temporary file; accepts NULL */
 whet_status whet_file_write(const char *path, const void *data, size_t n); /* the above in one call */
+/* Renames within a file system, over what is there, and syncs the folder. */
+whet_status whet_file_move(const char *from, const char *to);
 
 bool whet_file_exists(const char *path);
 bool whet_dir_exists(const char *path);
