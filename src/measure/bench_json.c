@@ -374,16 +374,16 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
         snprintf(where, sizeof where, "on %s", on);
     switch (r->verdict) {
     case WHET_BETTER:
-        snprintf(text, size, "%s is %.2fx as fast as %s %s (%.2f to %.2f): better", a, 1 / r->ratio, c, where, 1 / r->high, 1 / r->low);
+        snprintf(text, size, "%.80s is %.2fx as fast as %.80s %.80s (%.2f to %.2f): better", a, 1 / r->ratio, c, where, 1 / r->high, 1 / r->low);
         break;
     case WHET_WORSE:
-        snprintf(text, size, "%s takes %.2fx the time of %s %s (%.2f to %.2f): worse", a, r->ratio, c, where, r->low, r->high);
+        snprintf(text, size, "%.80s takes %.2fx the time of %.80s %.80s (%.2f to %.2f): worse", a, r->ratio, c, where, r->low, r->high);
         break;
     case WHET_SAME:
-        snprintf(text, size, "%s and %s are equally fast %s (%.3f to %.3f): same", a, c, where, r->low, r->high);
+        snprintf(text, size, "%.80s and %.80s are equally fast %.80s (%.3f to %.3f): same", a, c, where, r->low, r->high);
         break;
     case WHET_CANNOT_TELL:
-        snprintf(text, size, "%s takes %.2fx the time of %s %s (%.2f to %.2f): cannot tell which is faster", a, r->ratio, c, where, r->low, r->high);
+        snprintf(text, size, "%.80s takes %.2fx the time of %.80s %.80s (%.2f to %.2f): cannot tell which is faster", a, r->ratio, c, where, r->low, r->high);
         break;
     }
 }

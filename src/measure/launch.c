@@ -177,6 +177,7 @@ static int lift(int fd)
     return fcntl(fd, F_DUPFD_CLOEXEC, SAFE_FD);
 }
 
+#ifndef SANITIZED
 /* What the machine has, or the container. */
 static uint64_t all_memory(void)
 {
@@ -187,6 +188,7 @@ static uint64_t all_memory(void)
     if (f != NULL) fclose(f);
     return most > 0 && most < machine ? most : machine;
 }
+#endif
 
 static void fill_limits(whet_worker *w, plan *p, const whet_worker_options *opt)
 {

@@ -47,7 +47,7 @@ static inline whet_status conform_small(whet_graph *g, whet_vid x, whet_vid *v)
 
 static inline whet_status conform_big(whet_graph *g, whet_vid x, whet_vid *v)
 {
-    char name[8];
+    char name[24];
     *v = x;
     for (int i = 0; i < 4; i++) {
         whet_vid w = 0;
