@@ -7,7 +7,7 @@ build="gcc g++ make cmake ninja-build pkg-config libdnnl-dev libjansson-dev libs
 libwebp-dev libyaml-dev libarchive-dev libcurl4-openssl-dev zlib1g-dev
 libexpat1-dev libzip-dev libhdf5-dev libjs-chart.js python3 python3-pip ca-certificates xz-utils tar"
 test="libcmocka-dev chromium gnuplot-nox"
-extended="clang-14 libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3-venv
+extended="clang-14 libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user openssh-server openssh-client python3-venv
 texlive-latex-base texlive-latex-recommended"
 
 check=0
