@@ -14,9 +14,13 @@ tier_minimal() { cmake --preset minimal >/dev/null && ninja -C build-minimal && 
 tier_no_onednn() { cmake --preset no-onednn >/dev/null && ninja -C build-no-onednn && python3 tools/run_tests.py build-no-onednn --group unit,ops,formats; }
 tier_tsan() { cmake --preset tsan >/dev/null && ninja -C build-tsan && python3 tools/run_tests.py build-tsan --group unit; }
 tier_aarch64() {
-    tools/build_aarch64.sh || return 1
+    tools/build_aarch64.sh --bundle || return 1
     if ! command -v qemu-aarch64 >/dev/null 2>&1; then return 77; fi
     python3 tools/run_tests.py build-aarch64
+    tests=$?
+    python3 tests/e2e/fleet_aarch64.py "$build/whet" "$build" build-aarch64
+    fleet=$?
+    [ $tests = 0 ] && { [ $fleet = 0 ] || [ $fleet = 77 ]; }
 }
 tier_resume() { tests/e2e/resume.sh "$build/whet" 10; }
 tier_fuzz() { tests/fuzz/run.sh 60; }

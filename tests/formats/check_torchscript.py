@@ -11,6 +11,10 @@ import os
 import subprocess
 import sys
 
+from checking import find_shared, other_python, skip_for
+
+skip = skip_for("pytorch")
+
 NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
 ZOO = [("lenet", [2, 1, 28, 28]), ("cifar-convnet", [2, 3, 32, 32]), ("resnet20", [2, 3, 32, 32]), ("resnet50", [1, 3, 224, 224]),
        ("mobilenetv2", [1, 3, 224, 224]), ("efficientnet-b0", [1, 3, 224, 224]), ("vit-tiny-16", [1, 3, 224, 224])]
@@ -23,10 +27,6 @@ JUDGE = """
 import json, sys, warnings
 warnings.filterwarnings("ignore")
 import numpy as np, torch
-
-from checking import find_shared, other_python, skip_for
-
-skip = skip_for("pytorch")
 torch.set_num_threads(2)
 bad = 0
 for model, x, want, bound in json.load(open(sys.argv[1])):
