@@ -73,10 +73,11 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     enum { COLUMNS = 4 };
     static const char *const titles[COLUMNS] = {"step", "of", "state", "seconds"};
     const json_t *steps = json_object_get(doc, "steps"), *estimate = json_object_get(doc, "estimate");
-    size_t n = json_array_size(steps);
+    const json_t *refused = NULL;
+    size_t n = json_array_size(steps), i = 0;
     char(*numbers)[24] = whet_calloc(n > 0 ? n : 1, sizeof *numbers);
     const char **cells = whet_calloc(n > 0 ? n * COLUMNS : 1, sizeof *cells);
-    for (size_t i = 0; numbers != NULL && cells != NULL && i < n; i++) {
+    for (; numbers != NULL && cells != NULL && i < n; i++) {
         const json_t *s = json_array_get(steps, i);
         snprintf(numbers[i], sizeof numbers[i], "%.1f", json_number_value(json_object_get(s, "seconds")));
         const char *row[COLUMNS] = {whet_json_str(s, "name"), whet_json_str(s, "label"), whet_json_str(s, "state"), numbers[i]};
@@ -88,6 +89,8 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     if (json_integer_value(json_object_get(doc, "excluded")) > 0) whet_strbuf_printf(out, " (%d excluded)", (int)json_integer_value(json_object_get(doc, "excluded")));
     whet_strbuf_printf(out, ", about %.1f minutes and %s of disk still to do; folder %s\n", json_number_value(json_object_get(estimate, "seconds")) / 60,
                        whet_render_bytes(bytes, sizeof bytes, json_number_value(json_object_get(estimate, "bytes"))), whet_json_str(doc, "out"));
+    json_array_foreach(json_object_get(doc, "rows"), i, refused) /* what will not be run, and why */
+        if (whet_json_str(refused, "reason")[0] != '\0') remark(out, refused, whet_json_str(refused, "status"), width);
     whet_free(numbers);
     whet_free(cells);
 }

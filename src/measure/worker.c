@@ -14,6 +14,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "measure/link.h"
+#include "measure/runtime_reads.h"
 #include "measure/worker.h"
 #include "tensor/tensor.h"
 
@@ -300,6 +301,16 @@ static const char *setting_of(const whet_backend_setting *s, int n, const char *
     return "";
 }
 
+static whet_status reads_file(whet_worker_state *w, const char *runtime, const char *path)
+{
+    char *caps = NULL;
+    json_t *told = w->t->caps(&caps) == WHET_OK && caps != NULL ? json_loads(caps, 0, NULL) : NULL;
+    const whet_status status = whet_runtime_reads(told, runtime, path);
+    json_decref(told);
+    whet_free(caps);
+    return status;
+}
+
 static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
 {
     whet_backend_setting settings[MAX_SETTINGS];
@@ -311,6 +322,7 @@ static whet_status do_load(whet_worker_state *w, const json_t *q, json_t *reply)
     WHET_TRY(usable(w, json_string_value(json_object_get(q, "runtime")), version, sizeof version));
     json_object_set_new(reply, "version", json_string(version));
     json_object_set_new(reply, "title", json_string(w->t->title));
+    WHET_TRY(reads_file(w, json_string_value(json_object_get(q, "runtime")), path));
     const int n = read_settings(q, settings);
     const int streams = atoi(setting_of(settings, n, "streams"));
     w->keep_denormals = strcmp(setting_of(settings, n, "denormals"), "keep") == 0;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "measure/runtime_reads.h"
 #include "models/models.h"
 #include "study/study_run.h"
 
@@ -146,7 +147,13 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
     if (!json_is_true(json_object_get(runtime, "available"))) {
         const char *reason = json_string_value(json_object_get(runtime, "reason"));
         study_row_fail(c, "runtime missing", reason != NULL && reason[0] != '\0' ? reason : "no such runtime: 'whet runtimes' lists those that there are");
+        return WHET_OK;
     }
+    const char *path = c->model != NULL ? json_string_value(json_object_get(c->model, "path")) : NULL;
+    const char *name = whet_study_text(c->set, "runtime");
+    status = path != NULL ? whet_runtime_reads(json_object_get(runtime, "caps"), name, path)
+                          : whet_runtime_reads_format(json_object_get(runtime, "caps"), name, "onnx"); // what an export will be
+    if (status != WHET_OK) study_row_fail(c, "unsupported", whet_error_last()->text);
     return WHET_OK;
 }
 
