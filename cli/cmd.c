@@ -90,6 +90,14 @@ int cli_usage(const cli *c, const char *command, const char *fmt, ...)
     return 2;
 }
 
+int cli_check_ranges(const cli *c, const char *command, size_t n, const cli_range *r)
+{
+    for (size_t i = 0; i < n; i++)
+        if (r[i].value < r[i].least || r[i].value > r[i].most)
+            return cli_usage(c, command, "--%s is out of range: %lld, allowed is %lld to %lld", r[i].option, r[i].value, r[i].least, r[i].most);
+    return 0;
+}
+
 void cli_say(const cli *c, const char *fmt, ...)
 {
     char text[1024], safe[2048];

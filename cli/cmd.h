@@ -45,6 +45,9 @@ const cmd *cmd_find(const char *name); /* aliases included */
  * beside an error or a failed gate), frees it, and gives the exit code. */
 int cli_finish(cli *c, whet_status status, whet_result *r);
 /* Usage error: "whet train: <text>" and a hint on stderr; returns 2. */
+/* The first option out of its range is named with the range; 0 if none is. */
+typedef struct cli_range { const char *option; long long value, least, most; } cli_range;
+int cli_check_ranges(const cli *c, const char *command, size_t n, const cli_range *r);
 int cli_usage(const cli *c, const char *command, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* For the `progress` members of options: pass cli_progress and the cli. Bar with rate and ETA on a terminal, a plain line now
  * and then when piped, nothing with --quiet. */

@@ -31,8 +31,8 @@ static int run_find(cli *c, struct args *a, const char *model)
     whet_status status = WHET_OK;
 
     if (!a->data) return cli_usage(c, "contract", "find needs labelled pictures: --data SET");
-    if (a->pictures < 0 || a->threads < 0 || a->seed < 0 || a->pictures > 1 << 30 || a->threads > 1024)
-        return cli_usage(c, "contract", "--pictures, --threads or --seed is out of range");
+    const cli_range ranges[] = {{"pictures", a->pictures, 0, 1 << 30}, {"threads", a->threads, 0, 1024}, {"seed", a->seed, 0, INT64_MAX}};
+    if (cli_check_ranges(c, "contract", 3, ranges) != 0) return 2;
     whet_contract_search_options_init(&o);
     o.data = a->data;
     o.runtime = a->runtime;

@@ -39,9 +39,9 @@ static int run(cli *c, void *args, int argc, char **argv)
 
     if (argc != 2) return cli_usage(c, "eval", "name one model file");
     if (!a->data) return cli_usage(c, "eval", "accuracy needs labelled pictures: --data SET");
-    if (a->threads < 0 || a->threads > 1024 || a->load_threads < 0 || a->load_threads > 1024 || a->batch < 0 ||
-        a->batch > 65536 || a->limit < 0 || a->seed < 0)
-        return cli_usage(c, "eval", "--threads, --load-threads, --batch, --limit or --seed is out of range");
+    const cli_range ranges[] = {{"threads", a->threads, 0, 1024}, {"load-threads", a->load_threads, 0, 1024}, {"batch", a->batch, 0, 65536},
+                                {"limit", a->limit, 0, INT64_MAX}, {"seed", a->seed, 0, INT64_MAX}};
+    if (cli_check_ranges(c, "eval", 5, ranges) != 0) return 2;
     whet_eval_options_init(&o);
     o.data = a->data;
     o.split = a->split;

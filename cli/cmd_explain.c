@@ -25,7 +25,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_explain_options o;
     whet_result *r = NULL;
     if (argc != 2 && argc != 3) return cli_usage(c, "explain", "name one or two model files");
-    if (a->threads < 0 || a->threads > 1024 || a->batch < 0 || a->batch > 65536) return cli_usage(c, "explain", "--threads or --batch is out of range");
+    const cli_range ranges[] = {{"threads", a->threads, 0, 1024}, {"batch", a->batch, 0, 65536}};
+    if (cli_check_ranges(c, "explain", 2, ranges) != 0) return 2;
     if (a->seed < 0) return cli_usage(c, "explain", "--seed must not be negative");
     whet_explain_options_init(&o);
     o.runtime = a->runtime;

@@ -45,8 +45,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_model_inspect_options o;
     whet_result *r = NULL;
     if (argc != 2) return cli_usage(c, "inspect", "name one model file");
-    if (a->batch < 0 || a->batch > 65536 || a->threads < 0 || a->threads > 1024)
-        return cli_usage(c, "inspect", "--batch or --threads is out of range");
+    const cli_range ranges[] = {{"batch", a->batch, 0, 65536}, {"threads", a->threads, 0, 1024}};
+    if (cli_check_ranges(c, "inspect", 2, ranges) != 0) return 2;
     if ((a->recompute || a->store_bf16) && !a->train)
         return cli_usage(c, "inspect", "--%s goes with --train", a->recompute ? "recompute" : "store-bf16");
     if (a->train) return inspect_training(c, a, argv[1]);

@@ -402,6 +402,9 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
     if (!j.to || !*j.to) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "no output file is named"));
     WHET_GOTO(whet_convert_how(&j.o, &j.how));
     WHET_GOTO(read_source(&j));
+    if (j.o.check && (!j.g || !j.target->write))
+        WHET_GOTO(WHET_FAIL(WHET_EINVAL, "--check runs a model, and '%s' %s weights alone; leave it out%s", j.g ? j.to : from, j.g ? "will hold" : "holds",
+                            j.g ? "" : " or name the network with --model"));
     status = write_result(&j, &stage);
     if (status == WHET_EUNSUPPORTED && json_array_size(j.report.nodes) > 0) { /* with all that was refused; the error stays */
         const whet_status made = whet_result_make(out, "convert", document(&j, NULL, NULL, false), 0, render);

@@ -84,6 +84,17 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The .bin of an IR has no mark of its own; the .xml beside it tells. */
+static bool weights_of_ir(const char *path)
+{
+    char *xml = strcmp(whet_path_ext(path), ".bin") == 0 ? whet_format("%.*s.xml", (int)(strlen(path) - 4), path) : NULL;
+    const bool is = xml && whet_file_exists(xml);
+    if (is) WHET_FAIL(WHET_EUNSUPPORTED, "this holds the weights of an OpenVINO IR; name '%s' instead", xml);
+    if (is) whet_error_at_file(path);
+    whet_free(xml);
+    return is;
+}
+
 whet_status whet_format_of_file(const char *path, const whet_model_format **out)
 {
     whet_map *map = NULL;
@@ -105,6 +116,7 @@ whet_status whet_format_of_file(const char *path, const whet_model_format **out)
     if (!*out && !other && !folder) *out = by_extension(path, false);
     whet_map_close(map);
     if (*out) return WHET_OK;
+    if (!folder && weights_of_ir(path)) return WHET_EUNSUPPORTED;
     names_of(names, sizeof(names), false);
     if (folder) WHET_FAIL(WHET_EUNSUPPORTED, "this folder holds no model that is known here; formats that are read: %s", names);
     else if (other) WHET_FAIL(WHET_EUNSUPPORTED, "this is %s and no model that is known here; formats that are read: %s", other, names);
