@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `whet bench`. */
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -87,7 +88,38 @@ static double duration(const char *text)
     return end != text && x > 0 && x * unit <= 86400 && (*end == '\0' || end[1] == '\0') ? x * unit : -1;
 }
 
-static void defaults(void *args) { ((struct args *)args)->iterations = NOT_GIVEN; }
+/* Numbers that may be left out, and what they may be otherwise; NaN stands for "not given". */
+static const struct { const char *name; size_t offset; double low, high; } reals[] = {
+    {"rate", offsetof(struct args, rate), 0.01, 1e6},
+    {"deadline", offsetof(struct args, deadline), 0.001, 3.6e6},
+    {"min-time", offsetof(struct args, min_time), 0.001, 86400},
+    {"time-limit", offsetof(struct args, time_limit), 0.1, 86400},
+    {"memory-limit", offsetof(struct args, memory_limit), 32, 1e9},
+};
+
+static double *real_at(struct args *a, size_t i) { return (double *)(void *)((char *)a + reals[i].offset); }
+
+static void defaults(void *args)
+{
+    struct args *a = args;
+    a->iterations = NOT_GIVEN;
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) *real_at(a, i) = NAN;
+}
+
+/* False, with the error said, if one is out of its range; those not given become 0, the library's own choice. */
+static bool settle_reals(const cli *c, struct args *a)
+{
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+        double *x = real_at(a, i);
+        if (isnan(*x)) {
+            *x = 0;
+        } else if (!(*x >= reals[i].low && *x <= reals[i].high)) {
+            (void)cli_usage(c, "bench", "--%s is %g, allowed is %g to %g", reals[i].name, *x, reals[i].low, reals[i].high);
+            return false;
+        }
+    }
+    return true;
+}
 
 static int run(cli *c, void *args, int argc, char **argv)
 {
@@ -100,6 +132,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     if (a->iterations == NOT_GIVEN) a->iterations = 0; /* the library's "by the mode" */
     else if (a->iterations < 1 || a->iterations > MOST_RUNS)
         return cli_usage(c, "bench", "--iterations is %lld, allowed is 1 to %lld", (long long)a->iterations, (long long)MOST_RUNS);
+    if (!settle_reals(c, a)) return 2;
+    if (a->percentiles != NULL && a->percentiles[0] == '\0') return cli_usage(c, "bench", "--percentiles names none, give a list such as 50,90,99");
     if (a->sustain != NULL && duration(a->sustain) < 0) return cli_usage(c, "bench", "--sustain '%s' is no time, as 90s, 10m or 1h, up to a day", a->sustain);
     whet_bench_options_init(&o);
     o.precision = a->precision;

@@ -82,7 +82,7 @@ static whet_status insist(fleet_host *h, const char *script, fleet_call *c, doub
             return WHET_FAIL(WHET_ERUNTIME, "%s: %s", h->name, c->said[0] != '\0' ? c->said : "a command failed there without a word");
         if (whet_now_ns() >= until)
             return WHET_FAIL(WHET_ERUNTIME, "%s cannot be reached: %s; try `ssh %s true`", h->name, c->timed_out ? "no answer" : c->said[0] != '\0' ? c->said : "ssh ended", h->address);
-        whet_log(WHET_LOG_INFO, "%s: connection lost (%s), trying again", h->name, c->said);
+        whet_log(WHET_LOG_INFO, "%s: connection lost (%s), trying again", h->name, c->said[0] != '\0' ? c->said : "ssh ended without a word");
         WHET_TRY(pause_ms(pause));
         whet_strbuf_dispose(&c->out);
     }

@@ -25,6 +25,11 @@ static whet_status check(const fleet_host *list, int n)
     if (h->address == NULL || h->name == NULL) return WHET_ENOMEM;
     if (h->address[0] == '-' || h->address[0] == '\0' || strpbrk(h->address, " \t\n'\"\\;|&$<>()`") != NULL)
         return WHET_FAIL(WHET_EINVAL, "'%s' is no machine, use user@machine or a name of your ssh configuration", h->address);
+    for (const char *p = h->name; *p != '\0'; p++)
+        if ((unsigned char)*p < 32 || *p == '/') return WHET_FAIL(WHET_EINVAL, "the name '%s' of a machine has characters that names do not have", h->name);
+    if (h->machine != NULL && strcmp(h->machine, "x86_64") != 0 && strcmp(h->machine, "aarch64") != 0)
+        return WHET_FAIL(WHET_EINVAL, "%s: machine '%s' is neither x86_64 nor aarch64", h->name, h->machine);
+    if (h->folder != NULL && h->folder[0] != '/') return WHET_FAIL(WHET_EINVAL, "%s: the folder '%s' must begin with /", h->name, h->folder);
     for (int i = 0; i < n - 1; i++)
         if (strcmp(list[i].name, h->name) == 0) return WHET_FAIL(WHET_EINVAL, "the machine '%s' is named twice", h->name);
     return WHET_OK;
@@ -92,6 +97,10 @@ whet_status fleet_inventory(const char *hosts, fleet_host **out, int *n)
 {
     *out = NULL;
     *n = 0;
+    static const char *const ends[] = {".yaml", ".yml", ".json"};
+    bool file = strchr(hosts, '/') != NULL;
+    for (size_t i = 0; i < WHET_COUNT(ends); i++) file = file || strcmp(whet_path_ext(hosts), ends[i]) == 0;
+    if (file && !whet_file_exists(hosts)) return WHET_FAIL(WHET_ENOTFOUND, "there is no inventory '%s'", hosts);
     const whet_status status = whet_file_exists(hosts) ? from_file(hosts, out, n) : from_list(hosts, out, n);
     if (status == WHET_OK) return WHET_OK;
     for (int i = 0; i < *n; i++) fleet_host_dispose(&(*out)[i]);
