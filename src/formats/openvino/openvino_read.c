@@ -266,12 +266,27 @@ done:
     return status;
 }
 
+/* A .bin that carries a fingerprint belongs to one .xml. One without may have been written anew by another program. */
+static whet_status check_pair(const ov_reader *r)
+{
+    const char *told = "";
+    const size_t mark = sizeof(OV_PAIR_MARK) - 1;
+    if (r->bin_size < OV_PAIR_BYTES) return WHET_OK;
+    const uint8_t *end = r->bin + (r->bin_size - OV_PAIR_BYTES);
+    if (memcmp(end, OV_PAIR_MARK, mark) != 0) return WHET_OK;
+    for (size_t i = 0; i < r->f.n_meta; i++)
+        if (strcmp(r->f.meta[i].key, OV_PAIR) == 0) told = r->f.meta[i].value;
+    if (strlen(told) == OV_PAIR_HEX && memcmp(told, end + mark, OV_PAIR_HEX) == 0) return WHET_OK;
+    return WHET_FAIL(WHET_EFORMAT, "the .bin beside this .xml belongs to another one (written at another time?); write or copy both again");
+}
+
 static whet_status read_meta(ov_reader *r)
 {
     static const char own[] = OV_OWN_META ".";
     for (size_t i = 0; i < r->f.n_meta; i++) {
         const ov_pair *p = &r->f.meta[i];
         char key[256];
+        if (strcmp(p->key, OV_PAIR) == 0) continue;
         if (strncmp(p->key, own, sizeof(own) - 1) == 0 && p->key[sizeof(own) - 1]) {
             WHET_TRY(whet_graph_set_meta(r->g, p->key + sizeof(own) - 1, p->value));
             continue;
@@ -314,6 +329,7 @@ static whet_status build(ov_reader *r)
 static whet_status read_bytes(whet_graph **out, const void *xml, size_t size, ov_reader *r, const char *file)
 {
     whet_status status = ov_file_read(&r->f, xml, size, file);
+    if (status == WHET_OK) status = check_pair(r);
     if (status == WHET_OK) status = build(r);
     if (status != WHET_OK && file && *file) whet_error_at_file(file);
     ov_file_dispose(&r->f);

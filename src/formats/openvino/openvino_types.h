@@ -26,5 +26,10 @@ const char *ov_dtype_precision(whet_dtype t);        /* "FP32" */
 
 #define OV_META_PREFIX "openvino." /* graph metadata made of what the rt_info says; not written back */
 #define OV_OWN_META "whet_metadata" /* the element of rt_info that holds the graph's metadata */
+/* The two files are renamed one after the other: the .bin ends in a mark and a fingerprint of its contents, which the .xml's rt_info
+ * repeats under OV_PAIR, so that a half of another pair is noticed. Other programs read over both. */
+#define OV_PAIR "whet_weights"
+#define OV_PAIR_MARK "whetpair"
+enum { OV_PAIR_HEX = 16, OV_PAIR_BYTES = sizeof(OV_PAIR_MARK) - 1 + OV_PAIR_HEX };
 
 #endif

@@ -218,14 +218,28 @@ static whet_status put_model_info(whet_xml_writer *x, const char *json)
     return status;
 }
 
-static whet_status write_meta(const whet_graph *g, whet_xml_writer *x)
+static void fingerprint(const ov_writer *w, char text[OV_PAIR_BYTES + 1])
 {
+    uint64_t h = 14695981039346656037u ^ w->bin_size;
+    for (size_t i = 0; i < w->n_blobs; i++) h = (h ^ w->blobs[i].hash ^ w->blobs[i].offset) * 1099511628211u;
+    snprintf(text, OV_PAIR_BYTES + 1, OV_PAIR_MARK "%016llx", (unsigned long long)h);
+}
+
+/* Where the mark stands in the .bin; a model without constants has none. */
+static size_t mark_at(const ov_writer *w) { return WHET_ALIGN_UP(w->bin_size, (size_t)8); }
+
+static whet_status write_meta(const ov_writer *w, whet_xml_writer *x)
+{
+    const whet_graph *g = w->g;
+    char mark[OV_PAIR_BYTES + 1];
     const char *contract = whet_graph_get_meta(g, WHET_CONTRACT_META);
     whet_xml_begin(x, "rt_info");
     whet_xml_begin(x, "info");
     whet_xml_attr(x, "name", "producer");
     whet_xml_attr(x, "value", "whet " WHET_VERSION);
     whet_xml_end(x);
+    fingerprint(w, mark);
+    if (w->bin_size > 0) put_value(x, OV_PAIR, mark + sizeof(OV_PAIR_MARK) - 1);
     if (contract) WHET_TRY(put_model_info(x, contract));
     bool any = false;
     for (int i = 0; i < g->n_meta; i++) {
@@ -266,7 +280,7 @@ static whet_status write_graph(ov_writer *w, whet_xml_writer *x)
     x->tag_open = false;
     whet_strbuf_add(&x->out, w->layers.out.data, w->layers.out.len);
     whet_strbuf_add(&x->out, w->edges.out.data, w->edges.out.len);
-    WHET_TRY(write_meta(w->g, x));
+    WHET_TRY(write_meta(w, x));
     whet_xml_end(x);
     return x->out.failed ? WHET_ENOMEM : WHET_OK;
 }
@@ -308,6 +322,7 @@ static void close_writer(ov_writer *w)
 static whet_status put_bin(const ov_writer *w, const char *path)
 {
     static const uint8_t zeros[64];
+    char mark[OV_PAIR_BYTES + 1];
     whet_writer *out = NULL;
     WHET_TRY(whet_writer_open(&out, path));
     whet_status status = WHET_OK;
@@ -315,6 +330,11 @@ static whet_status put_bin(const ov_writer *w, const char *path)
         const size_t gap = w->blobs[i].offset - (size_t)whet_writer_offset(out);
         if (gap) status = whet_writer_write(out, zeros, gap);
         if (status == WHET_OK && w->blobs[i].size) status = whet_writer_write(out, w->blobs[i].data, w->blobs[i].size);
+    }
+    if (status == WHET_OK && w->bin_size > 0) {
+        fingerprint(w, mark);
+        status = whet_writer_write(out, zeros, mark_at(w) - w->bin_size);
+        if (status == WHET_OK) status = whet_writer_write(out, mark, OV_PAIR_BYTES);
     }
     if (status == WHET_OK) return whet_writer_commit(out);
     whet_writer_abort(out);
@@ -356,18 +376,21 @@ whet_status whet_openvino_write_mem(const whet_graph *g, char **xml, size_t *xml
 {
     ov_writer w = {.g = g};
     whet_xml_writer x;
+    char mark[OV_PAIR_BYTES + 1];
     whet_status status = WHET_OK;
     *xml = NULL;
     *bin = NULL;
     whet_xml_writer_init(&x);
     WHET_GOTO(open_writer(&w, g, o));
     WHET_GOTO(write_graph(&w, &x));
-    *bin = whet_calloc(w.bin_size + 1, 1);
     *xml_size = x.out.len;
-    *bin_size = w.bin_size;
+    *bin_size = w.bin_size > 0 ? mark_at(&w) + OV_PAIR_BYTES : 0;
+    *bin = whet_calloc(*bin_size + 1, 1);
     status = *bin ? WHET_OK : WHET_ENOMEM;
     for (size_t i = 0; i < w.n_blobs && status == WHET_OK; i++)
         if (w.blobs[i].size) memcpy(*bin + w.blobs[i].offset, w.blobs[i].data, w.blobs[i].size);
+    fingerprint(&w, mark);
+    if (status == WHET_OK && w.bin_size > 0) memcpy(*bin + mark_at(&w), mark, OV_PAIR_BYTES);
     if (status == WHET_OK) *xml = whet_strbuf_take(&x.out);
     if (!*xml && status == WHET_OK) status = WHET_ENOMEM;
 done:
