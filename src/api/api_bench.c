@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api_size.h"
 #include "api/bench_cells.h"
 #include "api/bench_text.h"
 #include "api/keep.h"
@@ -52,7 +53,6 @@ static whet_status read_scenario(whet_bench_spec *s, const whet_bench_options *o
 
 static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
 {
-    char rest = 0;
     whet_bench_spec_init(s);
     if (o->quick && o->publish) return WHET_FAIL(WHET_EINVAL, "quick and publish exclude each other");
     if (o->publish && ((o->iterations > 0 && o->iterations < PUBLISH_RUNS) || (o->min_time > 0 && o->min_time < PUBLISH_SECONDS)))
@@ -62,8 +62,7 @@ static whet_status fill_spec(whet_bench_spec *s, const whet_bench_options *o)
         if (strcmp(o->split, whet_split_name((whet_split)i)) == 0) s->split = (whet_split)i;
     if (o->split != NULL && strcmp(o->split, whet_split_name(s->split)) != 0)
         return WHET_FAIL(WHET_EINVAL, "'%s' is no split; they are train, val, test", o->split);
-    if (o->picture_size != NULL && (sscanf(o->picture_size, "%dx%d%c", &s->sizes[0], &s->sizes[1], &rest) != 2 || s->sizes[0] < 1 || s->sizes[1] < 1))
-        return WHET_FAIL(WHET_EINVAL, "size '%s' is not of the form HxW", o->picture_size);
+    WHET_TRY(whet_api_size(o->picture_size, s->sizes));
     if (o->iterations < 0 || o->iterations > 1000000 || o->min_time < 0 || o->min_time > 3600 || o->warmup < 0 || o->warmup > 100000)
         return WHET_FAIL(WHET_EINVAL, "iterations, time or warm-up is out of range");
     WHET_TRY(read_scenario(s, o));

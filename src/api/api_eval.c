@@ -74,7 +74,10 @@ static whet_status find_contract(struct eval_job *j)
     WHET_GOTO(whet_contract_copy(&j->contract, &f->c[0].contract));
     snprintf(j->origin, sizeof j->origin, "found on %d pictures of the %s split", f->n_pictures, whet_split_name(f->split));
     j->findings = whet_findings_json(f);
-    whet_log(WHET_LOG_INFO, "no contract in the file, %s fits best (%s)", f->c[0].formula, j->origin);
+    if (f->n_candidates > 1 && f->c[1].tie)
+        whet_log(WHET_LOG_INFO, "no contract in the file; %s is taken, but %s cannot be told from it (%s): say which with --contract", f->c[0].formula,
+                 f->c[1].formula, j->origin);
+    else whet_log(WHET_LOG_INFO, "no contract in the file, %s fits best (%s)", f->c[0].formula, j->origin);
 done:
     whet_findings_dispose(f);
     whet_free(f);

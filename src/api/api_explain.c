@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_size.h"
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -109,15 +110,6 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 }
 
 /* --- */
-static whet_status parse_size(const char *text, int sizes[2])
-{
-    char rest = 0;
-    if (text == NULL) return WHET_OK;
-    if (sscanf(text, "%dx%d%c", &sizes[0], &sizes[1], &rest) != 2 || sizes[0] < 1 || sizes[1] < 1 || sizes[0] > 32768 || sizes[1] > 32768)
-        return WHET_FAIL(WHET_EINVAL, "size '%s' is not of the form HxW", text);
-    return WHET_OK;
-}
-
 whet_status whet_explain(whet_result **out, const char *model, const char *other, const whet_explain_options *opt)
 {
     whet_explain_options o;
@@ -131,7 +123,7 @@ whet_status whet_explain(whet_result **out, const char *model, const char *other
     whet_explain_spec s = {.a = {model, runtime}, .b = {other, o.other_runtime != NULL ? o.other_runtime : runtime}, .threads = o.threads, .batch = o.batch,
                            .seed = o.seed, .quick = o.quick != 0, .program = o.program, .progress = o.progress, .progress_arg = o.progress_arg};
     if (other == NULL && o.other_runtime != NULL) s.b.model = model; /* one file on two runtimes */
-    WHET_TRY(parse_size(o.picture_size, s.sizes));
+    WHET_TRY(whet_api_size(o.picture_size, s.sizes));
     WHET_TRY(whet_explain_run(&doc, &s));
     return whet_result_make(out, "explain", doc, 0, render);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api_size.h"
 #include "api/result.h"
 #include "api/verify_layers.h"
 #include "backend/backend.h"
@@ -54,17 +55,6 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");
 }
 
-static whet_status parse_size(const char *text, int sizes[2])
-{
-    char rest = 0;
-    if (text == NULL) return WHET_OK;
-    const int n = sscanf(text, "%dx%d%c", &sizes[0], &sizes[1], &rest);
-    if (n == 1 && strchr(text, 'x') == NULL) sizes[1] = sizes[0];
-    if ((n != 2 && !(n == 1 && strchr(text, 'x') == NULL)) || sizes[0] < 1 || sizes[1] < 1 || sizes[0] > 32768 || sizes[1] > 32768)
-        return WHET_FAIL(WHET_EINVAL, "size '%s' is not of the form HxW", text);
-    return WHET_OK;
-}
-
 static whet_status parse_split(const char *text, whet_split *out)
 {
     for (int s = 0; text != NULL && s < WHET_SPLIT_COUNT; s++)
@@ -91,7 +81,7 @@ whet_status whet_verify(whet_result **out, const char *model, const char *other,
                           .samples = (int)o.samples, .seed = o.seed, .program = o.program, .progress = o.progress,
                           .progress_arg = o.progress_arg, .layers = o.layers != 0};
     if (o.picture != NULL && !s.layers) return WHET_FAIL(WHET_EINVAL, "a picture shows inner tensors: ask for layers too");
-    WHET_TRY(parse_size(o.picture_size, s.sizes));
+    WHET_TRY(whet_api_size(o.picture_size, s.sizes));
     WHET_TRY(parse_split(o.split, &s.split));
     if (other != NULL)
         s.b = (whet_verify_side){other, o.reference_runtime != NULL ? o.reference_runtime : runtime, "off"};

@@ -2,11 +2,13 @@
 /* Contracts in the metadata of model files, through the reader and the converter. */
 #include "measure/model_contract.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/mem.h"
 #include "convert/convert.h"
+#include "formats/onnx/onnx.h"
 
 whet_status whet_model_contract_read(const char *path, whet_contract *c)
 {
@@ -86,7 +88,12 @@ whet_status whet_model_contract_write(const char *path, const whet_contract *c, 
     WHET_GOTO(check_fits(g, c));
     WHET_GOTO(whet_contract_to_json(c, &json));
     WHET_GOTO(whet_graph_set_meta(g, WHET_CONTRACT_META, json));
-    status = whet_convert_graph(g, f, out, NULL, NULL);
+    whet_convert_graph_options how;
+    whet_convert_graph_options_init(&how);
+    const char *opset = whet_graph_get_meta(g, ONNX_META_OPSET); /* nothing else of the file is to change */
+    const int as_it_was = opset != NULL ? atoi(opset) : 0;
+    if (strcmp(f->name, "onnx") == 0 && as_it_was >= 13 && as_it_was <= 21) how.opset = as_it_was;
+    status = whet_convert_graph(g, f, out, &how, NULL);
 done:
     whet_free(json);
     whet_graph_free(g);

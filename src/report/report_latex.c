@@ -276,7 +276,9 @@ static void comparisons_table(whet_strbuf *b, const json_t *doc)
             whet_strbuf_puts(b, " & ");
         }
         if (isfinite(report_num(c, "speedup"))) {
-            whet_strbuf_printf(b, "$%.2f\\times$ & $%.2f$--$%.2f$ & ", report_num(c, "speedup"), report_num(c, "speedup_low"), report_num(c, "speedup_high"));
+            const int digits = report_num(c, "speedup") < 0.1 ? 4 : 2; /* a hundredth is no 0.00 */
+            whet_strbuf_printf(b, "$%.*f\\times$ & $%.*f$--$%.*f$ & ", digits, report_num(c, "speedup"), digits, report_num(c, "speedup_low"), digits,
+                               report_num(c, "speedup_high"));
         } else {
             whet_strbuf_puts(b, "-- & -- & ");
         }

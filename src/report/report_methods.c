@@ -144,25 +144,54 @@ static void statistics(whet_strbuf *b, const json_t *doc, json_t *cited)
     whet_strbuf_puts(b, "\n\n");
 }
 
+// The different texts that rows have at `path`, once each.
+static json_t *different(const json_t *rows, const char *path)
+{
+    const json_t *row = NULL;
+    json_t *list = json_array();
+    size_t i = 0, k = 0;
+    json_array_foreach(rows, i, row)
+    {
+        const char *text = report_str(row, path);
+        for (k = 0; k < json_array_size(list) && strcmp(json_string_value(json_array_get(list, k)), text) != 0;) k++;
+        if (text[0] != '\0' && k == json_array_size(list)) json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static void say_all(whet_strbuf *b, const json_t *list, const char *before, const char *behind)
+{
+    const size_t n = json_array_size(list);
+    for (size_t i = 0; i < n; i++) {
+        whet_strbuf_puts(b, i == 0 ? "" : i + 1 == n ? " or " : ", ");
+        whet_strbuf_puts(b, before);
+        say(b, json_string_value(json_array_get(list, i)));
+        whet_strbuf_puts(b, behind);
+    }
+}
+
 static void parity(whet_strbuf *b, const json_t *doc)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *first = NULL;
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    json_t *references = different(rows, "parity.reference"), *bounds = different(rows, "parity.accept");
     size_t i = 0;
     int passed = 0, judged = 0;
     json_array_foreach(rows, i, row)
     {
         const json_t *ok = report_get(row, "parity.ok");
-        judged += ok != NULL;
+        judged += ok != NULL && json_is_boolean(ok);
         passed += json_is_true(ok);
-        if (first == NULL && ok != NULL) first = row;
     }
-    if (first == NULL) return;
-    whet_strbuf_puts(b, "\\paragraph{Equal outputs.} Before anything was timed, each row's outputs were compared with a reference (");
-    say(b, report_str(first, "parity.reference"));
-    whet_strbuf_puts(b, ") on the same inputs, under the bound \\texttt{");
-    say(b, report_str(first, "parity.accept"));
-    whet_strbuf_printf(b, "}; %d of %d rows passed, and a row that does not is not timed. ", passed, judged);
-    whet_strbuf_puts(b, "\n\n");
+    if (judged > 0) {
+        whet_strbuf_puts(b, "\\paragraph{Equal outputs.} Before anything was timed, each row's outputs were compared with a reference (");
+        say_all(b, references, "", "");
+        whet_strbuf_puts(b, ") on the same inputs, under the bound of its precision (");
+        say_all(b, bounds, "\\texttt{", "}");
+        whet_strbuf_printf(b, "); %d of %d rows passed, and a row that does not is not timed. ", passed, judged);
+        whet_strbuf_puts(b, "\n\n");
+    }
+    json_decref(references);
+    json_decref(bounds);
 }
 
 static void machine(whet_strbuf *b, const json_t *doc)
