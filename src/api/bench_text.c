@@ -249,42 +249,57 @@ static void energy_lines(const json_t *rows, int width, whet_strbuf *out)
         whet_strbuf_printf(out, "energy: %.*s\n", (int)strcspn(why, ";"), why);
 }
 
-static void render_reasons(const json_t *rows, whet_strbuf *out)
+static void render_reasons(const json_t *rows, int width, whet_strbuf *out)
 {
     char name[CELL];
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *reasons = json_object_get(o, "verdict_reasons");
         (void)name_of(rows, o, name);
-        if (strcmp(whet_json_str(o, "status"), "ok") != 0) whet_strbuf_printf(out, "%s on %s: %s\n", whet_json_str(o, "model"), name, whet_json_str(o, "reason"));
+        if (strcmp(whet_json_str(o, "status"), "ok") != 0) whet_render_wrapped(out, width, 2, "%s on %s: %s", whet_json_str(o, "model"), name, whet_json_str(o, "reason"));
         for (size_t k = 0; k < json_array_size(reasons); k++)
-            whet_strbuf_printf(out, "%s on %s: %s: %s\n", whet_json_str(o, "model"), name, whet_json_str(o, "verdict"),
+            whet_render_wrapped(out, width, 2, "%s on %s: %s: %s", whet_json_str(o, "model"), name, whet_json_str(o, "verdict"),
                                json_string_value(json_array_get(reasons, k)));
     }
 }
 
-static void render_list(const json_t *list, const char *key, const char *prefix, whet_strbuf *out)
+static void render_list(const json_t *list, const char *key, const char *prefix, int width, whet_strbuf *out)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *v = json_array_get(list, i);
-        whet_strbuf_printf(out, "%s%s\n", prefix, key != NULL ? whet_json_str(v, key) : json_string_value(v));
+        whet_render_wrapped(out, width, 2, "%s%s", prefix, key != NULL ? whet_json_str(v, key) : json_string_value(v));
     }
+}
+
+/* What the rows' outputs were held against, each once. */
+static void render_references(const json_t *rows, int width, whet_strbuf *out)
+{
+    whet_strbuf names;
+    whet_strbuf_init(&names);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const char *name = whet_json_str(json_object_get(json_array_get(rows, i), "parity"), "reference");
+        bool new = *name != '\0';
+        for (size_t k = 0; k < i && new; k++) new = strcmp(whet_json_str(json_object_get(json_array_get(rows, k), "parity"), "reference"), name) != 0;
+        if (new) whet_strbuf_printf(&names, "%s%s", names.len > 0 ? "; " : "", name);
+    }
+    if (names.len > 0) whet_render_wrapped(out, width, 2, "parity: max difference against %s", names.data);
+    whet_strbuf_dispose(&names);
 }
 
 void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows"), *first = json_array_get(rows, 0);
     main_table(doc, width, color, out);
-    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode; inputs: %s\n", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
-                       whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"),
-                       whet_json_str(json_object_get(doc, "inputs"), "source"));
-    whet_strbuf_printf(out, "parity: max difference against %s\n", whet_json_str(json_object_get(first, "parity"), "reference"));
+    const char *source = whet_json_str(json_object_get(doc, "inputs"), "source");
+    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode%s%s\n", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
+                       whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"), *source != '\0' ? "; inputs: " : "", source);
+    render_references(rows, width, out);
     scenario_lines(doc, width, out);
-    render_reasons(rows, out);
+    render_reasons(rows, width, out);
     sustain_lines(rows, width, out);
     energy_lines(rows, width, out);
-    render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", out);
+    render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", width, out);
     whet_strbuf_puts(out, "\n");
-    render_list(json_object_get(doc, "comparisons"), "text", "", out);
+    render_list(json_object_get(doc, "comparisons"), "text", "", width, out);
     if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "summary"));
     if (json_is_true(json_object_get(json_object_get(doc, "settings"), "plain"))) plain_table(doc, width, color, out);
     if (json_is_integer(json_object_get(doc, "run_id"))) whet_strbuf_printf(out, "stored as run %.0f\n", whet_json_real(doc, "run_id"));

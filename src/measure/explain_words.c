@@ -107,7 +107,8 @@ static void say_delegated(json_t *out, const json_t *model)
     size_t i = 0;
     int all = 0, taken = 0;
     double ms = 0, in = 0;
-    char who[64] = "", left[200] = "";
+    char left[200] = "";
+    const char *who = "XNNPACK"; /* the one delegate that the plug-in asks for */
     if (strcmp(whet_json_str(model, "runtime"), "litert") != 0) return;
     json_array_foreach(json_object_get(model, "nodes"), i, o) {
         const char *origin = whet_json_str(o, "origin");
@@ -116,7 +117,6 @@ static void say_delegated(json_t *out, const json_t *model)
         ms += whet_json_real(o, "ms");
         if (own && left[0] == '\0') snprintf(left, sizeof left, "%s (%s)", whet_json_str(o, "type"), origin);
         if (own) continue;
-        if (who[0] == '\0') snprintf(who, sizeof who, "%s", origin);
         taken++;
         in += whet_json_real(o, "ms");
     }

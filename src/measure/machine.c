@@ -198,7 +198,7 @@ void whet_machine_judge(const json_t *m, json_t *w)
     const char *governor = json_string_value(json_object_get(m, "governor")), *vm = json_string_value(json_object_get(m, "virtual"));
     const double cpus = whet_json_real(m, "cpus"), before = whet_json_real(m, "frequency_mhz_before"), after = whet_json_real(m, "frequency_mhz_after");
     if (governor != NULL && strcmp(governor, "performance") != 0) whet_json_add_text(w, "the CPU governor is '%s', not 'performance'", governor);
-    if (vm != NULL && vm[0] != '\0') whet_json_add_text(w, "this is a virtual machine (%s): neighbours can slow it", vm);
+    if (vm != NULL && vm[0] != '\0') whet_json_add_text(w, strcmp(vm, "yes") == 0 ? "this is a virtual machine: neighbours can slow it" : "this is a virtual machine (%s): neighbours can slow it", vm);
     if (whet_json_real(m, "load1_before") > cpus * 0.5) whet_json_add_text(w, "other programs were running: load average %.1f on %.0f CPUs", whet_json_real(m, "load1_before"), cpus);
     if (whet_json_real(m, "psi_cpu") > 0.1) whet_json_add_text(w, "programs waited for a CPU %.0f %% of the time before the start", whet_json_real(m, "psi_cpu") * 100);
     if (whet_json_real(m, "steal_share") > 0.01) whet_json_add_text(w, "the hypervisor took %.1f %% of the CPU time", whet_json_real(m, "steal_share") * 100);
