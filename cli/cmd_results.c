@@ -9,7 +9,7 @@
 struct args {
     const char *store, *kind, *study, *tag, *model, *row, *output;
     int64_t limit;
-    int remove;
+    int remove, allow_exec;
 };
 
 static const opt opts[] = {
@@ -21,6 +21,7 @@ static const opt opts[] = {
     {"limit", 0, OPT_INT, "N", "list: the newest N", offsetof(struct args, limit)},
     {"remove", 0, OPT_FLAG, NULL, "tag: take the tag away", offsetof(struct args, remove)},
     {"row", 0, OPT_STRING, "ID", "audit: only this row, such as r1", offsetof(struct args, row)},
+    {"allow-exec", 0, OPT_FLAG, NULL, "audit: run the commands that rows name as runtimes, exec:COMMAND", offsetof(struct args, allow_exec)},
     {"output", 'o', OPT_PATH, "FILE", "export: the file to write (results.json)", offsetof(struct args, output)},
     OPT_END};
 
@@ -41,6 +42,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.limit = (int)a->limit;
     o.model = a->model;
     o.row = a->row;
+    o.allow_exec = a->allow_exec;
     o.progress = cli_progress;
     o.progress_arg = c;
     if (strcmp(verb, "list") == 0 && argc <= 2) status = whet_results_list(&r, &o);

@@ -24,6 +24,7 @@ typedef struct whet_results_options {
     const char *program;            /* audit: as in whet_runtimes_options */
     whet_progress_fn progress;      /* audit */
     void *progress_arg;
+    int allow_exec;                 /* audit: run the commands that rows name as their runtime (exec:COMMAND); only for files you trust */
 } whet_results_options;
 void whet_results_options_init(whet_results_options *o);
 

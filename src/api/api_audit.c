@@ -60,7 +60,8 @@ whet_status whet_results_audit(whet_result **out, const char *run, const whet_re
     bool ok = false;
     *out = NULL;
     WHET_TRY(whet_document_load(&doc, NULL, run, opt->store));
-    const whet_audit_spec spec = {.doc = doc, .row = opt->row, .program = opt->program, .progress = opt->progress, .progress_arg = opt->progress_arg};
+    const whet_audit_spec spec = {.doc = doc, .row = opt->row, .program = opt->program, .allow_exec = opt->allow_exec != 0,
+                                  .progress = opt->progress, .progress_arg = opt->progress_arg};
     whet_status status = whet_audit_run(&made, &ok, &spec);
     json_decref(doc);
     WHET_TRY(status);

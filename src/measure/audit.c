@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/external.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "measure/bench.h"
 #include "measure/compare.h"
 #include "measure/parity.h"
+#include "store/stored_median.h"
 #include "wire/json.h"
 
 enum { MAX_ROWS = 512, MAX_KEPT = 128 };
@@ -61,6 +63,19 @@ static void refuse(audit *a, int i, const char *why)
 {
     say(a->entry[i], "not replayed", why);
     a->waiting[i] = false;
+}
+
+/* What a file must not bring about, and figures that do not follow from what it keeps. */
+static whet_status check_row(audit *a, int i)
+{
+    char why[400];
+    whet_stored_median m;
+    WHET_TRY(whet_stored_median_of(a->row[i], &m));
+    if (m.differs) refuse(a, i, whet_stored_median_text(&m, why, sizeof why));
+    else if (!a->spec->allow_exec && whet_backend_is_external(whet_json_str(a->row[i], "runtime")))
+        refuse(a, i, "its runtime is a command of the file: measure it with whet bench, or give --allow-exec");
+    else if (!whet_audit_within(a->row[i], why, sizeof why)) refuse(a, i, why);
+    return WHET_OK;
 }
 
 /* Told before the minutes of measuring: a file that is gone or is another one. */
@@ -316,7 +331,10 @@ whet_status whet_audit_run(json_t **out, bool *ok, const whet_audit_spec *spec)
     a->rows = json_object_get(spec->doc, "rows");
     if (!json_is_array(a->rows)) WHET_GOTO(WHET_FAIL(WHET_EFORMAT, "the result has no rows: a bench or a study can be audited"));
     WHET_GOTO(choose(a));
-    for (int i = 0; i < a->n; i++) check_file(a, i);
+    for (int i = 0; i < a->n; i++) {
+        WHET_GOTO(check_row(a, i));
+        if (a->waiting[i]) check_file(a, i);
+    }
     for (int i = 0; i < a->n; i++)
         if (a->waiting[i]) WHET_GOTO(replay(a, i));
     for (int i = 0; i < a->n; i++) {

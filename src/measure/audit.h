@@ -13,6 +13,7 @@ typedef struct whet_audit_spec {
     const json_t *doc;   /* of a bench or a study */
     const char *row;     /* only the row with this id; NULL: all that were ok */
     const char *program; /* worker program; NULL: this one */
+    bool allow_exec;     /* run the commands (exec:COMMAND) that the document names */
     whet_progress_fn progress;
     void *progress_arg;
 } whet_audit_spec;
@@ -20,5 +21,8 @@ typedef struct whet_audit_spec {
 /* {"rows": [{"id","label","status","reason","outputs","speed","notes"}], "confirmed": n, "ok", "summary"}. EINVAL if there is
  * nothing to replay. What cannot be replayed is a row with its reason; *ok only if every row is confirmed. */
 whet_status whet_audit_run(json_t **out, bool *ok, const whet_audit_spec *spec);
+
+/* False with the key that is out of the range of bench's options (audit_bounds.c). */
+bool whet_audit_within(const json_t *row, char *why, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/stored_median.h"
 #include "wire/json.h"
 
 enum { MAX_KEYS = 16, MAX_PAIRS = 4096 };
@@ -193,6 +194,17 @@ static void add_notes(const whet_pair *p, json_t *notes)
     if (strcmp(is, "UNSTABLE") == 0 || strcmp(is, "INVALID") == 0) whet_json_add_text(notes, "the new figure is %s", is);
 }
 
+static whet_status add_disagreement(const json_t *row, const char *side, json_t *notes)
+{
+    char text[200];
+    whet_stored_median m;
+    WHET_TRY(whet_stored_median_of(row, &m));
+    if (m.differs)
+        whet_json_add_text(notes, "row '%s' (%s on %s) of the %s: %s; the ratio is that of the samples", whet_json_str(row, "id"), whet_json_str(row, "model"),
+                           whet_json_str(row, "runtime"), side, whet_stored_median_text(&m, text, sizeof text));
+    return WHET_OK;
+}
+
 static void describe(char *text, size_t size, const char *what, whet_figure f, const json_t *o)
 {
     const double ratio = whet_json_real(o, "ratio"), low = whet_json_real(o, "low"), high = whet_json_real(o, "high");
@@ -262,10 +274,12 @@ static whet_status add_row(comparison *c, const whet_pair *p)
         if (na != NULL) json_object_set_new(o, key, json_string(na));
     }
     add_notes(p, notes);
+    whet_status status = add_disagreement(p->base, "base", notes);
+    if (status == WHET_OK) status = add_disagreement(p->now, "new result", notes);
     json_object_set_new(o, "notes", notes);
     json_array_append_new(c->rows, o);
     whet_free(what);
-    return WHET_OK;
+    return status;
 }
 
 static whet_status judge_pairs(comparison *c)

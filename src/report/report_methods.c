@@ -339,7 +339,7 @@ static void failures(whet_strbuf *b, const json_t *doc)
     json_array_foreach(list, i, w)
     {
         const char *kind = report_str(w, "kind");
-        if (strcmp(kind, "failed") != 0 && strcmp(kind, "verdict") != 0 && strcmp(kind, "machine") != 0) continue;
+        if (strcmp(kind, "failed") != 0 && strcmp(kind, "figure") != 0 && strcmp(kind, "verdict") != 0 && strcmp(kind, "machine") != 0) continue;
         if (!open) whet_strbuf_puts(b, "\\paragraph{Limits of these measurements.} ");
         open = true;
         char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? report_warning_rows(doc, w) : NULL;

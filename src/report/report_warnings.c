@@ -8,6 +8,7 @@
 #include "report/report.h"
 #include "report/report_columns.h"
 #include "report/report_html.h"
+#include "store/stored_median.h"
 
 enum { MAX_NAMES = 8, MAX_OPEN = 24 };
 
@@ -55,6 +56,14 @@ static void missing_figures(json_t *list, const json_t *row, size_t i)
     }
 }
 
+// A file can be edited: the figure that is shown must follow from the samples that are kept.
+static void edited_figure(json_t *list, const json_t *row, size_t i)
+{
+    whet_stored_median m;
+    char text[200];
+    if (whet_stored_median_of(row, &m) == WHET_OK && m.differs) add(list, "figure", whet_stored_median_text(&m, text, sizeof text), i);
+}
+
 static bool run_says(const json_t *run, const char *text)
 {
     static const char *const paths[] = {"context.warnings", "warnings"};
@@ -93,6 +102,7 @@ json_t *whet_report_warnings(const json_t *doc)
     {
         if (!report_row_ok(row)) add(list, "failed", report_str(row, "status"), i);
     }
+    json_array_foreach(rows, i, row) edited_figure(list, row, i);
     json_array_foreach(rows, i, row)
     {
         const char *verdict = report_str(row, "verdict");
@@ -149,7 +159,7 @@ char *report_warning_rows(const json_t *doc, const json_t *warning)
 void report_warning_list(whet_strbuf *b, const json_t *doc, const json_t *warnings)
 {
     static const struct { const char *kind, *chip, *word; } kinds[] = {
-        {"failed", "bad", "failed"}, {"verdict", "warn", "timing"}, {"machine", "warn", "machine"}, {"run", "warn", "run"},
+        {"failed", "bad", "failed"}, {"figure", "bad", "figure"}, {"verdict", "warn", "timing"}, {"machine", "warn", "machine"}, {"run", "warn", "run"},
         {"data", "warn", "data"}, {"remark", "info", "remark"}, {"missing", "info", "not measured"}};
     const json_t *w = NULL;
     size_t i = 0;

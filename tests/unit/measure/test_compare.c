@@ -196,6 +196,22 @@ static void intervals_of_differences(void **state)
     assert_true(fabs(q.value + 0.05) < 1e-12 && q.high < 0 && q.low > -0.07);
 }
 
+static void edited_figures_are_named(void **state)
+{
+    (void)state;
+    for (int edited = 0; edited < 3; edited++) { /* neither, the base, the new one */
+        bool failed = false;
+        json_t *base = row("a.onnx", "native", 1, 1.0), *now = row("a.onnx", "native", 1, 1.0);
+        if (edited > 0) json_object_set_new(json_object_get(edited == 1 ? base : now, "latency"), "p50", json_real(1.03));
+        json_t *out = compare(doc_of(base, NULL), doc_of(now, NULL), NULL, false, NULL, &failed);
+        const json_t *notes = json_object_get(json_array_get(json_object_get(out, "rows"), 0), "notes");
+        assert_int_equal(json_array_size(notes), edited > 0);
+        if (edited > 0) assert_contains(json_string_value(json_array_get(notes, 0)), "the stored figure and its samples disagree");
+        if (edited > 0) assert_contains(json_string_value(json_array_get(notes, 0)), edited == 1 ? "row 'r0' (a.onnx on native) of the base" : "of the new result");
+        json_decref(out);
+    }
+}
+
 static void rows_find_their_partners(void **state)
 {
     bool failed = false;
@@ -383,6 +399,7 @@ int main(void)
         cmocka_unit_test(size_and_memory_have_bands),
         cmocka_unit_test(accuracy_is_paired_where_it_can_be),
         cmocka_unit_test(intervals_of_differences),
+        cmocka_unit_test(edited_figures_are_named),
         cmocka_unit_test(rows_find_their_partners),
         cmocka_unit_test(throughput_is_compared_by_wall_time),
         cmocka_unit_test(what_broke_fails),

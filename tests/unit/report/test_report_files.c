@@ -243,7 +243,7 @@ static void warnings_are_gathered(void **state)
     (void)state;
     json_t *doc = sample_document("lenet"), *list = whet_report_warnings(doc), *w = NULL;
     size_t i = 0;
-    int failed = 0, verdict = 0, machine = 0;
+    int failed = 0, verdict = 0, machine = 0, edited = 0;
     json_array_foreach(list, i, w)
     {
         failed += strcmp(report_str(w, "kind"), "failed") == 0;
@@ -262,6 +262,19 @@ static void warnings_are_gathered(void **state)
     {
         if (strcmp(report_str(w, "text"), "a remark") == 0) assert_int_equal(json_array_size(json_object_get(w, "rows")), 2);
     }
+    json_decref(list);
+    // an edited figure, on one row alone
+    json_object_set_new(json_object_get(json_array_get(rows, 1), "latency"), "p50", json_real(0.05));
+    list = whet_report_warnings(doc);
+    json_array_foreach(list, i, w)
+    {
+        if (strcmp(report_str(w, "kind"), "figure") != 0) continue;
+        edited++;
+        assert_contains(report_str(w, "text"), "the stored figure and its samples disagree");
+        assert_int_equal(json_array_size(json_object_get(w, "rows")), 1);
+        assert_int_equal(json_integer_value(json_array_get(json_object_get(w, "rows"), 0)), 1);
+    }
+    assert_int_equal(edited, 1);
     json_decref(list);
     json_decref(doc);
 }
