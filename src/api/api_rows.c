@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "report/report.h"
 #include "wire/json.h"
 
@@ -32,10 +33,13 @@ static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
 
 static void remark(whet_strbuf *out, const json_t *row, const char *text, int width)
 {
-    char *line = whet_format("  %s on %s: %s", whet_json_str(row, "model"), whet_json_str(row, "runtime"), text);
+    char *model = whet_printable_copy(whet_json_str(row, "model"), 0), *runtime = whet_printable_copy(whet_json_str(row, "runtime"), 0);
+    char *line = model != NULL && runtime != NULL ? whet_format("  %s on %s: %s", model, runtime, text) : NULL;
     if (line != NULL) wrapped(out, line + 2, width, 4);
     out->failed = out->failed || line == NULL;
     whet_free(line);
+    whet_free(model);
+    whet_free(runtime);
 }
 
 static void table(const json_t *doc, int width, bool color, whet_strbuf *out)

@@ -33,7 +33,8 @@ static void put_worst(const json_t *layers, int width, bool color, whet_strbuf *
         whet_render_tail(names[i][1], TEXT, whet_json_str(o, "node"), WHET_MAX(width - 80, 0) / 2 + NODE);
         snprintf(text[i][0], 24, "%.2e", error_of(o));
         snprintf(text[i][1], 24, "%.2e", json_is_number(json_object_get(o, "max")) ? whet_json_real(o, "max") : (double)INFINITY);
-        snprintf(text[i][2], 24, "%.5f", whet_json_real(o, "cosine"));
+        snprintf(text[i][2], 24, "-");
+        if (json_is_number(json_object_get(o, "cosine"))) snprintf(text[i][2], 24, "%.5f", whet_json_real(o, "cosine"));
         const char *row[COLUMNS] = {names[i][0], names[i][1], whet_json_str(o, "op"), text[i][0], text[i][1], text[i][2],
                                     json_is_true(json_object_get(o, "ok")) ? "yes" : "NO"};
         memcpy(&cells[i * COLUMNS], row, sizeof row);

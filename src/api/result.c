@@ -85,9 +85,7 @@ const char *whet_result_text(whet_result *r, int width, int color)
     r->text = whet_strbuf_take(&b);
     const unsigned keep = WHET_KEEP_LINES | (color ? WHET_KEEP_COLOURS : 0u);
     if (r->text && !whet_is_printable(r->text, keep)) { /* names of a file's author, which may hold terminal escapes */
-        const size_t cap = strlen(r->text) * 4 + 1;
-        char *safe = whet_alloc(cap);
-        if (safe) whet_printable(safe, cap, r->text, keep);
+        char *safe = whet_printable_copy(r->text, keep);
         whet_free(r->text);
         r->text = safe;
     }
@@ -143,8 +141,8 @@ static void fit(int *widths, int n_cols, const char *align, int width)
     }
 }
 
-void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
-                       int n_rows, const char *const *cells)
+static void put_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
+                      int n_rows, const char *const *cells)
 {
     int widths[MAX_COLUMNS] = {0};
     n_cols = WHET_MIN(n_cols, MAX_COLUMNS);
@@ -162,6 +160,26 @@ void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, cons
         if (r < 0 && color) whet_strbuf_puts(out, "\x1b[0m");
         whet_strbuf_puts(out, "\n");
     }
+}
+
+/* Cells are made printable before they are measured: an escape written out is longer than what it stands for. */
+void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
+                       int n_rows, const char *const *cells)
+{
+    const size_t n = (size_t)n_cols * (size_t)n_rows;
+    const char **shown = whet_calloc(n > 0 ? n : 1, sizeof *shown);
+    char **copies = whet_calloc(n > 0 ? n : 1, sizeof *copies);
+    for (size_t i = 0; shown && copies && i < n; i++) {
+        shown[i] = cells[i];
+        if (!cells[i] || whet_is_printable(cells[i], 0)) continue;
+        copies[i] = whet_printable_copy(cells[i], 0);
+        shown[i] = copies[i] ? copies[i] : "";
+    }
+    if (shown && copies) put_table(out, width, color, n_cols, titles, align, n_rows, shown);
+    else out->failed = true;
+    for (size_t i = 0; copies && i < n; i++) whet_free(copies[i]);
+    whet_free(copies);
+    whet_free(shown);
 }
 
 void whet_render_bold(whet_strbuf *out, bool color, const char *text)

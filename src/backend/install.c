@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `whet runtimes install`: pip fetches the pinned wheel into a scratch folder (with --require-hashes, so that pip checks it
  * too), whet checks its SHA-256 itself, unpacks what is needed into a folder beside the final one and renames that, so that a
- * broken installation is never seen. */
+ * broken installation is never seen. A folder that was damaged later makes way for a new one only when that is complete. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #include "backend/install.h"
 #include "backend/pip_download.h"
+#include "backend/runtime_files.h"
 #include "backend/unpack.h"
 #include "base/hash.h"
 #include "base/io.h"
@@ -104,15 +105,29 @@ static bool wanted(void *arg, const char *entry, char *to, size_t cap)
     return p != NULL && snprintf(to, cap, "%s%s", p->to, rest) < (int)cap;
 }
 
-static whet_status unpack(const whet_runtime_pin *r, const char *path, const char *lib, whet_install_report *out)
+static bool is_whole(const whet_runtime_pin *r, const char *folder)
+{
+    char what[WHET_RUNTIME_PATH];
+    return whet_runtime_is_there(r, folder) && whet_runtime_files_check(folder, what, sizeof what) == WHET_RUNTIME_WHOLE;
+}
+
+/* Into its place; what was there goes to `old`, which is dropped with the scratch folder. */
+static whet_status move_in(const whet_runtime_pin *r, const char *lib, const char *old, const whet_install_report *out)
+{
+    if (rename(lib, out->folder) == 0) return WHET_OK;
+    if (is_whole(r, out->folder)) return WHET_OK; /* another process was faster */
+    if (rename(out->folder, old) == 0 && rename(lib, out->folder) == 0) return WHET_OK;
+    return WHET_FAIL(WHET_EIO, "cannot move the libraries to '%s': %s", out->folder, strerror(errno));
+}
+
+static whet_status unpack(const whet_runtime_pin *r, const char *path, const char *lib, const char *old, whet_install_report *out)
 {
     WHET_TRY(whet_mkdirs(lib));
     WHET_TRY(whet_unpack(path, lib, wanted, (void *)r));
     if (!whet_runtime_is_there(r, lib)) return WHET_FAIL(WHET_EFORMAT, "'%s' holds no '%s*'", out->file, r->library);
     walk(lib, add_size, &out->bytes);
-    if (rename(lib, out->folder) == 0) return WHET_OK;
-    if (whet_runtime_is_there(r, out->folder)) return WHET_OK; /* another process was faster */
-    return WHET_FAIL(WHET_EIO, "cannot move the libraries to '%s': %s", out->folder, strerror(errno));
+    WHET_TRY(whet_runtime_files_write(lib));
+    return move_in(r, lib, old, out);
 }
 
 static whet_status install(const whet_install_spec *s, const whet_runtime_pin *r, const char *scratch, whet_install_report *out)
@@ -125,9 +140,10 @@ static whet_status install(const whet_install_spec *s, const whet_runtime_pin *r
     WHET_TRY(check_wheel(r, path, out->sha256));
     snprintf(out->file, sizeof out->file, "%s", whet_path_base(path));
     tell(s, "unpack the libraries", 2);
-    char *lib = whet_path_join(scratch, "lib");
-    const whet_status status = lib != NULL ? unpack(r, path, lib, out) : WHET_ENOMEM;
+    char *lib = whet_path_join(scratch, "lib"), *old = whet_path_join(scratch, "old");
+    const whet_status status = lib != NULL && old != NULL ? unpack(r, path, lib, old, out) : WHET_ENOMEM;
     whet_free(lib);
+    whet_free(old);
     return status;
 }
 
@@ -151,15 +167,41 @@ static whet_status choose(const whet_install_spec *s, const whet_runtime_pin **r
     return whet_runtime_folder(out->name, out->version, out->machine, out->folder, sizeof out->folder);
 }
 
+/* The length of the part of a path that ends in '/' which is there already. */
+static size_t length_there(char *path)
+{
+    size_t n = strlen(path);
+    for (bool there = false; n > 1 && !there;) {
+        const char kept = path[n - 1];
+        path[n - 1] = '\0';
+        there = whet_dir_exists(path);
+        path[n - 1] = kept;
+        if (there) break;
+        for (n--; n > 0 && path[n - 1] != '/';) n--;
+    }
+    return n;
+}
+
+/* The folders below that part, as far as they are empty. */
+static void drop_made(char *path, size_t there)
+{
+    for (size_t n = strlen(path); n > there && n > 1;) {
+        path[n - 1] = '\0';
+        if (rmdir(path) != 0) return;
+        for (n--; n > 0 && path[n - 1] != '/';) n--;
+    }
+}
+
 whet_status whet_runtime_install(const whet_install_spec *s, whet_install_report *out)
 {
     const whet_runtime_pin *r = NULL;
     memset(out, 0, sizeof *out);
     WHET_TRY(choose(s, &r, out));
-    out->already = whet_runtime_is_there(r, out->folder);
+    out->already = is_whole(r, out->folder);
     if (out->already) return WHET_OK;
     char *scratch = whet_format("%s.part-XXXXXX", out->folder);
     char *parent = whet_strndup(out->folder, (size_t)(whet_path_base(out->folder) - out->folder));
+    const size_t there = parent != NULL ? length_there(parent) : 0;
     whet_status status = scratch != NULL && parent != NULL ? whet_mkdirs(parent) : WHET_ENOMEM;
     if (status == WHET_OK && mkdtemp(scratch) == NULL)
         status = WHET_FAIL(WHET_EIO, "no folder can be made in '%s': %s", parent, strerror(errno));
@@ -167,8 +209,9 @@ whet_status whet_runtime_install(const whet_install_spec *s, whet_install_report
         rmdir(out->folder); /* an empty one from elsewhere would be in the way of the rename */
         status = install(s, r, scratch, out);
         walk(scratch, drop, NULL);
-        tell(s, "installed", 3);
+        if (status == WHET_OK) tell(s, "installed", 3);
     }
+    if (status != WHET_OK && parent != NULL) drop_made(parent, there);
     whet_free(scratch);
     whet_free(parent);
     return status;

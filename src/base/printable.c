@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 /* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), 0 if there is none. */
 static size_t character(const unsigned char *s)
 {
@@ -58,6 +60,14 @@ void whet_printable(char *out, size_t cap, const char *text, unsigned keep)
         s += n != 0 ? n : 1;
     }
     out[len] = '\0';
+}
+
+char *whet_printable_copy(const char *text, unsigned keep)
+{
+    const size_t cap = strlen(text) * 4 + 1;
+    char *out = whet_alloc(cap);
+    if (out != NULL) whet_printable(out, cap, text, keep);
+    return out;
 }
 
 bool whet_is_printable(const char *text, unsigned keep)

@@ -10,6 +10,8 @@
  * that are no UTF-8 written as \n, \t, \xHH. `keep` names what stays. */
 enum { WHET_KEEP_LINES = 1, WHET_KEEP_COLOURS = 2 }; /* line breaks and tabs; ESC [ digits m */
 void whet_printable(char *out, size_t cap, const char *text, unsigned keep);
+/* A whole copy; owned by the caller, NULL without memory. */
+char *whet_printable_copy(const char *text, unsigned keep);
 /* True if whet_printable would change nothing. */
 bool whet_is_printable(const char *text, unsigned keep);
 /* True if the text is well-formed UTF-8. */

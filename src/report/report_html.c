@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "report/report.h"
 #include "report/report_columns.h"
 #include "report/report_html.h"
@@ -14,30 +15,50 @@
 
 enum { MAX_DOCUMENT = 480 << 10 }; // bytes of JSON in the page
 
-void report_esc(whet_strbuf *b, const char *text)
+void report_esc(whet_strbuf *b, const char *given)
 {
-    for (; *text != '\0'; text++) {
+    char *copy = whet_is_printable(given, WHET_KEEP_LINES) ? NULL : whet_printable_copy(given, WHET_KEEP_LINES);
+    b->failed = b->failed || (copy == NULL && !whet_is_printable(given, WHET_KEEP_LINES));
+    for (const char *text = copy != NULL ? copy : given; *text != '\0'; text++) {
         const char *name = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : *text == '\'' ? "&#39;" : NULL;
         if (name != NULL) {
             whet_strbuf_puts(b, name);
         } else {
-            whet_strbuf_add(b, (unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? " " : text, 1);
+            whet_strbuf_add(b, text, 1);
         }
     }
+    whet_free(copy);
+}
+
+// The bytes at p that stand only inside strings and are written by their code there, where that means the same: signs of HTML, so that
+// "</script" and "<!--" cannot arise, and what would break or turn a line where the page's source is looked at.
+static size_t unseen(const unsigned char *p, unsigned *code)
+{
+    if (*p == '<' || *p == '>' || *p == '&' || *p == 0x7f) {
+        *code = *p;
+        return 1;
+    }
+    if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
+        *code = p[1];
+        return 2;
+    }
+    if (*p != 0xe2 || !((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9))) return 0;
+    *code = 0x2000u + ((p[1] & 0x3fu) << 6) + (p[2] & 0x3fu);
+    return 3;
 }
 
 void report_embed_json(whet_strbuf *b, const json_t *v)
 {
     char *text = whet_json_text(v, 0);
     b->failed = b->failed || text == NULL;
-    for (const char *p = text; p != NULL && *p != '\0'; p++) {
-        // These stand only inside strings, where the escape means the same; "</script" and "<!--" cannot arise.
-        const char *escape = *p == '<' ? "\\u003c" : *p == '>' ? "\\u003e" : *p == '&' ? "\\u0026" : NULL;
-        if (escape != NULL) {
-            whet_strbuf_puts(b, escape);
-        } else {
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        unsigned code = 0;
+        const size_t n = unseen((const unsigned char *)p, &code);
+        if (n > 0)
+            whet_strbuf_printf(b, "\\u%04x", code);
+        else
             whet_strbuf_add(b, p, 1);
-        }
+        p += n > 0 ? n : 1;
     }
     whet_free(text);
 }

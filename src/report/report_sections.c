@@ -143,15 +143,14 @@ static bool is_picked(const report_column *c)
 // A long file name may be broken behind a slash or underscore.
 static void esc_breakable(whet_strbuf *b, const char *text)
 {
-    char one[8];
-    for (; *text != '\0'; text++) {
-        snprintf(one, sizeof one, "%c", *text);
-        if ((unsigned char)*text >= 0x80) {
-            whet_strbuf_add(b, text, 1);
-        } else {
-            report_esc(b, one);
-        }
-        if (*text == '/' || *text == '_') whet_strbuf_puts(b, "<wbr>");
+    while (*text != '\0') {
+        const size_t whole = strcspn(text, "/_"), n = whole + (text[whole] != '\0');
+        char *piece = whet_strndup(text, n);
+        if (piece != NULL) report_esc(b, piece);
+        b->failed = b->failed || piece == NULL;
+        whet_free(piece);
+        text += n;
+        if (text[-1] == '/' || text[-1] == '_') whet_strbuf_puts(b, "<wbr>");
     }
 }
 

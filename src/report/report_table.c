@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "base/strbuf.h"
 #include "report/report.h"
 #include "report/report_columns.h"
@@ -71,21 +72,31 @@ whet_status whet_report_csv(const json_t *doc, char **text)
     return *text != NULL ? WHET_OK : WHET_ENOMEM;
 }
 
-// Markdown's own characters and HTML are made harmless; a newline would end the table's line.
-static void md_text(whet_strbuf *b, const char *s)
+// What a terminal or an editor would obey is written out; other text is not copied.
+static const char *visible(whet_strbuf *b, const char *s, char **copy)
 {
-    for (; *s != '\0'; s++) {
+    *copy = whet_is_printable(s, WHET_KEEP_LINES) ? NULL : whet_printable_copy(s, WHET_KEEP_LINES);
+    b->failed = b->failed || (*copy == NULL && !whet_is_printable(s, WHET_KEEP_LINES));
+    return *copy != NULL ? *copy : s;
+}
+
+// Markdown's own characters and HTML are made harmless; a newline would end the table's line.
+static void md_text(whet_strbuf *b, const char *text)
+{
+    char *copy = NULL;
+    for (const char *s = visible(b, text, &copy); *s != '\0'; s++) {
         if (*s == '<') {
             whet_strbuf_puts(b, "&lt;");
         } else if (*s == '&') {
             whet_strbuf_puts(b, "&amp;");
-        } else if (*s == '\n' || *s == '\r') {
+        } else if (*s == '\n' || *s == '\t') {
             whet_strbuf_puts(b, " ");
         } else {
             if (strchr("|\\`*[]", *s) != NULL) whet_strbuf_puts(b, "\\");
             whet_strbuf_add(b, s, 1);
         }
     }
+    whet_free(copy);
 }
 
 static void md_answers(whet_strbuf *b, const json_t *doc)
@@ -160,7 +171,9 @@ static void md_versions(whet_strbuf *b, const json_t *doc)
             whet_strbuf_puts(b, ",");
         }
         whet_strbuf_puts(b, " command `");
-        for (const char *c = report_str(run, "command"); *c != '\0'; c++) whet_strbuf_add(b, *c == '`' || *c == '\n' ? "'" : c, 1);
+        char *copy = NULL;
+        for (const char *c = visible(b, report_str(run, "command"), &copy); *c != '\0'; c++) whet_strbuf_add(b, *c == '`' || *c == '\n' ? "'" : c, 1);
+        whet_free(copy);
         whet_strbuf_puts(b, "`\n");
     }
     json_decref(seen);

@@ -2,6 +2,7 @@
 /* Where runtimes lie, which version a name means, which files of a wheel are kept, and that a hostile archive leaves nothing
  * outside. No network and no real wheel is needed. */
 #include "backend/install.h"
+#include "backend/runtime_files.h"
 #include "backend/unpack.h"
 #include "support.h"
 
@@ -76,6 +77,44 @@ static void test_versions(void **state)
     assert_string_equal(whet_path_base(dir), "1.30.0");
     whet_runtime_choose("ort", "");
     assert_status(whet_runtime_dir("nosuch", dir, sizeof dir), WHET_EINVAL);
+}
+
+/* Each way in which an installation is spoiled is told apart from a whole one and from one that whet did not make. */
+static void test_damage(void **state)
+{
+    char what[256];
+    char *dir = whet_format("%s/ort/1.31.1", scratch), *library = whet_format("%s/libonnxruntime.so.1.31.1", dir), *header = whet_format("%s/include/a.h", dir);
+    char *list = whet_format("%s/whet-files.txt", dir);
+    (void)state;
+    put("ort/1.31.1/libonnxruntime.so.1.31.1");
+    put("ort/1.31.1/include/a.h");
+    assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_UNKNOWN);
+    for (int again = 0; again < 2; again++) {
+        assert_ok(whet_runtime_files_write(dir));
+        assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_WHOLE);
+        assert_string_equal(what, "");
+    }
+    assert_ok(whet_file_write(library, "", 0));
+    assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_DAMAGED);
+    assert_string_equal(what, "'libonnxruntime.so.1.31.1' has 0 bytes, not 1");
+    const whet_install_spec spec = {.name = "ort", .from = scratch, .arch = "x86_64"};
+    whet_install_report r;
+    if (whet_runtime_install(&spec, &r) == WHET_OK) fail_msg("a damaged installation passes for a whole one");
+    assert_true(whet_file_exists(header) || strcmp(r.folder, dir) != 0); /* nothing is taken away before there is something better */
+    assert_ok(whet_file_write(library, "x", 1));
+    assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_WHOLE);
+    assert_int_equal(remove(header), 0);
+    assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_DAMAGED);
+    assert_string_equal(what, "'include/a.h' is missing");
+    static const char *const bad[] = {"", "1 libonnxruntime.so.1.31.1\n", "x\nend\n"};
+    for (size_t i = 0; i < WHET_COUNT(bad); i++) {
+        assert_ok(whet_file_write(list, bad[i], strlen(bad[i])));
+        assert_int_equal(whet_runtime_files_check(dir, what, sizeof what), WHET_RUNTIME_DAMAGED);
+    }
+    whet_free(dir);
+    whet_free(library);
+    whet_free(header);
+    whet_free(list);
 }
 
 static void test_machines(void **state)
@@ -209,7 +248,7 @@ static void test_unpack(void **state) { (void)state; }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test_setup_teardown(test_versions, start, stop),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test_setup_teardown(test_versions, start, stop), cmocka_unit_test_setup_teardown(test_damage, start, stop),
                                        cmocka_unit_test_setup_teardown(test_machines, start, stop), cmocka_unit_test(test_parts), cmocka_unit_test(test_pins),
                                        cmocka_unit_test_setup_teardown(test_unpack, start, stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);

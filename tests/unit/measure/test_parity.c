@@ -65,6 +65,16 @@ static void test_never(void **state)
     static const char *const all[] = {"max=1e6", "atol=1e30", "rtol=1e30", "cosine=0"};
     for (size_t i = 0; i < WHET_COUNT(all); i++) assert_false(agrees(all[i], &ref, &got));
     assert_false(agrees("max=1", &ref, &shorter));
+    whet_accept a;
+    whet_parity p;
+    assert_ok(whet_accept_parse(&a, "max=1e-4"));
+    whet_parity_init(&p);
+    whet_parity_add(&p, &a, &ref, &got);
+    whet_parity_add(&p, &a, &ref, &ref); /* a good sample afterwards brings no cosine back */
+    assert_contains(p.why, "NaN in the output: 1 of 3 elements, the first is 1");
+    json_t *o = whet_parity_json(&p, "y");
+    assert_true(json_is_null(json_object_get(o, "cosine")) && json_is_null(json_object_get(o, "max")));
+    json_decref(o);
     r[1] = NAN;
     assert_true(agrees("max=1e-4", &ref, &got)); /* NaN where a NaN belongs */
     assert_false(agrees("lsb=4", &ref, &ref));   /* floats have no steps */

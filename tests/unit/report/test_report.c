@@ -2,6 +2,7 @@
 // The report: the verdict in words, tables for programs, escaping, no request, and a page without Chart.js.
 #include "support.h"
 
+#include "base/printable.h"
 #include "report/report.h"
 #include "report/report_columns.h"
 #include "report_sample.h"
@@ -154,6 +155,24 @@ static void markdown_is_a_table(void **state)
     json_decref(doc);
 }
 
+/* What a terminal or an editor would obey is written out, in the text and in the JSON of the page alike. */
+static void controls_are_written_out(void **state)
+{
+    (void)state;
+    char *text[2] = {NULL, NULL};
+    json_t *doc = sample_document("a\x1b]0;t\x07\tb\xe2\x80\xae" "c\xc2\x9b");
+    assert_ok(whet_report_markdown(doc, &text[0]));
+    assert_ok(whet_report_html(doc, "/nonexistent", &text[1]));
+    assert_contains(text[0], "a\\\\x1b\\]0;t\\\\x07 b\\\\xe2\\\\x80\\\\xaec");
+    assert_contains(text[1], "a\\x1b]0;t\\x07\tb\\xe2\\x80\\xaec");
+    assert_contains(text[1], "b\\u202ec\\u009b");
+    for (int i = 0; i < 2; i++) {
+        assert_true(whet_is_printable(text[i], WHET_KEEP_LINES));
+        whet_free(text[i]);
+    }
+    json_decref(doc);
+}
+
 static void brief_fits(void **state)
 {
     (void)state;
@@ -205,7 +224,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary_says_what_is_true), cmocka_unit_test(numbers_are_written_for_people), cmocka_unit_test(page_escapes_everything),
         cmocka_unit_test(page_makes_no_request), cmocka_unit_test(page_without_library_draws_and_says_so), cmocka_unit_test(page_carries_the_document),
-        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(brief_fits),
+        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits),
         cmocka_unit_test(documents_without_rows), cmocka_unit_test(odd_documents_do_not_crash),
     };
     if (argc > 1) { // writes the sample's page, to be looked at
