@@ -176,7 +176,8 @@ class Calls(unittest.TestCase):
         """As in a notebook, the signal goes to Python alone; nothing may be left running."""
         code = (f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); import whet; whet.program = {whet.program!r}\n"
                 "whet.bench('m.onnx', runtime='native', threads=1, min_time=300, no_store=True)")
-        child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+        heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # programs in the background of a shell are born deaf to it
+        child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard)
 
         def group():
             found = subprocess.run(["ps", "-eo", "pid,sid,args"], capture_output=True, text=True).stdout.splitlines()
