@@ -392,15 +392,9 @@ static json_t *merge(const fleet *f)
     return doc;
 }
 
-static char *short_name(const whet_study *s)
-{
-    const char *given = whet_study_text(s->set, "name"), *base = whet_path_base(s->file);
-    return given != NULL ? whet_strdup(given) : whet_strndup(base, strlen(base) - strlen(whet_path_ext(base)));
-}
-
 static whet_status publish(const fleet *f, json_t *doc, uint64_t t0, const char *started)
 {
-    study_run r = {.s = f->s, .o = *f->o, .name = short_name(f->s), .folder = -1};
+    study_run r = {.s = f->s, .o = *f->o, .name = study_short_name(f->s), .folder = -1};
     const char *out = whet_study_text(f->s->set, "out");
     r.out = r.name == NULL ? NULL : out != NULL ? whet_strdup(out) : whet_format("runs/%s", r.name);
     whet_status status = r.out != NULL ? whet_mkdirs(r.out) : WHET_ENOMEM;

@@ -37,7 +37,7 @@ void study_row_fail(study_cell *c, const char *word, const char *reason)
 }
 
 // The study's short name: its own, else the file's without folder and ending.
-static char *short_name(const whet_study *s)
+char *study_short_name(const whet_study *s)
 {
     const char *given = whet_study_text(s->set, "name"), *base = whet_path_base(s->file);
     if (given != NULL) return whet_strdup(given);
@@ -77,7 +77,7 @@ static whet_status begin(study_run *r)
     WHET_TRY(whet_study_check(r->s));
     whet_utc_now(r->started);
     r->t0 = whet_now_ns();
-    r->name = short_name(r->s);
+    r->name = study_short_name(r->s);
     r->out = r->name == NULL ? NULL : out != NULL ? whet_strdup(out) : whet_format("runs/%s", r->name);
     if (r->out == NULL) return WHET_ENOMEM;
     size_t n = strlen(r->out);

@@ -58,6 +58,9 @@ struct study_run {
     uint64_t t0;
 };
 
+/* Its own name, else its file's without folder and ending; heap string. */
+char *study_short_name(const whet_study *s);
+
 /* --- study_step.c */
 /* *outputs NULL in a dry run where the step is not done. On failure the step is recorded as failed. `seconds` and `bytes`
  * are what it would take, for the plan. */
