@@ -414,6 +414,49 @@ static void rules_of_the_format(void **state)
     }
 }
 
+/* LiteRT's product of two values of 8 bits rounds twice: a vision transformer has it in floats, its weights' products in integers. */
+static void attention(void **state)
+{
+    static const char *const names[] = {"qdq_u8s8", "qoperator"};
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(names); i++) {
+        char rel[128];
+        int missing = 0, integer = 0, two_values = 0;
+        whet_graph *g = NULL, *ready = NULL;
+        file f;
+        snprintf(rel, sizeof(rel), "interop/onnx/vit/%s.onnx", names[i]);
+        const char *from = support_shared_path(rel, &missing);
+        if (missing) support_skip("shared", "%s is missing", rel);
+        char *p = path_of(names[i], ".tflite");
+        assert_ok(whet_format_read(&g, from, NULL));
+        prepare(&ready, g);
+        write_as(ready, p, WHET_DTYPE_NONE);
+        open_file(&f, names[i]);
+        for (size_t k = 0; k < f.ops.n; k++) {
+            whet_fb_table o, c;
+            whet_fb_vector in;
+            int64_t types[2];
+            assert_ok(whet_fb_list_table(&f.ops, k, &o));
+            assert_ok(whet_fb_list_table(&f.codes, (size_t)whet_fb_uint(&o, TFL_OPERATOR_OPCODE, 4, 0), &c));
+            assert_ok(whet_fb_list(&o, TFL_OPERATOR_INPUTS, 4, &in));
+            const int64_t code = whet_fb_int(&c, TFL_OPCODE_BUILTIN, 4, 0);
+            if (code != TFL_BATCH_MATMUL && code != TFL_FULLY_CONNECTED && code != TFL_CONV_2D) continue;
+            for (size_t t = 0; t < 2; t++) {
+                (void)scales_of(&f, whet_fb_list_int(&in, t), &types[t]);
+                assert_int_equal(types[t], code == TFL_BATCH_MATMUL ? TFL_FLOAT32 : TFL_INT8);
+            }
+            if (code == TFL_BATCH_MATMUL) two_values++;
+            else integer++;
+        }
+        assert_int_equal(two_values, 6);
+        assert_int_equal(integer, 14);
+        whet_free(f.data);
+        whet_free(p);
+        whet_graph_free(g);
+        whet_graph_free(ready);
+    }
+}
+
 /* --- metadata */
 
 static void metadata_goes_along(void **state)
@@ -526,6 +569,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators),  cmocka_unit_test(networks),            cmocka_unit_test(fewer_bits), cmocka_unit_test(equal_bytes),
         cmocka_unit_test(round_trips), cmocka_unit_test(rules_of_the_format), cmocka_unit_test(metadata_goes_along), cmocka_unit_test(refusals),
+        cmocka_unit_test(attention),
     };
     if (argc == 3 && strcmp(argv[1], "--write") == 0) return leave_files(argv[2]);
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
