@@ -223,7 +223,8 @@ static whet_status open_apart(whet_runner *m, const char *path, const whet_runne
     wo.inputs_fd = m->input.fd;
     wo.threads = o->threads > 0 ? o->threads : whet_cpu_count();
     WHET_GOTO(whet_worker_start(&m->worker, &wo));
-    q = whet_bench_load_request(name, path, wo.threads, o->optimisation != NULL ? o->optimisation : "all", o->batch > 0 ? o->batch : DEFAULT_BATCH, sizes);
+    const whet_settings set = {.threads = wo.threads, .optimisation = o->optimisation, .precision = o->precision, .denormals = o->denormals};
+    q = whet_load_request(name, path, &set, o->batch > 0 ? o->batch : DEFAULT_BATCH, sizes);
     if (q != NULL) json_object_set_new(q, "any_batch", json_true());
     WHET_GOTO(whet_worker_call(m->worker, q, LOAD_SECONDS, &reply));
     snprintf(m->runtime, sizeof m->runtime, "%s %s", name, json_string_value(json_object_get(reply, "version")));
@@ -245,7 +246,7 @@ done:
 whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const char *path, const whet_runner_options *opt)
 {
     whet_runner *m = NULL;
-    whet_backend_setting settings[2];
+    whet_backend_setting settings[4];
     whet_backend_io io;
     char threads[16], version[40] = "";
     int64_t dims[4] = {0};
@@ -268,6 +269,8 @@ whet_status whet_runner_open(whet_runner **out, const whet_backends *b, const ch
     snprintf(threads, sizeof threads, "%d", opt->threads > 0 ? opt->threads : whet_cpu_count());
     settings[n++] = (whet_backend_setting){"threads", threads};
     if (opt->optimisation) settings[n++] = (whet_backend_setting){"optimisation", opt->optimisation};
+    if (opt->precision && strcmp(opt->precision, "default") != 0) settings[n++] = (whet_backend_setting){"precision", opt->precision};
+    if (opt->denormals) settings[n++] = (whet_backend_setting){"denormals", opt->denormals};
     WHET_GOTO(call(m, m->b->open(&m->model, path, settings, n), "opening the model"));
     if (m->b->io_info(m->model, 0, 0, &io) != WHET_OK) {
         status = WHET_FAIL(WHET_ESHAPE, "the model has no input, one for pictures is needed");

@@ -13,6 +13,8 @@ typedef struct whet_runner_options {
     const char *runtime;           /* NULL: "native" */
     int threads;                   /* 0: all that may be used */
     const char *optimisation;      /* NULL: the runtime's default; "off", "basic", "all" */
+    const char *precision;         /* arithmetic asked of the runtime; NULL, "default": the file's own */
+    const char *denormals;         /* NULL: "zero" */
     int batch;                     /* pictures a call; a fixed batch in the file overrules it; 0: 64 */
     bool apart;                    /* in a worker process; `b` of whet_runner_open may be NULL then */
     const whet_contract *contract; /* size for inputs whose height and width are free; may be NULL */

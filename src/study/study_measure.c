@@ -124,6 +124,7 @@ static void put_unusual(json_t *o, const json_t *set, const char *const *keys, s
         json_decref(usual);
     }
 }
+static const char *const numeric_keys[] = {"precision", "denormals"}; // these change the outputs, so that an evaluation has them too
 static const char *const cell_keys[] = {"precision", "streams", "denormals", "arena"};
 static const char *const scenario_keys[] = {"bench.scenario", "bench.rate", "bench.deadline", "bench.sustain", "bench.percentiles", "bench.power_cmd"};
 
@@ -401,6 +402,8 @@ static whet_status open_model(opened *o, const char *path, const json_t *job)
     opt.runtime = json_string_value(json_object_get(job, "runtime"));
     opt.threads = (int)json_integer_value(json_object_get(job, "threads"));
     opt.optimisation = json_string_value(json_object_get(job, "optimisation"));
+    opt.precision = json_string_value(json_object_get(job, "precision"));
+    opt.denormals = json_string_value(json_object_get(job, "denormals"));
     opt.batch = (int)json_integer_value(json_object_get(job, "batch"));
     opt.contract = contract != NULL ? &o->contract : NULL;
     return whet_runner_open(&o->model, NULL, path, &opt);
@@ -490,11 +493,12 @@ whet_status study_eval(study_run *r, study_cell *c)
                     "data", c->data->spec, "val", c->data->val, "own_model", c->data->own_model, "seed", (json_int_t)c->data->seed, "test_sha256",
                     split_of(c, WHET_SPLIT_TEST), "limit", (int)whet_study_number(c->set, "data.limit"), "batch",
                     (int)whet_study_number(c->set, "eval.batch"), "program", WHET_VERSION);
+    if (job != NULL) put_unusual(job, c->set, numeric_keys, WHET_COUNT(numeric_keys));
     double n = whet_dataset_count(c->data->set, WHET_SPLIT_TEST);
     whet_status status = study_step(r, &study_eval_step, label, job, n / 3000 + 0.5, 0, &outputs);
     if (status == WHET_OK && outputs != NULL) take_accuracy(r, c, json_object_get(outputs, "eval"));
     if (status != WHET_OK && status != WHET_ECANCELLED) {
-        study_row_fail(c, "runtime failed", whet_error_message());
+        study_row_fail(c, whet_error_last()->status == WHET_EUNSUPPORTED ? "unsupported" : "runtime failed", whet_error_message());
         status = WHET_OK;
     }
     json_decref(job);

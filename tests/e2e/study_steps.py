@@ -124,6 +124,18 @@ def same_split(tmp, env, model):
     expect(len(seen) == 2, "another seed is another validation split, in the bench too")
 
 
+def same_arithmetic(tmp, env, model):
+    """A row's accuracy is that of the arithmetic that was asked for, never of the file's own under another name."""
+    out, study = tmp / "arithmetic", tmp / "arithmetic.json"
+    study.write_text(json.dumps({"model": str(model), "out": str(out), "runtimes": ["native"], "threads": 1, "precision": ["default", "bf16"],
+                                 "data": str(tmp / "set"), "bench": False}))
+    whet(env, "study", study, "--quick", code=1)
+    rows = json.loads((out / "result.json").read_text())["rows"]
+    expect(rows[0]["accuracy"]["value"] > 0.5, f"the file's own arithmetic: {rows[0]['accuracy']}")
+    expect(rows[1]["status"].startswith("unsupported") and not rows[1].get("accuracy"),
+           f"native has no bf16, so that row has no accuracy: {rows[1]['status']}, {rows[1].get('accuracy')}")
+
+
 def fallback(tmp, env, model):
     """A set that cannot be had is replaced by the generator in every step, not only the first."""
     out = tmp / "drawn"
@@ -196,6 +208,7 @@ def main():
         draw_set(tmp / "set", 640, 100)
         out = main_study(tmp, env)
         same_split(tmp, env, out / "models/lenet.onnx")
+        same_arithmetic(tmp, env, out / "models/lenet.onnx")
         fallback(tmp, env, out / "models/lenet.onnx")
         interruption(tmp, env)
         bad_input(tmp, env, out / "models/lenet.onnx")
