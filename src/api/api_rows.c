@@ -54,6 +54,19 @@ static void table(const json_t *doc, int width, bool color, whet_strbuf *out)
     json_decref(cells);
 }
 
+/* "top-1 -0.03 points of the f32 row (-0.1 to +0.04; 2 pictures only here right, 5 only there), acceptable" */
+static void remark_loss(whet_strbuf *out, const json_t *row, int width)
+{
+    const json_t *a = json_object_get(row, "accuracy"), *fixed = json_object_get(a, "fixed"), *broken = json_object_get(a, "broken");
+    if (!json_is_number(json_object_get(a, "delta")) || !json_is_integer(fixed) || !json_is_integer(broken)) return;
+    char *text = whet_format("%s %+.2f points of the f32 row (%+.2f to %+.2f; %lld pictures only here right, %lld only there): %s", whet_json_str(a, "metric"),
+                             100 * whet_json_real(a, "delta"), 100 * whet_json_real(a, "delta_low"), 100 * whet_json_real(a, "delta_high"),
+                             (long long)json_integer_value(fixed), (long long)json_integer_value(broken),
+                             json_is_true(json_object_get(a, "acceptable")) ? "acceptable, 99 % of it or more" : "under 99 % of it, not acceptable");
+    if (text != NULL) remark(out, row, text, width);
+    whet_free(text);
+}
+
 static void remarks(const json_t *doc, int width, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *list = NULL, *item = NULL;
@@ -69,6 +82,7 @@ static void remarks(const json_t *doc, int width, whet_strbuf *out)
             if (text != NULL) remark(out, row, text, width);
             whet_free(text);
         }
+        remark_loss(out, row, width);
     }
 }
 

@@ -33,6 +33,8 @@ typedef struct whet_pair {
 whet_status whet_pair_speed(whet_pair *p, uint64_t seed);
 /* The figure's object, or JSON null with *na set to the reason. speed wants its ratio judged. */
 json_t *whet_pair_figure(const whet_pair *p, whet_figure f, const whet_gate *g, const char **na);
+/* Pictures that only one of two rows got right (fixed: only `now`); false if they did not score the same pictures. */
+bool whet_pair_flips(const json_t *base, const json_t *now, int64_t *fixed, int64_t *broken, int64_t *n);
 /* Wilson-based interval of a difference of shares (Newcombe 1998, method 10), and of paired ones from the pictures that only one
  * side got right (Agresti & Min 2005). */
 whet_interval whet_difference_apart(whet_interval base, whet_interval now);

@@ -135,8 +135,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Pictures that only one side got right; false if the two did not score the same pictures. */
-static bool flips(const json_t *base, const json_t *now, int64_t *fixed, int64_t *broken, int64_t *n)
+bool whet_pair_flips(const json_t *base, const json_t *now, int64_t *fixed, int64_t *broken, int64_t *n)
 {
     const json_t *e = json_object_get(base, "eval"), *f = json_object_get(now, "eval"), *a = json_object_get(e, "hits"), *b = json_object_get(f, "hits");
     const char *x = whet_json_str(a, "right"), *y = whet_json_str(b, "right"), *split = whet_json_str(e, "split_sha256");
@@ -185,7 +184,7 @@ static json_t *accuracy(const whet_pair *p, const whet_gate *g, const char **na)
             return json_null();
         }
     whet_interval d = whet_difference_apart(interval_of(a), interval_of(b));
-    const bool paired = flips(p->base, p->now, &fixed, &broken, &n);
+    const bool paired = whet_pair_flips(p->base, p->now, &fixed, &broken, &n);
     if (paired) {
         d = whet_difference_paired(fixed, broken, n);
         snprintf(how, sizeof how, "paired over %lld pictures: %lld only the base got right, %lld only the new one", (long long)n, (long long)broken,

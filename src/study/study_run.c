@@ -163,6 +163,7 @@ static whet_status run_rows(study_run *r)
     for (int i = 0; i < r->n_cells; i++) WHET_TRY(prepare_cell(r, &r->c[i]));
     WHET_TRY(study_bench(r));
     for (int i = 0; i < r->n_cells; i++) WHET_TRY(study_eval(r, &r->c[i]));
+    study_accuracy_losses(r);
     return WHET_OK;
 }
 

@@ -89,6 +89,9 @@ bool study_is_file(const char *model);
 whet_status study_bench(study_run *r);
 whet_status study_eval(study_run *r, study_cell *c);
 whet_status study_find_runtimes(study_run *r);
+/* --- study_accuracy.c */
+/* delta, flips and whether it is acceptable, of every row that is not f32. */
+void study_accuracy_losses(study_run *r);
 /* --- study_document.c */
 /* The whole document; NULL with ENOMEM set. */
 json_t *study_document(study_run *r);

@@ -136,6 +136,26 @@ def same_arithmetic(tmp, env, model):
            f"native has no bf16, so that row has no accuracy: {rows[1]['status']}, {rows[1].get('accuracy')}")
 
 
+def accuracy_loss(tmp, env, model):
+    """What a smaller file loses against the f32 one stands in its row, picture by picture."""
+    out, study, half = tmp / "loss", tmp / "loss.json", tmp / "half.onnx"
+    whet(env, "convert", model, half, "--precision", "f16")
+    study.write_text(json.dumps({"model": [str(half), str(model)], "out": str(out), "runtimes": ["native"], "threads": 1,
+                                 "data": str(tmp / "set"), "bench": {"min_time": 0.05, "iterations": 20, "warmup": 0.01}}))
+    done = whet(env, "study", study, "--quick")
+    small, base = json.loads((out / "result.json").read_text())["rows"]
+    expect(base["precision"].startswith("f32") and base["accuracy"]["delta"] is None, f"the f32 row is the base: {base['accuracy']}")
+    expect(small["precision_in_file"] == "fp16", f"the half file's precision: {small['precision_in_file']}")
+    a, n = small["accuracy"], small["accuracy"]["count"]
+    right = [int(r["eval"]["hits"]["right"], 16) for r in (base, small)]
+    flips = [bin(right[1] & ~right[0]).count("1"), bin(right[0] & ~right[1]).count("1")]
+    expect(a["delta_base"] == base["id"] and [a["fixed"], a["broken"]] == flips, f"flips {flips}: {a}")
+    expect(abs(a["delta"] - (a["value"] - base["accuracy"]["value"])) < 1e-9 and abs(a["delta"] - (flips[0] - flips[1]) / n) < 1e-9, f"the difference: {a}")
+    expect(a["delta_low"] <= a["delta"] <= a["delta_high"] and a["delta_low"] < a["delta_high"], f"its interval: {a}")
+    expect(a["acceptable"] == (a["value"] >= 0.99 * base["accuracy"]["value"]), f"MLPerf's word: {a}")
+    expect("of the f32 row" in done.stdout, f"it is printed: {done.stdout[-600:]}")
+
+
 def fallback(tmp, env, model):
     """A set that cannot be had is replaced by the generator in every step, not only the first."""
     out = tmp / "drawn"
@@ -209,6 +229,7 @@ def main():
         out = main_study(tmp, env)
         same_split(tmp, env, out / "models/lenet.onnx")
         same_arithmetic(tmp, env, out / "models/lenet.onnx")
+        accuracy_loss(tmp, env, out / "models/lenet.onnx")
         fallback(tmp, env, out / "models/lenet.onnx")
         interruption(tmp, env)
         bad_input(tmp, env, out / "models/lenet.onnx")
