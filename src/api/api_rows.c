@@ -34,9 +34,10 @@ static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
 static void remark(whet_strbuf *out, const json_t *row, const char *text, int width)
 {
     char *model = whet_printable_copy(whet_json_str(row, "model"), 0), *runtime = whet_printable_copy(whet_json_str(row, "runtime"), 0);
-    char *line = model != NULL && runtime != NULL ? whet_format("  %s on %s: %s", model, runtime, text) : NULL;
+    char *safe = whet_printable_copy(text, 0), *line = model != NULL && runtime != NULL && safe != NULL ? whet_format("  %s on %s: %s", model, runtime, safe) : NULL;
     if (line != NULL) wrapped(out, line + 2, width, 4);
     out->failed = out->failed || line == NULL;
+    whet_free(safe);
     whet_free(line);
     whet_free(model);
     whet_free(runtime);
@@ -67,23 +68,33 @@ static void remark_loss(whet_strbuf *out, const json_t *row, int width)
     whet_free(text);
 }
 
+/* What did not go well, each thing once with the rows it holds for; remarks and what was not measured stand in the report. */
 static void remarks(const json_t *doc, int width, whet_strbuf *out)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *list = NULL, *item = NULL;
-    size_t i = 0, k = 0;
+    static const char accuracy[] = "accuracy n/a";
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *w = NULL;
+    json_t *list = whet_report_warnings(doc);
+    size_t i = 0;
     whet_strbuf_puts(out, "\n");
-    json_array_foreach(rows, i, row)
+    json_array_foreach(list, i, w)
     {
-        if (strcmp(whet_json_str(row, "status"), "ok") != 0) remark(out, row, whet_json_str(row, "status"), width);
-        list = json_object_get(row, "verdict_reasons");
-        json_array_foreach(list, k, item) remark(out, row, json_string_value(item), width);
-        if (json_is_null(json_object_get(row, "accuracy")) && strcmp(whet_json_str(row, "status"), "ok") == 0 && whet_json_str(row, "accuracy_na")[0] != '\0') {
-            char *text = whet_format("accuracy n/a: %s", whet_json_str(row, "accuracy_na"));
-            if (text != NULL) remark(out, row, text, width);
-            whet_free(text);
+        const char *kind = whet_json_str(w, "kind"), *text = whet_json_str(w, "text");
+        const json_t *numbers = json_object_get(w, "rows");
+        if (strcmp(kind, "failed") != 0 && strcmp(kind, "figure") != 0 && strcmp(kind, "verdict") != 0 && strncmp(text, accuracy, sizeof accuracy - 1) != 0) continue;
+        if (json_array_size(numbers) == 1) {
+            remark(out, json_array_get(rows, (size_t)json_integer_value(json_array_get(numbers, 0))), text, width);
+            continue;
         }
-        remark_loss(out, row, width);
+        char *where = whet_report_warning_rows(doc, w), *line = where != NULL ? whet_format("%s (%s)", text, where) : NULL;
+        char *safe = line != NULL ? whet_printable_copy(line, 0) : NULL;
+        if (safe != NULL) wrapped(out, safe, width, 4);
+        out->failed = out->failed || safe == NULL;
+        whet_free(safe);
+        whet_free(line);
+        whet_free(where);
     }
+    json_decref(list);
+    json_array_foreach(rows, i, row) remark_loss(out, row, width);
 }
 
 static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
@@ -144,7 +155,9 @@ void whet_render_rows(const json_t *doc, int width, bool color, whet_strbuf *out
     table(doc, width, color, out);
     remarks(doc, width, out);
     char *summary = whet_report_summary(doc);
-    if (summary != NULL) wrapped(out, summary, width, 0);
+    char *safe = summary != NULL ? whet_printable_copy(summary, 0) : NULL; /* a tab in a name is written out, too */
+    if (safe != NULL) wrapped(out, safe, width, 0);
+    whet_free(safe);
     whet_free(summary);
     if (strcmp(whet_json_str(doc, "kind"), "study") == 0) study_end(doc, width, out);
 }

@@ -19,8 +19,12 @@ json_t *whet_report_merge(const json_t *docs);
 /* The sentence at the top: what is true and how sure it is. Heap string. */
 char *whet_report_summary(const json_t *doc);
 
-/* Every warning: [{"kind": "failed"|"verdict"|"machine"|"run"|"data"|"remark"|"missing", "text", "rows": [numbers]}]. */
+/* Every warning: [{"kind": "failed"|"figure"|"verdict"|"machine"|"run"|"data"|"remark"|"missing", "text", "rows": [numbers]}]. Warnings that
+ * differ in their numbers alone are one: "text" has each number's range, "texts" every warning as it was given and "own" its
+ * numbers, in the order of "rows"; of several runs "runs" has the labels. */
 json_t *whet_report_warnings(const json_t *doc);
+/* "2 rows: native; ONNX Runtime": where a warning holds; heap string. */
+char *whet_report_warning_rows(const json_t *doc, const json_t *warning);
 
 /* One self-contained page: no request leaves it. Where it has curves, Chart.js is embedded from `chart_js` (NULL: looked for, see
  * whet_report_find_chart_js); without it the page draws them as inline SVG and says so. */

@@ -96,6 +96,14 @@ bool report_row_ok(const json_t *row)
     return strcmp(report_str(row, "status"), "ok") == 0;
 }
 
+const char *report_bare_reason(const char *why, char *buf, size_t size)
+{
+    const size_t n = strlen(why);
+    const bool bracket = strncmp(why, "n/a (", 5) == 0 && why[n - 1] == ')';
+    snprintf(buf, size, "%.*s", (int)(bracket ? n - 6 : n), bracket || strncmp(why, "n/a: ", 5) == 0 ? why + 5 : why);
+    return buf;
+}
+
 bool report_column_plain(const report_column *c)
 {
     return strncmp(c->path, "plain.", 6) == 0;
@@ -300,7 +308,8 @@ void report_row_name(const json_t *doc, const json_t *row, bool with_model, char
         const report_column *c = column_named(name_ids[i]);
         if ((mask >> i & 1) == 0) continue;
         report_cell(c, row, cell, sizeof cell, NULL);
-        if (cell[0] != '\0') n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c->title, i < BARE ? "" : " ", cell);
+        const bool usual = (strcmp(c->id, "streams") == 0 && strcmp(cell, "1") == 0) || (strcmp(c->id, "scenario") == 0 && strcmp(cell, "single") == 0);
+        if (cell[0] != '\0' && !usual) n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c->title, i < BARE ? "" : " ", cell);
     }
 }
 

@@ -31,6 +31,8 @@ const json_t *report_get(const json_t *o, const char *path);
 const char *report_str(const json_t *o, const char *path);   /* "" if absent */
 double report_num(const json_t *o, const char *path);        /* NaN if absent */
 bool report_row_ok(const json_t *row);
+/* "n/a (n=20, 64 are needed)", "n/a: no meter" -> what stands behind "n/a". */
+const char *report_bare_reason(const char *why, char *buf, size_t size);
 
 /* 0.2314 -> "0.231"; 3 significant digits, no exponent between 0.001 and 99999. */
 const char *report_digits(char *buf, size_t size, double x);

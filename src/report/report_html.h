@@ -45,8 +45,7 @@ void report_machine(whet_strbuf *b, const json_t *doc);
 void report_provenance(whet_strbuf *b, const json_t *doc);
 void report_reading(whet_strbuf *b, const json_t *doc);
 
-/* --- warnings (whet_report_warnings) */
-char *report_warning_rows(const json_t *doc, const json_t *warning); /* heap string */
+/* --- warnings (whet_report_warnings, whet_report_warning_rows) */
 void report_warning_list(whet_strbuf *b, const json_t *doc, const json_t *warnings);
 
 /* page.css and page.js as lines, NULL at the end (made of the files by cmake/embed.cmake) */

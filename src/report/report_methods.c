@@ -342,7 +342,7 @@ static void failures(whet_strbuf *b, const json_t *doc)
         if (strcmp(kind, "failed") != 0 && strcmp(kind, "figure") != 0 && strcmp(kind, "verdict") != 0 && strcmp(kind, "machine") != 0) continue;
         if (!open) whet_strbuf_puts(b, "\\paragraph{Limits of these measurements.} ");
         open = true;
-        char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? report_warning_rows(doc, w) : NULL;
+        char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? whet_report_warning_rows(doc, w) : NULL;
         if (rows != NULL) {
             say(b, rows);
             whet_strbuf_puts(b, ": ");

@@ -33,17 +33,22 @@ static const struct { const char *title, *path; } csv[] = {
     {"speed_up", "plain.speed_up"}, {"size_reduction", "plain.size_reduction"},
 };
 
-static void csv_text(whet_strbuf *b, const char *s)
+// Tabs, line ends and what a terminal would obey are written out: a name must not make cells, lines or colours.
+static void csv_text(whet_strbuf *b, const char *given)
 {
     // A cell that a spreadsheet would run as a formula is made text by a quote mark in front.
-    bool formula = strchr("=+-@\t\r", s[0]) != NULL && s[0] != '\0';
-    if (!formula && strpbrk(s, "\",\r\n") == NULL) {
+    const bool formula = strchr("=+-@\t\r", given[0]) != NULL && given[0] != '\0', plain = whet_is_printable(given, 0);
+    char *copy = plain ? NULL : whet_printable_copy(given, 0);
+    const char *s = copy != NULL ? copy : given;
+    b->failed = b->failed || (copy == NULL && !plain);
+    if (!formula && strpbrk(s, "\",") == NULL) {
         whet_strbuf_puts(b, s);
-        return;
+    } else {
+        whet_strbuf_puts(b, formula ? "\"'" : "\"");
+        for (; *s != '\0'; s++) whet_strbuf_printf(b, *s == '"' ? "\"%c" : "%c", *s);
+        whet_strbuf_puts(b, "\"");
     }
-    whet_strbuf_puts(b, formula ? "\"'" : "\"");
-    for (; *s != '\0'; s++) whet_strbuf_printf(b, *s == '"' ? "\"%c" : "%c", *s);
-    whet_strbuf_puts(b, "\"");
+    whet_free(copy);
 }
 
 whet_status whet_report_csv(const json_t *doc, char **text)
@@ -128,7 +133,7 @@ static void md_warnings(whet_strbuf *b, const json_t *doc)
     if (json_array_size(list) > 0) whet_strbuf_puts(b, "\n**Warnings**\n\n");
     json_array_foreach(list, i, w)
     {
-        char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? report_warning_rows(doc, w) : NULL;
+        char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? whet_report_warning_rows(doc, w) : NULL;
         whet_strbuf_puts(b, "- ");
         md_text(b, report_str(w, "text"));
         if (rows != NULL) {

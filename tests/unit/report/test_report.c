@@ -159,14 +159,18 @@ static void markdown_is_a_table(void **state)
 static void controls_are_written_out(void **state)
 {
     (void)state;
-    char *text[2] = {NULL, NULL};
+    char *text[3] = {NULL, NULL, NULL};
     json_t *doc = sample_document("a\x1b]0;t\x07\tb\xe2\x80\xae" "c\xc2\x9b");
     assert_ok(whet_report_markdown(doc, &text[0]));
     assert_ok(whet_report_html(doc, "/nonexistent", &text[1]));
     assert_contains(text[0], "a\\\\x1b\\]0;t\\\\x07 b\\\\xe2\\\\x80\\\\xaec");
     assert_contains(text[1], "a\\x1b]0;t\\x07\tb\\xe2\\x80\\xaec");
     assert_contains(text[1], "b\\u202ec\\u009b");
-    for (int i = 0; i < 2; i++) {
+    assert_ok(whet_report_csv(doc, &text[2]));
+    assert_contains(text[2], "\r\na\\x1b]0;t\\x07\\tb\\xe2\\x80\\xaec\\xc2\\x9b,native,");
+    assert_null(strchr(text[2], '\t'));
+    for (char *p = text[2]; *p != '\0'; p++) *p = *p == '\r' ? ' ' : *p; // CSV ends its lines so
+    for (int i = 0; i < 3; i++) {
         assert_true(whet_is_printable(text[i], WHET_KEEP_LINES));
         whet_free(text[i]);
     }

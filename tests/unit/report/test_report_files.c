@@ -279,6 +279,41 @@ static void warnings_are_gathered(void **state)
     json_decref(doc);
 }
 
+// What differs in its numbers alone is one line with the range, each row's own numbers, and every text as it was given.
+static void warnings_are_grouped(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *rows = json_object_get(doc, "rows"), *w = NULL;
+    size_t i = 0;
+    int found = 0;
+    json_object_set_new(json_array_get(rows, 0), "notes", json_pack("[s, s, s]", "coefficient of variation 53.7 %", "node Conv_12 of 1.31.1", "p99 of f32 is +-3.0 % off"));
+    json_object_set_new(json_array_get(rows, 1), "notes", json_pack("[s, s, s]", "coefficient of variation 506.0 %", "node Conv_13 of 1.31.1", "p99 of f32 is +-12 % off"));
+    for (i = 0; i < 2; i++) json_object_set_new(json_object_get(json_array_get(rows, i), "latency"), "p95_na", json_string(i == 0 ? "n/a (n=20, 130 are needed)" : "n/a (n=40, 130 are needed)"));
+    json_t *list = whet_report_warnings(doc);
+    json_array_foreach(list, i, w)
+    {
+        const char *text = report_str(w, "text");
+        char *where = whet_report_warning_rows(doc, w);
+        if (strncmp(text, "coefficient", 11) == 0) {
+            found++;
+            assert_string_equal(text, "coefficient of variation 53.7 to 506.0 %");
+            assert_string_equal(where, "2 rows: native (53.7); ONNX Runtime (506.0)");
+            assert_string_equal(json_string_value(json_array_get(json_object_get(w, "texts"), 1)), "coefficient of variation 506.0 %");
+        }
+        if (strncmp(text, "p99 of", 6) == 0) assert_string_equal(text, "p99 of f32 is +-3.0 to 12 % off");
+        if (strncmp(text, "p95 n/a", 7) == 0) {
+            found++;
+            assert_string_equal(text, "p95 n/a: n=20 to 40, 130 are needed");
+        }
+        found += strncmp(text, "node Conv_1", 11) == 0; // names are no numbers: two lines
+        assert_null(json_object_get(w, "key"));
+        whet_free(where);
+    }
+    assert_int_equal(found, 4);
+    json_decref(list);
+    json_decref(doc);
+}
+
 // --- every member of a document in turn is something else: no output may crash or hang
 
 static json_t *something_else(int turn)
@@ -362,7 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(models_of_one_name_are_told_apart), cmocka_unit_test(explanations_stand_beside_rows),
         cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(pictures_are_drawn),
-        cmocka_unit_test(warnings_are_gathered), cmocka_unit_test(odd_members_do_not_crash),
+        cmocka_unit_test(warnings_are_gathered), cmocka_unit_test(warnings_are_grouped), cmocka_unit_test(odd_members_do_not_crash),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
