@@ -16,7 +16,7 @@ static const opt opts[] = {
     {"to", 0, OPT_STRING, "FORMAT", "the format, where the extension does not say it", offsetof(struct args, to)},
     {"opset", 0, OPT_INT, "N", "operator set of ONNX, 13 to 21 (17)", offsetof(struct args, opset)},
     {"deploy", 0, OPT_FLAG, NULL, "fold batch normalisation and constants; no longer trainable", offsetof(struct args, deploy)},
-    {"precision", 0, OPT_STRING, "f32|f16|s8", "weights in 16 bits, or (TFLite) in 8 with a scale a channel; computing stays f32 (as in IN)", offsetof(struct args, precision)},
+    {"precision", 0, OPT_STRING, "f32|f16|s8", "weights in 16 bits, or in 8 with a scale a channel (TFLite's dynamic range form); computing stays f32 (as in IN)", offsetof(struct args, precision)},
     {"weights", 0, OPT_PATH, "FILE", "take the tensors of FILE instead of the model's own", offsetof(struct args, weights)},
     {"model", 0, OPT_STRING, "NAME", "IN holds weights alone: of this network of the zoo", offsetof(struct args, model)},
     {"check", 0, OPT_FLAG, NULL, "run the result on every runtime present, compare with IN", offsetof(struct args, check)},
@@ -67,6 +67,7 @@ const cmd cmd_convert = {
                "code is 1 if a runtime gives something else than IN. Files of weights alone\n"
                "go to such files, or with --model to any.",
     .examples = "  $ whet convert model.onnx model.tflite --check\n"
+                "  $ whet convert model.onnx small.tflite --precision s8\n"
                 "  $ whet convert trained.onnx -o deploy.onnx --deploy\n"
                 "  $ whet convert resnet50.pth resnet50.onnx --model resnet50\n"
                 "  $ whet convert model.onnx head.onnx --cut-input features\n"

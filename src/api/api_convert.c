@@ -7,6 +7,7 @@
 #include "api/convert_job.h"
 #include "api/convert_stage.h"
 #include "api/result.h"
+#include "base/cancel.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "data/contract.h"
@@ -348,6 +349,8 @@ static whet_status open_bundle(const convert_job *j)
     return whet_mkdirs(j->o.bundle);
 }
 
+static whet_status go_on(void) { return whet_cancelled() ? WHET_FAIL(WHET_ECANCELLED, "interrupted; nothing was written") : WHET_OK; }
+
 static whet_status write_result(convert_job *j, convert_stage *stage)
 {
     const bool needs_graph = j->target->write != NULL;
@@ -355,6 +358,7 @@ static whet_status write_result(convert_job *j, convert_stage *stage)
         return WHET_FAIL(WHET_EUNSUPPORTED, "'%s' holds weights alone, %s needs the network too: name it with --model", j->from, j->target->title);
     if (j->g) WHET_TRY(whet_convert_prepare(&j->ready, j->g, j->target, &j->how, &j->report));
     if (j->o.bundle) WHET_TRY(open_bundle(j));
+    WHET_TRY(go_on());
     WHET_TRY(whet_convert_stage_open(stage, j->to, j->target));
     if (!j->g) return j->target->write_weights(j->w, stage->path);
     return whet_convert_write(j->ready, j->target, stage->path, &j->how, &j->report);
@@ -402,6 +406,7 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
     if (!j.to || !*j.to) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "no output file is named"));
     WHET_GOTO(whet_convert_how(&j.o, &j.how));
     WHET_GOTO(read_source(&j));
+    WHET_GOTO(go_on());
     if (j.o.check && (!j.g || !j.target->write))
         WHET_GOTO(WHET_FAIL(WHET_EINVAL, "--check runs a model, and '%s' %s weights alone; leave it out%s", j.g ? j.to : from, j.g ? "will hold" : "holds",
                             j.g ? "" : " or name the network with --model"));
@@ -411,8 +416,10 @@ whet_status whet_convert(whet_result **out, const char *from, const char *to, co
         status = made == WHET_OK ? WHET_EUNSUPPORTED : made;
     }
     if (status != WHET_OK) goto done;
+    WHET_GOTO(go_on());
     status = read_back(&j, stage.path, &j.back, &w);
     if (status != WHET_OK) WHET_GOTO(whet_convert_stage_unreadable(status));
+    WHET_GOTO(go_on());
     WHET_GOTO(whet_convert_stage_keep(&stage));
     whet_convert_stage_close(&stage, WHET_OK);
     if (j.o.check) WHET_GOTO(whet_convert_check(&j));

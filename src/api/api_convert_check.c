@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/convert_job.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "data/contract.h"
 #include "formats/npy/npy_tensor.h"
 #include "measure/runtimes.h"
@@ -120,22 +120,16 @@ done:
 
 /* --- */
 typedef struct trial {
-    char *dir, *in[MOST_IO], *out[MOST_IO];
+    whet_scratch dir;
+    char *in[MOST_IO], *out[MOST_IO];
     int n_in, n_out;
 } trial;
 
 static void dispose(trial *t)
 {
-    for (int i = 0; i < t->n_in; i++) {
-        if (t->in[i]) remove(t->in[i]);
-        whet_free(t->in[i]);
-    }
-    for (int i = 0; i < t->n_out; i++) {
-        if (t->out[i]) remove(t->out[i]);
-        whet_free(t->out[i]);
-    }
-    if (t->dir) rmdir(t->dir);
-    whet_free(t->dir);
+    for (int i = 0; i < t->n_in; i++) whet_free(t->in[i]);
+    for (int i = 0; i < t->n_out; i++) whet_free(t->out[i]);
+    whet_scratch_remove(&t->dir);
 }
 
 static whet_status store(const char *dir, const char *stem, int i, const whet_tensor *x, char **path)
@@ -157,13 +151,12 @@ static whet_status make_trial(const convert_job *j, trial *t)
     if (g->n_inputs > MOST_IO || g->n_outputs > MOST_IO) WHET_GOTO(WHET_FAIL(WHET_EUNAVAILABLE, "the model has more than %d inputs or outputs", MOST_IO));
     WHET_GOTO(whet_convert_inputs(j, g, x, given, NULL));
     WHET_GOTO(whet_convert_reference(g, x, y));
-    t->dir = whet_format("%s/whet-check-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!t->dir || !mkdtemp(t->dir)) WHET_GOTO(WHET_FAIL(WHET_EIO, "no folder can be made in %s", tmp && *tmp ? tmp : "/tmp"));
-    for (; t->n_in < g->n_inputs; t->n_in++) WHET_GOTO(store(t->dir, "in", t->n_in, &given[t->n_in], &t->in[t->n_in]));
+    WHET_GOTO(whet_scratch_make(&t->dir, tmp && *tmp ? tmp : "/tmp", "whet-check-"));
+    for (; t->n_in < g->n_inputs; t->n_in++) WHET_GOTO(store(t->dir.path, "in", t->n_in, &given[t->n_in], &t->in[t->n_in]));
     for (; t->n_out < g->n_outputs; t->n_out++) {
         whet_tensor laid = {0};
         status = whet_convert_lay(j, true, t->n_out, g->values[g->outputs[t->n_out]].name, &y[t->n_out], &laid);
-        if (status == WHET_OK) status = store(t->dir, "out", t->n_out, &laid, &t->out[t->n_out]);
+        if (status == WHET_OK) status = store(t->dir.path, "out", t->n_out, &laid, &t->out[t->n_out]);
         whet_tensor_dispose(&laid);
         if (status != WHET_OK) goto done;
     }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a converted model stands until it has been read again: in a folder of its own beside its final place, so that what cannot
- * be read never gets the final name, and what had that name before stays. */
+ * be read never gets the final name, and what had that name before stays. What a killed conversion left goes with the next one
+ * into the same place. */
 #include "api/convert_stage.h"
 
 #include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -28,27 +27,23 @@ whet_status whet_convert_stage_open(convert_stage *s, const char *to, const whet
     if (!is_plain(to, s->folder)) return WHET_OK;
     s->final = whet_strndup(to, n);
     s->parent = s->final ? whet_strndup(s->final, (size_t)(whet_path_base(s->final) - s->final)) : NULL;
-    s->dir = s->parent ? whet_format("%s.whet-XXXXXX", s->parent) : NULL;
-    if (!s->dir) return WHET_ENOMEM;
-    if (!mkdtemp(s->dir)) return WHET_OK; /* the writer fails at the final place, and says why */
-    s->inner = whet_path_join(s->dir, whet_path_base(s->final));
+    if (!s->parent) return WHET_ENOMEM;
+    if (whet_scratch_make(&s->dir, s->parent, ".whet-convert-") != WHET_OK) return WHET_OK; /* the writer fails at the final place, and says why */
+    s->inner = whet_path_join(s->dir.path, whet_path_base(s->final));
     if (!s->inner) return WHET_ENOMEM;
     s->path = s->inner;
     return WHET_OK;
 }
 
-/* Every file of the folder: moved to `to`, the one named `last` after all others, or (to NULL) removed. */
-static whet_status each_file(const char *dir, const char *to, const char *last)
+/* Every file of the folder but the one named `last` (may be NULL) goes to `to`. */
+static whet_status move_files(const char *dir, const char *to, const char *last)
 {
     whet_status status = WHET_OK;
     DIR *d = opendir(dir);
     for (struct dirent *e; d && status == WHET_OK && (e = readdir(d)) != NULL;) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || (last && strcmp(e->d_name, last) == 0)) continue;
-        char *from = whet_path_join(dir, e->d_name), *goal = to && from ? whet_path_join(to, e->d_name) : NULL;
-        if (!from || (to && !goal)) status = WHET_ENOMEM;
-        else if (to) status = whet_file_move(from, goal);
-        else if (!whet_dir_exists(from)) unlink(from);
-        else if (each_file(from, NULL, NULL) == WHET_OK) rmdir(from);
+        char *from = whet_path_join(dir, e->d_name), *goal = whet_path_join(to, e->d_name);
+        status = from && goal ? whet_file_move(from, goal) : WHET_ENOMEM;
         whet_free(from);
         whet_free(goal);
     }
@@ -60,17 +55,17 @@ whet_status whet_convert_stage_keep(convert_stage *s)
 {
     if (s->path == s->to) return WHET_OK;
     if (s->folder && !whet_dir_exists(s->final)) return whet_file_move(s->inner, s->final);
-    if (s->folder) return each_file(s->inner, s->final, NULL);
-    WHET_TRY(each_file(s->dir, *s->parent ? s->parent : ".", whet_path_base(s->final)));
+    if (s->folder) return move_files(s->inner, s->final, NULL);
+    WHET_TRY(move_files(s->dir.path, *s->parent ? s->parent : ".", whet_path_base(s->final)));
     return whet_file_move(s->inner, s->final);
 }
 
 /* The text with the folder's name taken out; NULL stays NULL. */
 static char *without_folder(const convert_stage *s, const char *text)
 {
-    const char *at = text ? strstr(text, s->dir) : NULL;
+    const char *at = text ? strstr(text, s->dir.path) : NULL;
     if (!at) return text ? whet_strdup(text) : NULL;
-    const char *rest = at + strlen(s->dir);
+    const char *rest = at + strlen(s->dir.path);
     return whet_format("%.*s%s%s", (int)(at - text), text, s->parent, rest + (*rest == '/'));
 }
 
@@ -96,8 +91,7 @@ void whet_convert_stage_close(convert_stage *s, whet_status status)
 {
     const bool made = s->path != s->to;
     if (made && status != WHET_OK) name_final(s, status);
-    if (made && each_file(s->dir, NULL, NULL) == WHET_OK) rmdir(s->dir);
-    whet_free(s->dir);
+    whet_scratch_remove(&s->dir);
     whet_free(s->parent);
     whet_free(s->inner);
     whet_free(s->final);

@@ -3,11 +3,13 @@
 #ifndef WHET_API_CONVERT_STAGE_H
 #define WHET_API_CONVERT_STAGE_H
 
+#include "base/scratch.h"
 #include "formats/formats.h"
 
 typedef struct convert_stage {
     const char *to, *path; /* path: where to write; equal to `to` where no place beside can be had */
-    char *final, *parent, *dir, *inner; /* parent: with its '/', "" for the working folder */
+    char *final, *parent, *inner; /* parent: with its '/', "" for the working folder */
+    whet_scratch dir;
     bool folder;
 } convert_stage;
 

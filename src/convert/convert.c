@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "convert/convert_private.h"
 #include "data/contract.h"
 #include "formats/nhwc_export.h"
@@ -112,6 +113,7 @@ static whet_status run_passes(whet_graph *g, bool fold, bool named, bool keep_no
 {
     for (size_t i = 0; i < WHET_COUNT(steps); i++) {
         if ((!fold && steps[i].when != ALWAYS && !(named && steps[i].when == NAMED)) || (keep_norm && strcmp(steps[i].pass, "layer-norm") == 0)) continue;
+        if (whet_cancelled()) return WHET_FAIL(WHET_ECANCELLED, "interrupted; nothing was written");
         WHET_TRY(one_pass(g, &steps[i], report));
         if (i > 0) continue;
         WHET_TRY(turn_integers(g));

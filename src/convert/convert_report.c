@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What became of the nodes. Passes say only how many places they changed, so the nodes before and after are compared by name;
  * what a writer refuses beside the first node is found by giving it every node alone. */
-#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/io.h"
+#include "base/scratch.h"
 #include "convert/convert_private.h"
 #include "ir/op.h"
 
@@ -140,19 +139,6 @@ done:
 }
 
 /* Removes the folder and the files in it. */
-static void remove_folder(const char *dir)
-{
-    DIR *d = opendir(dir);
-    struct dirent *e = NULL;
-    while (d && (e = readdir(d)) != NULL) {
-        char *path = e->d_name[0] == '.' && (!e->d_name[1] || e->d_name[1] == '.') ? NULL : whet_path_join(dir, e->d_name);
-        if (path) remove(path);
-        whet_free(path);
-    }
-    if (d) closedir(d);
-    rmdir(dir);
-}
-
 /* Folders are not tried: there the first refusal must do. Quantised values are judged with their neighbours only. */
 static void try_each(const whet_graph *g, const whet_model_format *target, const char *dir, const char *path, whet_nid first,
                      const whet_format_options *o, whet_convert_report *r)
@@ -176,18 +162,17 @@ void convert_find_refused(const whet_graph *g, const whet_model_format *target, 
 {
     const whet_status status = whet_error_last()->status;
     const char *tmp = getenv("TMPDIR");
-    char text[1024], node[256], op[128] = "", *dir = whet_format("%s/whet-try-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    char text[1024], node[256], op[128] = "";
+    whet_scratch dir = {.path = NULL};
     whet_format_options quiet = *o;
     snprintf(text, sizeof(text), "%s", whet_error_last()->text);
     snprintf(node, sizeof(node), "%s", whet_error_last()->node);
     const whet_nid first = whet_graph_find_node(g, node);
     convert_note(r, "refused", node, first >= 0 ? whet_op_text(g->nodes[first].op, op, sizeof(op)) : "", text);
     quiet.report = NULL;
-    if (r && dir && !(target->traits & WHET_FORMAT_FOLDER) && mkdtemp(dir)) {
-        try_each(g, target, dir, path, first, &quiet, r);
-        remove_folder(dir);
-    }
-    whet_free(dir);
+    if (r && !(target->traits & WHET_FORMAT_FOLDER) && whet_scratch_make(&dir, tmp && *tmp ? tmp : "/tmp", "whet-try-") == WHET_OK)
+        try_each(g, target, dir.path, path, first, &quiet, r);
+    whet_scratch_remove(&dir);
     whet_fail(status, "%s", text);
     if (*node) whet_error_at_node(node);
 }
