@@ -124,7 +124,8 @@ static whet_status find_samples(whet_bench *b, whet_bench_row *r)
     }
     whet_samples *s = &b->samples[b->n_samples];
     const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .opening = b->spec->opening,
-                                      .contract = b->spec->contract, .own = r->facts->contract, .seed = b->spec->seed, .count = WHET_BENCH_SAMPLES};
+                                      .contract = b->spec->contract, .own = r->facts->contract, .path = path, .seed = b->spec->seed,
+                                      .count = WHET_BENCH_SAMPLES};
     whet_status status = whet_bench_start(b, r);
     if (status == WHET_OK) status = whet_bench_load(b, r, &reply);
     if (status == WHET_OK) {
@@ -506,6 +507,9 @@ whet_status whet_bench_time_e2e(whet_bench *b, whet_bench_row *r)
     if (b->spec->opening != NULL)
         json_object_set_new(q, "opening", json_pack("{ss*, sI, sb}", "val", b->spec->opening->val, "seed", (json_int_t)b->spec->opening->seed,
                                                     "own_model", b->spec->opening->own_model));
+    if (r->samples->in[0].dtype != WHET_F32)
+        json_object_set_new(q, "border", json_pack("{ss, sf, si}", "type", whet_dtype_name(r->samples->in[0].dtype), "scale", r->samples->border.scale,
+                                                   "zero_point", r->samples->border.zero_point));
     json_object_set_new(q, "runs", json_integer(runs));
     json_object_set_new(q, "ns", json_integer((json_int_t)(b->min_seconds * 0.25e9 / b->rounds)));
     json_object_set_new(q, "start", json_integer((json_int_t)b->round * 97));

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "formats/formats.h"
 #include "ir/graph.h"
 #include "ir/op.h"
@@ -38,4 +39,14 @@ void whet_model_border_read(const char *path, whet_border *out)
     for (int i = 0; g->n_inputs > 0 && i < g->n_nodes; i++)
         if (read_node(g, &g->nodes[i], out)) break;
     whet_graph_free(g);
+}
+
+void whet_border_put(const whet_border *b, whet_dtype t, const float *x, size_t n, void *dst)
+{
+    const double low = t == WHET_S8 ? -128 : 0, high = low + 255;
+    if (t == WHET_F32) memcpy(dst, x, n * sizeof *x);
+    for (size_t i = 0; t != WHET_F32 && i < n; i++) {
+        const double q = rint((double)x[i] / b->scale) + b->zero_point;
+        ((uint8_t *)dst)[i] = (uint8_t)(int)WHET_MIN(WHET_MAX(q, low), high);
+    }
 }

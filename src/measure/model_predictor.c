@@ -5,7 +5,6 @@
  * those without one whole pixels; integer scores are only put in order, so that their scale is not needed. */
 #include "measure/model_predictor.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,13 +93,8 @@ static void put_pictures(const whet_runner *m, const float *x, int n, void *to, 
 {
     const size_t count = (size_t)m->p.channels * (size_t)m->p.height * (size_t)m->p.width * (size_t)n;
     const size_t used = count * whet_dtype_size(m->takes);
-    const double low = m->takes == WHET_S8 ? -128 : 0, high = low + 255;
 
-    if (m->takes == WHET_F32) memcpy(to, x, used);
-    for (size_t i = 0; m->takes != WHET_F32 && i < count; i++) {
-        const double q = rint((double)x[i] / m->border.scale) + m->border.zero_point;
-        ((uint8_t *)to)[i] = (uint8_t)(int)WHET_MIN(WHET_MAX(q, low), high);
-    }
+    whet_border_put(&m->border, m->takes, x, count, to);
     memset((char *)to + used, 0, bytes - used);
 }
 

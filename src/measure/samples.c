@@ -45,16 +45,45 @@ static whet_status read_inputs(whet_samples *s, const json_t *inputs)
     return WHET_OK;
 }
 
-/* True if input 0 is a batch of pictures; its channels and size. */
-static bool is_picture(whet_samples *s)
+/* True if input 0 is a batch of pictures; its channels and size. Where the shape leaves no doubt the layout is the shape's; three
+ * dimensions are grey pictures if somebody says that they are pictures at all. */
+static bool is_picture(whet_samples *s, bool told)
 {
     const whet_shape *d = &s->in[0].shape;
-    if (s->in[0].dtype != WHET_F32 || d->rank != 4) return false;
-    s->contract.nhwc = s->contract.given ? s->contract.nhwc : d->dims[1] > 4 && d->dims[3] <= 4;
+    const whet_dtype t = s->in[0].dtype;
+    if (t != WHET_F32 && t != WHET_U8 && t != WHET_S8) return false;
+    if (d->rank == 3 && told) {
+        s->contract.nhwc = false;
+        s->channels = 1;
+        s->height = (int)d->dims[1];
+        s->width = (int)d->dims[2];
+        return s->height > 4 && s->width > 4;
+    }
+    if (d->rank != 4) return false;
+    const bool first = d->dims[1] <= 4, last = d->dims[3] <= 4;
+    s->contract.nhwc = first != last ? last : s->contract.given && s->contract.nhwc;
     s->channels = (int)d->dims[s->contract.nhwc ? 3 : 1];
     s->height = (int)d->dims[s->contract.nhwc ? 1 : 2];
     s->width = (int)d->dims[s->contract.nhwc ? 2 : 3];
     return s->channels >= 1 && s->channels <= 4 && s->height > 0 && s->width > 0;
+}
+
+/* What the integers of a picture stand for: what the runtime or the file says of the contract's values; without either, or
+ * without a contract, whole pixels over the type's range. */
+static void find_border(whet_samples *s, const json_t *input, const char *path)
+{
+    whet_border b = {json_number_value(json_object_get(input, "scale")), (int)json_integer_value(json_object_get(input, "zero_point"))};
+    if (s->in[0].dtype == WHET_F32) return;
+    if (b.scale <= 0 && path != NULL && s->contract.given) whet_model_border_read(path, &b);
+    if (!s->contract.given || (b.scale <= 0 && s->in[0].dtype == WHET_S8)) {
+        s->contract.scale = 1;
+        for (int c = 0; c < WHET_MAX_CHANNELS; c++) {
+            s->contract.mean[c] = 0;
+            s->contract.std[c] = 1;
+        }
+        b = (whet_border){1, s->in[0].dtype == WHET_S8 ? -128 : 0};
+    }
+    s->border = b.scale > 0 ? b : (whet_border){1, 0};
 }
 
 /* --- seeded images */
@@ -104,21 +133,31 @@ static void fill_plain(whet_samples *s, int i, uint64_t seed, uint64_t stream, v
     }
 }
 
-static whet_status fill_pictures(whet_samples *s, whet_dataset *d, const whet_samples_options *opt, int sample, float *dst)
+static whet_status put_picture(const whet_samples *s, const whet_image *img, float *scratch, char *dst)
+{
+    const size_t one = (size_t)s->channels * (size_t)s->height * (size_t)s->width;
+    WHET_TRY(whet_contract_apply(&s->contract, img, s->channels, s->height, s->width, scratch));
+    whet_border_put(&s->border, s->in[0].dtype, scratch, one, dst);
+    return WHET_OK;
+}
+
+static whet_status fill_pictures(whet_samples *s, whet_dataset *d, const whet_samples_options *opt, int sample, char *dst)
 {
     const int batch = (int)s->in[0].shape.dims[0], all = d != NULL ? whet_dataset_count(d, opt->split) : 0;
     const size_t one = (size_t)s->channels * (size_t)s->height * (size_t)s->width;
-    for (int b = 0; b < batch; b++) {
+    float *scratch = whet_calloc(one, sizeof *scratch);
+    whet_status status = scratch != NULL ? WHET_OK : WHET_ENOMEM;
+    for (int b = 0; b < batch && status == WHET_OK; b++) {
         whet_image img = {0};
         const int number = sample * batch + b;
         /* spread over the split: pictures of a class often stand together */
         const int which = all > 0 ? (int)((int64_t)number * 7919 % all) : 0;
-        whet_status status = d != NULL ? whet_dataset_image(d, opt->split, which, &img, NULL) : seeded_image(s, opt->seed, number, &img);
-        if (status == WHET_OK) status = whet_contract_apply(&s->contract, &img, s->channels, s->height, s->width, dst + (size_t)b * one);
+        status = d != NULL ? whet_dataset_image(d, opt->split, which, &img, NULL) : seeded_image(s, opt->seed, number, &img);
+        if (status == WHET_OK) status = put_picture(s, &img, scratch, dst + (size_t)b * one * whet_dtype_size(s->in[0].dtype));
         whet_image_dispose(&img);
-        WHET_TRY(status);
     }
-    return WHET_OK;
+    whet_free(scratch);
+    return status;
 }
 
 static whet_status fill(whet_samples *s, whet_dataset *d, const whet_samples_options *opt, bool pictures)
@@ -129,7 +168,7 @@ static whet_status fill(whet_samples *s, whet_dataset *d, const whet_samples_opt
     for (int k = 0; k < s->count; k++)
         for (int i = 0; i < s->n_inputs; i++) {
             if (i == 0 && pictures)
-                WHET_TRY(fill_pictures(s, d, opt, k, (float *)dst));
+                WHET_TRY(fill_pictures(s, d, opt, k, dst));
             else
                 fill_plain(s, i, opt->seed, (uint64_t)k * WHET_SAMPLES_MAX_INPUTS + (uint64_t)i, dst);
             whet_sha256_add(&h, dst, s->in[i].bytes);
@@ -164,7 +203,8 @@ whet_status whet_samples_make(whet_samples *s, const json_t *inputs, const whet_
     whet_status status = WHET_OK;
     WHET_GOTO(read_inputs(s, inputs));
     WHET_GOTO(read_contract(s, opt));
-    const bool picture = is_picture(s);
+    const bool picture = is_picture(s, opt->data != NULL || s->contract.given);
+    if (picture) find_border(s, json_array_get(inputs, 0), opt->path);
     WHET_GOTO(open_data(s, opt, picture, &d));
     s->count = WHET_MAX(opt->count, 1);
     if (s->sample_bytes * (size_t)s->count > most_bytes) s->count = (int)WHET_MAX(most_bytes / WHET_MAX(s->sample_bytes, 1), 2);

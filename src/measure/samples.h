@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "measure/launch.h"
+#include "measure/model_border.h"
 #include "tensor/tensor.h"
 
 enum { WHET_SAMPLES_MAX_INPUTS = 64 };
@@ -16,6 +17,7 @@ typedef struct whet_samples_options {
     const whet_dataset_options *opening; /* of data; NULL: as for a given model, seed 0 */
     const char *contract; /* preset or file; NULL: the model's own */
     const char *own;      /* contract JSON of the model, or NULL */
+    const char *path;     /* of the model, which is asked what its integers stand for where the runtime does not tell; may be NULL */
     uint64_t seed;
     int count;            /* wanted; fewer if they would take over 256 MiB */
 } whet_samples_options;
@@ -28,6 +30,7 @@ typedef struct whet_samples {
     whet_shared memory;
     char source[512], sha256[65];
     whet_contract contract;
+    whet_border border;   /* of pictures that are given as integers */
     bool pictures;        /* from a data set: the region e2e can be measured */
     int channels, height, width;
 } whet_samples;

@@ -119,7 +119,7 @@ static whet_status make_samples(job *j)
     whet_worker_options opt;
     whet_worker *w = NULL;
     json_t *loaded = NULL;
-    const whet_samples_options so = {.data = s->data, .split = s->split, .contract = s->contract, .own = j->facts.contract, .seed = s->seed,
+    const whet_samples_options so = {.data = s->data, .split = s->split, .contract = s->contract, .own = j->facts.contract, .path = s->a.model, .seed = s->seed,
                                      .count = s->samples > 0 ? s->samples : 16};
     whet_worker_options_init(&opt);
     opt.program = s->program;
