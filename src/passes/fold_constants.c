@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Constant folding. A node whose inputs are all constants is run once, alone, by the reference kernels; integers that
  * shape inference already knows become constants directly. Sizes that depended on them are then inferred again, in
- * waves, until nothing changes. Results that would make the model much larger stay nodes. */
+ * waves, until nothing changes. Results that would make the model much larger stay nodes, but for dequantised weights: read
+ * at each run they would be dequantised and packed each time, and convolutions want weights that are constants. */
 #include <string.h>
 
 #include "exec/exec.h"
@@ -49,6 +50,11 @@ done:
     return status;
 }
 
+static bool is_weights(const whet_graph *g, const whet_node *n)
+{
+    return whet_node_is(n, "DequantizeLinear") && g->values[n->in[0]].dims.rank >= 2;
+}
+
 static bool small_enough(const whet_graph *g, const whet_node *n, const whet_graph *one)
 {
     size_t in = 0, out = 0, bytes = 0;
@@ -60,15 +66,16 @@ static bool small_enough(const whet_graph *g, const whet_node *n, const whet_gra
         if (!whet_dims_concrete(&v->dims, &s) || whet_shape_bytes(&s, v->dtype, &bytes) != WHET_OK) return false;
         out += bytes;
     }
-    return out <= in + MAX_GROWTH;
+    return out <= in + MAX_GROWTH || is_weights(g, n);
 }
 
-static whet_status evaluate(const whet_graph *one, int n, whet_tensor *results)
+/* Dequantising has vector rows with the bits of the reference, and there may be many weights. */
+static whet_status evaluate(const whet_graph *one, bool weights, int n, whet_tensor *results)
 {
     whet_exec *e = NULL;
     whet_exec_options opt;
     whet_exec_options_init(&opt);
-    opt.providers = WHET_PROVIDER_REF;
+    opt.providers = WHET_PROVIDER_REF | (weights ? WHET_PROVIDER_VEC : 0);
     whet_status status = whet_exec_create(&e, one, &opt);
     if (status == WHET_OK) status = whet_exec_run(e, 0, NULL, n, results);
     whet_exec_free(e);
@@ -100,7 +107,7 @@ static whet_status fold_node(whet_pass_context *c, whet_nid id)
     n_out = one->n_outputs;
     for (int o = 0; o < n_out; o++) whet_tensor_init(&results[o]);
     if (!small_enough(g, &n, one)) goto done;
-    status = evaluate(one, n_out, results);
+    status = evaluate(one, is_weights(g, &n), n_out, results);
     if (status != WHET_OK) {
         status = status == WHET_ENOMEM ? status : WHET_OK;
         goto done;

@@ -148,6 +148,14 @@ static bool find_resize(whet_graph *g, const whet_node *n, uint32_t *in, uint32_
     return true;
 }
 
+/* One scale for the whole tensor: the operator is elementwise and takes its input as it comes. */
+static bool find_quantize(const whet_graph *g, const whet_node *n, uint32_t *in, uint32_t *out)
+{
+    if (!whet_node_is(n, "QuantizeLinear") && !whet_node_is(n, "DequantizeLinear")) return false;
+    *in = *out = g->values[n->in[0]].layout == WHET_NHWC && is_scalar(&g->values[n->in[1]]) && whet_node_int(n, "block_size", 0) == 0;
+    return true;
+}
+
 static const int64_t to_nhwc[4] = {0, 2, 3, 1}, to_nchw[4] = {0, 3, 1, 2}, swap[3] = {0, 2, 1};
 
 /* A Transpose between an NHWC image and a value whose axes stand in that order. */
@@ -182,7 +190,8 @@ static whet_status place(pass *p, whet_nid id)
     whet_graph *g = p->g;
     uint32_t in = 0, out = 0;
     if (find_anchor(g, &g->nodes[id], &in, &out) || find_mover(g, &g->nodes[id], &in, &out) ||
-        find_resize(g, &g->nodes[id], &in, &out) || find_view(g, &g->nodes[id], &in, &out)) {
+        find_resize(g, &g->nodes[id], &in, &out) || find_quantize(g, &g->nodes[id], &in, &out) ||
+        find_view(g, &g->nodes[id], &in, &out)) {
         /* as the tables say */
     } else if (follows(g, &g->nodes[id])) {
         in = out = UINT32_MAX;

@@ -20,7 +20,7 @@
 #include "base/cpu.h"
 
 static const kc_family *const families[] = {&kc_rows, &kc_outer, &kc_conv, &kc_wgrad, &kc_winograd, &kc_dw, &kc_dw_grad, &kc_norm, &kc_pool, &kc_attention,
-                                          &kc_unary, &kc_halves, &kc_binary, &kc_softmax, &kc_layer, &kc_transpose, &kc_reduce, &kc_optim, &kc_planes, &kc_resize};
+                                          &kc_unary, &kc_halves, &kc_quantize, &kc_binary, &kc_softmax, &kc_layer, &kc_transpose, &kc_reduce, &kc_optim, &kc_planes, &kc_resize};
 static sigjmp_buf crash;
 
 static void on_crash(int sig) { siglongjmp(crash, sig); }

@@ -47,7 +47,7 @@ extern const kc_family kc_rows, kc_outer, kc_conv, kc_wgrad, kc_dw, kc_dw_grad, 
 /* Nanoseconds of the forward pass and both gradients of a depthwise convolution; buffers as for the dense one. */
 void kc_dw_bench(uint32_t level, const whet_conv2d_geom *g, float *src, float *dst, float *weights,
                  double (*best_of)(void (*)(void *), void *), double ns[3]);
-extern const kc_family kc_halves, kc_unary, kc_binary, kc_softmax, kc_layer, kc_transpose, kc_reduce, kc_optim, kc_planes; /* vector rows of all but products */
+extern const kc_family kc_halves, kc_quantize, kc_unary, kc_binary, kc_softmax, kc_layer, kc_transpose, kc_reduce, kc_optim, kc_planes; /* vector rows of all but products */
 
 int kc_vec_bench(void); /* exit status */
 int kc_layer_bench(void);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vector rows of two tensors, softmax, layer normalisation, transposition and reductions against plain C: bit by bit where
  * every element is its own, within a bound given by the lengths where sums are added in another order. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "kcheck.h"
-#include "kernels/unary/halves.h"
 #include "kernels/binary/binary.h"
 #include "kernels/binary/binary_vec.h"
 #include "kernels/move/transpose.h"
@@ -17,6 +17,8 @@
 #include "kernels/reduce/reduce_vec.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/softmax/softmax_vec.h"
+#include "kernels/unary/halves.h"
+#include "kernels/unary/quantize.h"
 
 static const struct { const char *name; uint32_t isa; } levels[] = {{"avx512", WHET_ISA_AVX512}, {"avx2", WHET_ISA_AVX2}};
 enum { N_ROWS = 2 };
@@ -254,6 +256,43 @@ static bool check_halves(kc_case *c, int row)
     return memcmp(back, want, (size_t)n * sizeof *back) == 0;
 }
 const kc_family kc_halves = {"halves", N_ROWS, name, isa, check_halves, 400};
+
+/* --- f32 and integers of 8 and 16 bits: the same bits as in plain C */
+
+static bool check_quantize(kc_case *c, int row)
+{
+    static const int32_t lowest[] = {-128, 0, -32768, 0}, steps[] = {256, 256, 65536, 65536};
+    const whet_quantize *k = whet_quantize_for(levels[row].isa), *ref = &whet_quantize_ref;
+    const int t = kc_int(c, 0, WHET_Q_COUNT - 1);
+    const bool low = kc_chance(c, 2), plain = kc_chance(c, 4), wide = t >= WHET_Q_S16;
+    const int64_t n = kc_int(c, 1, 200);
+    const int32_t zero = kc_chance(c, 3) ? 0 : lowest[t] + (int32_t)whet_rng_below(&c->rng, (uint32_t)steps[t]);
+    const float odd[] = {0.0f, -0.25f, 1e-40f, INFINITY, NAN, 1e30f, 1e-25f, FLT_MAX}, mantissa = 1 + (float)whet_rng_below(&c->rng, 1u << 23) * 0x1p-23f;
+    const float scale = kc_chance(c, 8) ? odd[kc_int(c, 0, 7)] : ldexpf(plain ? 1 : mantissa, kc_int(c, -20, 10));
+    float *x = filled(c, n, low, true), *back = kc_floats(c, (size_t)n, low), *want = kc_floats(c, (size_t)n, low);
+    const int64_t room = wide ? (n + 1) / 2 : (n + 3) / 4;
+    char *q = (char *)kc_floats(c, (size_t)room, low);
+    uint16_t expected[200];
+    const size_t bytes = (size_t)n * (wide ? 2 : 1);
+    if (!low) q += (size_t)room * 4 - bytes; /* up to the guarded page */
+    snprintf(c->text, sizeof c->text, "type %d n %d low %d scale %.9g zero %d", t, (int)n, low, (double)scale, (int)zero);
+    for (int64_t i = 0; i < n; i++) { /* half way between integers, and the floats beside it */
+        const float tie = ((float)(int32_t)whet_rng_below(&c->rng, (uint32_t)steps[t] + 8) + (float)(lowest[t] - 4) - (float)zero + 0.5f) * scale;
+        if (kc_chance(c, 2)) x[i] = kc_chance(c, 2) ? tie : nextafterf(tie, kc_chance(c, 2) ? INFINITY : -INFINITY);
+    }
+    k->to[t](n, x, q, scale, zero);
+    ref->to[t](n, x, expected, scale, zero);
+    for (int64_t i = 0; i < n; i++) {
+        const size_t at = (size_t)i * (wide ? 2 : 1);
+        if (memcmp(q + at, (const char *)expected + at, wide ? 2 : 1) == 0) continue;
+        printf("element %d, %.9g, is not as in plain C\n", (int)i, (double)x[i]);
+        return false;
+    }
+    k->from[t](n, q, back, scale, zero);
+    ref->from[t](n, expected, want, scale, zero);
+    return kc_same(c, back, want, (size_t)n);
+}
+const kc_family kc_quantize = {"quantize", N_ROWS, name, isa, check_quantize, 3000};
 
 /* --- optimiser steps: the same bits as in plain C, in place and not */
 

@@ -14,6 +14,7 @@
 #include "kernels/optim/optim.h"
 #include "kernels/reduce/reduce_vec.h"
 #include "kernels/softmax/softmax_vec.h"
+#include "kernels/unary/quantize.h"
 #include "kernels/unary/unary_vec.h"
 
 typedef struct problem {
@@ -72,6 +73,8 @@ static void sgd(problem *p)
     const whet_sgd o = {0.01, 0.9, 0, 1e-4, false};
     whet_optim_f32_for(p->isa)->sgd(&o, p->rows * p->n, p->a, p->b, p->c, p->a, p->c);
 }
+static void quantize(problem *p) { whet_quantize_for(p->isa)->to[WHET_Q_U8](p->rows * p->n, p->a, p->y, 0.0123f, 17); }
+static void dequantize(problem *p) { whet_quantize_for(p->isa)->from[WHET_Q_U8](p->rows * p->n, p->a, p->y, 0.0123f, 17); }
 static void copy(problem *p) { memcpy(p->y, p->a, (size_t)(p->rows * p->n) * sizeof(float)); }
 
 static double best_ns(bench_fn fn, problem *p)
@@ -108,7 +111,9 @@ static const struct { const char *what, *op; bench_fn fn; int64_t rows, n; doubl
     {"LayerNormalization gradient 192", "", layer_grad, 197, 192, 3}, {"LayerNormalization gradient 768", "", layer_grad, 197, 768, 3},
     {"Transpose 96 x 3136", "", transpose, 96, 3136, 2}, {"Transpose 3136 x 96", "", transpose, 3136, 96, 2},
     {"Transpose 3 x 50176", "", transpose, 3, 50176, 2}, {"Row sums", "", row_sums, 197, 768, 1},
-    {"Column sums", "", column_sums, 3136, 96, 1}, {"Adam", "", adam, 100, 10000, 7}, {"SGD with momentum", "", sgd, 100, 10000, 5},
+    {"Column sums", "", column_sums, 3136, 96, 1}, {"QuantizeLinear to u8", "", quantize, 197, 768, 1.25},
+    {"DequantizeLinear from u8", "", dequantize, 197, 768, 1.25}, {"QuantizeLinear of an image", "", quantize, 96, 12544, 1.25},
+    {"DequantizeLinear of an image", "", dequantize, 96, 12544, 1.25}, {"Adam", "", adam, 100, 10000, 7}, {"SGD with momentum", "", sgd, 100, 10000, 5},
 };
 
 int kc_vec_bench(void)

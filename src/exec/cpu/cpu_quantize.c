@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* QuantizeLinear and DequantizeLinear by their definitions: the quotient is rounded to the nearest even integer in the type of
- * the scale, then the zero point is added and the sum clipped to the type. */
+ * the scale, then the zero point is added and the sum clipped to the type. The rows `vec` take f32 and integers of 8 and 16 bits
+ * with one scale, in any layout, or with a scale for each element of an axis that is not the last. */
 #include <math.h>
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "exec/cpu/cpu_nest.h"
 #include "exec/exec.h"
+#include "kernels/unary/quantize.h"
 
 typedef struct quantize_state {
     int64_t n, inner, block, blocks; /* the input as [outer, n, inner]; block 0: none */
@@ -85,5 +88,97 @@ static whet_status dequantize_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
+/* --- vector rows */
+
+#define GRAIN 8192   /* elements a chunk has at least: some microseconds */
+#define LEAST_ROW 16 /* elements of a row with one scale that are worth a call */
+
+typedef struct vec_state {
+    whet_quantize_fn to;
+    whet_dequantize_fn from;
+    int64_t n, inner; /* the tensor as [outer, n, inner] with a scale for each of n; n 0: one for all */
+    int chunks;
+} vec_state;
+
+static bool quantum_of(whet_dtype t, whet_quantum *out)
+{
+    static const struct { whet_dtype t; whet_quantum q; } types[] = {
+        {WHET_S8, WHET_Q_S8}, {WHET_U8, WHET_Q_U8}, {WHET_S16, WHET_Q_S16}, {WHET_U16, WHET_Q_U16}};
+    for (size_t i = 0; i < WHET_COUNT(types); i++)
+        if (types[i].t == t) {
+            *out = types[i].q;
+            return true;
+        }
+    return false;
+}
+
+static bool has_zero(const whet_cpu_node *k) { return k->n_in > 2 && k->in[2].vid >= 0; }
+
+static whet_status create_vec(whet_cpu_node *k)
+{
+    const bool to = k->in[0].dtype == WHET_F32;
+    const whet_cpu_arg *integers = to ? &k->out[0] : &k->in[0], *floats = to ? &k->in[0] : &k->out[0];
+    const whet_quantize *kernels = whet_quantize_for(k->isa);
+    const whet_shape *x = &k->in[0].shape;
+    whet_quantum q = WHET_Q_S8;
+    vec_state *s = whet_cpu_state(k, sizeof *s);
+    int64_t axis = whet_node_int(k->n, "axis", 1), rows = 1;
+    if (s == NULL) return WHET_ENOMEM;
+    if (floats->dtype != WHET_F32 || k->in[1].dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(floats->dtype));
+    if (!quantum_of(integers->dtype, &q)) return whet_cpu_refuse(k, "integers of type %s", whet_dtype_name(integers->dtype));
+    if (k->in[0].layout != k->out[0].layout) return whet_cpu_refuse(k, "the layouts differ");
+    if (whet_node_int(k->n, "block_size", 0) != 0) return whet_cpu_refuse(k, "scales of blocks");
+    s->to = kernels->to[q];
+    s->from = kernels->from[q];
+    if (k->in[1].numel == 1) return WHET_OK;
+    if (k->in[0].layout != WHET_NCHW) return whet_cpu_refuse(k, "a scale for each element of an axis, and not in NCHW layout");
+    if (axis < 0) axis += x->rank;
+    s->n = x->dims[axis];
+    s->inner = 1;
+    for (int i = (int)axis + 1; i < x->rank; i++) s->inner *= x->dims[i];
+    for (int i = 0; i <= (int)axis; i++) rows *= x->dims[i];
+    if (s->inner < LEAST_ROW) return whet_cpu_refuse(k, "a new scale every %lld elements", (long long)s->inner);
+    s->chunks = whet_chunks(rows, 1 + GRAIN / s->inner, NEST_CHUNKS);
+    return WHET_OK;
+}
+
+/* Elements first .. first + n - 1 by scale number `at`. */
+static void some(const whet_cpu_node *k, int64_t first, int64_t n, int64_t at)
+{
+    const vec_state *s = k->state;
+    const bool to = k->in[0].dtype == WHET_F32;
+    const whet_tensor point = has_zero(k) ? as_tensor(&k->in[2]) : (whet_tensor){0};
+    const int32_t zero = has_zero(k) ? (int32_t)whet_tensor_get_s64(&point, at) : 0;
+    const float scale = ((const float *)k->in[1].data)[at];
+    const size_t integer = whet_dtype_size(to ? k->out[0].dtype : k->in[0].dtype);
+    if (to) s->to(n, (const float *)k->in[0].data + first, (char *)k->out[0].data + (size_t)first * integer, scale, zero);
+    else s->from(n, (const char *)k->in[0].data + (size_t)first * integer, (float *)k->out[0].data + first, scale, zero);
+}
+
+static void whole_range(void *arg, int64_t begin, int64_t end) { some(arg, begin, end - begin, 0); }
+
+static void rows_chunk(void *arg, int chunk, int worker)
+{
+    const whet_cpu_node *k = arg;
+    const vec_state *s = k->state;
+    const int64_t rows = k->out[0].numel / s->inner;
+    (void)worker;
+    for (int64_t r = whet_chunk_begin(rows, s->chunks, chunk); r < whet_chunk_begin(rows, s->chunks, chunk + 1); r++)
+        some(k, r * s->inner, s->inner, r % s->n);
+}
+
+static whet_status vec_run(const whet_cpu_node *k)
+{
+    const vec_state *s = k->state;
+    if (s->n == 0) cpu_range_run(k->out[0].numel, GRAIN, k->team, whole_range, (void *)(uintptr_t)k);
+    else whet_parallel(k->team, s->chunks, rows_chunk, (void *)(uintptr_t)k);
+    return WHET_OK;
+}
+
+#define VEC(op_)                                                                                                    \
+    const whet_cpu_impl whet_cpu_##op_##_vec = {.op = #op_, .name = "vec", .provider = WHET_PROVIDER_VEC, .isa = WHET_ISA_AVX2, \
+                                                .create = create_vec, .run = vec_run};
+VEC(QuantizeLinear)
+VEC(DequantizeLinear)
 const whet_cpu_impl whet_cpu_QuantizeLinear_ref = {.op = "QuantizeLinear", .name = "ref", .provider = WHET_PROVIDER_REF, .create = create, .run = quantize_run};
 const whet_cpu_impl whet_cpu_DequantizeLinear_ref = {.op = "DequantizeLinear", .name = "ref", .provider = WHET_PROVIDER_REF, .create = create, .run = dequantize_run};

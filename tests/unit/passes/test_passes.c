@@ -137,6 +137,49 @@ static void fold_constants(void **state)
     whet_graph_free(g);
 }
 
+/* Weights of any size: what makes a graph four times as large is computed ahead. Their bits do not depend on the kernels. */
+static void fold_weights(void **state)
+{
+    enum { ROWS = 40, INNER = 20000 };
+    whet_graph *g = NULL;
+    whet_pass_context c = {0};
+    whet_vid x = 0, w = 0, s = 0, z = 0, y = 0;
+    whet_tensor weights = {0}, scales = {0}, zeros = {0};
+    const whet_shape full = WHET_SHAPE(ROWS, INNER), rows = WHET_SHAPE(ROWS);
+    const whet_dims d = {.rank = 2, .dims = {3, INNER}};
+    (void)state;
+    assert_ok(whet_tensor_alloc(&weights, WHET_S8, &full));
+    assert_ok(whet_tensor_alloc(&scales, WHET_F32, &rows));
+    assert_ok(whet_tensor_alloc(&zeros, WHET_S8, &rows));
+    for (int64_t i = 0; i < (int64_t)ROWS * INNER; i++) ((int8_t *)weights.data)[i] = (int8_t)(i * 37 % 255 - 127);
+    for (int64_t i = 0; i < ROWS; i++) ((float *)scales.data)[i] = 0.01f * (float)(i + 1);
+    for (int64_t i = 0; i < ROWS; i++) ((int8_t *)zeros.data)[i] = (int8_t)(i % 5 - 2);
+    assert_ok(whet_graph_create(&g, "fold"));
+    assert_ok(whet_graph_input(g, "x", WHET_F32, &d, &x));
+    assert_ok(whet_graph_const(g, "w", &weights, &w));
+    assert_ok(whet_graph_const(g, "s", &scales, &s));
+    assert_ok(whet_graph_const(g, "z", &zeros, &z));
+    assert_ok(whet_graph_op1(g, "DequantizeLinear", WHET_IN(w, s, z), WHET_ATTRS(whet_attr_int("axis", 0)), &w));
+    assert_ok(whet_graph_op1(g, "Gemm", WHET_IN(x, w), WHET_ATTRS(whet_attr_int("transB", 1)), &y));
+    assert_ok(whet_graph_output(g, y));
+    c.g = g;
+    assert_ok(whet_pass_fold_constants(&c));
+    assert_int_equal(count(g, "DequantizeLinear"), 0);
+    const whet_tensor *folded = NULL;
+    for (int i = 0; i < g->n_nodes; i++)
+        if (whet_node_is(&g->nodes[i], "Gemm")) folded = whet_graph_const_data(g, g->nodes[i].in[1]);
+    assert_non_null(folded);
+    for (int64_t i = 0; i < (int64_t)ROWS * INNER; i++) {
+        const int64_t r = i / INNER;
+        const float want = (float)(((int8_t *)weights.data)[i] - (r % 5 - 2)) * ((float *)scales.data)[r];
+        if (((float *)folded->data)[i] != want) fail_msg("element %lld is %g, not %g", (long long)i, (double)((float *)folded->data)[i], (double)want);
+    }
+    whet_tensor_dispose(&weights);
+    whet_tensor_dispose(&scales);
+    whet_tensor_dispose(&zeros);
+    whet_graph_free(g);
+}
+
 static void cse(void **state)
 {
     whet_graph *g = NULL;
@@ -176,6 +219,6 @@ static void names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fold_batchnorm), cmocka_unit_test(fold_constants), cmocka_unit_test(cse), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fold_batchnorm), cmocka_unit_test(fold_constants), cmocka_unit_test(fold_weights), cmocka_unit_test(cse), cmocka_unit_test(names)};
     return cmocka_run_group_tests_name("passes", tests, NULL, NULL);
 }
