@@ -2,7 +2,6 @@
 # The plug-in is C and always built. Its C++ shim, one for each LibTorch found, is not linked by a path: at run time the plug-in
 # opens LibTorch's libraries first. WHET_LIBTORCH: folders of LibTorch (with include/ and lib/, or torch's folder in
 # site-packages); without it the installed runtimes (`whet runtimes install libtorch`) are taken.
-option(WHET_PLUGIN_LIBTORCH "the LibTorch plug-in (its C++ shim is built where LibTorch's headers are found)" ON)
 set(WHET_LIBTORCH "" CACHE STRING "folders of LibTorch whose headers the shim is built with (default: the installed runtimes)")
 
 function(whet_libtorch_shim dir)
@@ -54,13 +53,8 @@ function(whet_libtorch_shim dir)
   message(STATUS "LibTorch ${version}: the shim is built with '${dir}'")
 endfunction()
 
+whet_plugin(libtorch "LibTorch")
 if(WHET_PLUGIN_LIBTORCH)
-  add_library(whet_plugin_libtorch MODULE ${CMAKE_CURRENT_LIST_DIR}/libtorch.c)
-  target_include_directories(whet_plugin_libtorch PRIVATE ${CMAKE_SOURCE_DIR}/include)
-  target_link_libraries(whet_plugin_libtorch PRIVATE whet_flags)
-  set_target_properties(whet_plugin_libtorch PROPERTIES PREFIX "" OUTPUT_NAME libtorch C_VISIBILITY_PRESET default
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
-  install(TARGETS whet_plugin_libtorch LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/whet/plugins)
   set(libtorch_dirs ${WHET_LIBTORCH})
   if(NOT libtorch_dirs AND NOT CMAKE_CROSSCOMPILING AND NOT WHET_SANITIZE AND NOT WHET_MINIMAL)
     set(libtorch_root $ENV{WHET_RUNTIMES})

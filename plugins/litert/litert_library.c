@@ -2,8 +2,6 @@
 /* Finding, recognising and opening libLiteRt.so. The library tells its version nowhere, and its ABI changes between versions
  * (2.3.0 put the environment in front of a model's path), so that it is recognised by its content before it is opened: size
  * and a 64-bit fingerprint (FNV-1a over 8-byte words). A file that is not in the table is refused. */
-#include <dlfcn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,37 +9,12 @@
 
 #include "litert_private.h"
 
-const char litert_built_for[] = "2.3.0";
-
 static const struct { const char *version; size_t size; uint64_t fingerprint; } known[] = {
     {"2.3.0", 8039424, 0x6f4494e1cdd6f58fu}, /* x86-64 */
     {"2.3.0", 5991672, 0x41c263882d6dfc72u}, /* aarch64 */
 };
 
-static const whet_backend_host *host; /* set once, when the plug-in is entered */
-static struct { /* loaded at most once in a process */
-    lrt_api api;
-    bool ready;
-    char version[32];
-    char why[LRT_MAX_TEXT]; /* not empty: loading failed, for this reason */
-} rt;
-
-void litert_set_host(const whet_backend_host *h) { host = h; }
-const whet_backend_host *litert_host(void) { return host; }
-const char *litert_version(void) { return rt.version; }
-const char *litert_why(void) { return rt.why; }
-
-/* --- errors */
-int litert_fail(int status, const char *fmt, ...)
-{
-    char text[LRT_MAX_TEXT * 2];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    host->set_error(status, text);
-    return status;
-}
+lrt_api litert_api;
 
 int litert_check(int status, const char *what, const char *detail)
 {
@@ -63,14 +36,7 @@ int litert_check(int status, const char *what, const char *detail)
             text = table[i].text;
             ours = table[i].ours;
         }
-    return litert_fail(ours, "LiteRT: %.200s: %s (status %d)%s%.400s", what, text, status, detail[0] != '\0' ? ": " : "", detail);
-}
-
-char *litert_copy(const char *text)
-{
-    char *p = host->alloc(strlen(text) + 1);
-    if (p != NULL) strcpy(p, text);
-    return p;
+    return plugin_fail(ours, "LiteRT: %.200s: %s (status %d)%s%.400s", what, text, status, detail[0] != '\0' ? ": " : "", detail);
 }
 
 /* --- what the library says on stderr: the only place where it names the operator that it does not know. A worker's stderr is
@@ -108,8 +74,8 @@ void litert_heard(long from, char *said, size_t cap)
 /* --- the library */
 static bool find_library(char *out, size_t cap)
 {
-    const char *given = getenv("WHET_LITERT_LIBRARY"), *dir = host->runtime_dir("litert");
-    if (given != NULL && given[0] != '\0') return snprintf(out, cap, "%s", given) < (int)cap;
+    const char *given = plugin_given("WHET_LITERT_LIBRARY"), *dir = plugin_runtime_dir();
+    if (given != NULL) return snprintf(out, cap, "%s", given) < (int)cap;
     return dir != NULL && snprintf(out, cap, "%s/libLiteRt.so", dir) < (int)cap;
 }
 
@@ -136,48 +102,23 @@ static bool recognise(const char *path)
 {
     size_t size = 0;
     uint64_t print = 0;
-    if (!fingerprint(path, &size, &print)) {
-        snprintf(rt.why, sizeof rt.why, "'%.300s' cannot be read: run `whet runtimes install litert`", path);
-        return false;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].size == size && known[i].fingerprint == print) snprintf(rt.version, sizeof rt.version, "%s", known[i].version);
-    if (rt.version[0] == '\0')
-        snprintf(rt.why, sizeof rt.why,
-                 "'%.200s' is no LiteRT that this plug-in knows (%zu bytes, fingerprint %016llx): it was written for %s, "
-                 "run `whet runtimes install litert`",
-                 path, size, (unsigned long long)print, litert_built_for);
-    return rt.version[0] != '\0';
+    if (!fingerprint(path, &size, &print)) return plugin_cannot("'%.300s' cannot be read: run `whet runtimes install litert`", path);
+    for (size_t i = 0; i < PLUGIN_COUNT(known); i++)
+        if (known[i].size == size && known[i].fingerprint == print) return plugin_built_for(known[i].version);
+    return plugin_cannot("'%.200s' is no LiteRT that this plug-in knows (%zu bytes, fingerprint %016llx): it was written for %s, "
+                         "run `whet runtimes install litert`", path, size, (unsigned long long)print, plugin_self.table.built_for);
 }
 
-/* All functions or none. */
-static bool bind(void *library)
+bool litert_load(void)
 {
-    const char *missing = NULL;
-#define F(name, result, arguments)                                                                                    \
-    *(void **)&rt.api.name = dlsym(library, "LiteRt" #name);                                                          \
-    if (rt.api.name == NULL) missing = "LiteRt" #name;
-    LRT_FUNCTIONS
+    static const plugin_function functions[] = {
+#define F(name, result, arguments) {"LiteRt" #name, offsetof(lrt_api, name)},
+        LRT_FUNCTIONS
 #undef F
-    if (missing != NULL) snprintf(rt.why, sizeof rt.why, "the library exports no %s: run `whet runtimes install litert`", missing);
-    return missing == NULL;
-}
-
-const lrt_api *litert_api(void)
-{
+    };
     char path[4096];
-    if (rt.ready) return &rt.api;
-    if (rt.why[0] != '\0') return NULL;
-    if (!find_library(path, sizeof path)) {
-        snprintf(rt.why, sizeof rt.why, "LiteRT is not installed: run `whet runtimes install litert`");
-        return NULL;
-    }
-    if (!recognise(path)) return NULL;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        snprintf(rt.why, sizeof rt.why, "'%.200s' cannot be loaded: %.200s", path, dlerror());
-        return NULL;
-    }
-    rt.ready = bind(library);
-    return rt.ready ? &rt.api : NULL;
+    if (!find_library(path, sizeof path)) return plugin_not_installed();
+    if (!recognise(path)) return false;
+    void *library = plugin_dlopen(path);
+    return library != NULL && plugin_functions(library, &litert_api, functions, PLUGIN_COUNT(functions));
 }

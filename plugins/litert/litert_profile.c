@@ -4,14 +4,13 @@
  * kernels (the number of the operator in the file). XNNPACK keeps the order of the file, so that its n-th convolution or
  * product is the file's n-th that LiteRT did not run itself; where the numbers differ none is matched. The runs are on zeros:
  * LiteRT's kernels take no turns by value. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "litert_private.h"
 
-#define CALL(name) litert_api()->name
+#define CALL(name) litert_api.name
 enum { WARM = 2, RUNS = 9, MAX_NODES = 1 << 16 };
 
 typedef struct node {
@@ -24,47 +23,6 @@ typedef struct node {
     double ms[RUNS];
 } node;
 typedef struct profile { int n, n_runs, partitions, own; size_t in_file; double invoke_ms[RUNS]; node *nodes; } profile;
-
-/* --- text that grows; n < 0: out of memory */
-typedef struct text { char *p; long n, cap; } text;
-
-static void put(text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put(text *t, const char *fmt, ...)
-{
-    char piece[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    const int k = vsnprintf(piece, sizeof piece, fmt, ap);
-    va_end(ap);
-    if (t->n < 0 || k < 0 || k >= (int)sizeof piece) return;
-    if (t->n + k + 1 > t->cap) {
-        char *p = realloc(t->p, (size_t)(t->cap * 2 + k + 1024));
-        if (p == NULL) {
-            free(t->p);
-            t->p = NULL;
-            t->n = -1;
-            return;
-        }
-        t->p = p;
-        t->cap = t->cap * 2 + k + 1024;
-    }
-    memcpy(t->p + t->n, piece, (size_t)k + 1);
-    t->n += k;
-}
-
-/* As JSON holds it; what is not ASCII becomes '?'. */
-static void put_quoted(text *t, const char *s)
-{
-    put(t, "\"");
-    for (; *s != '\0'; s++) {
-        const unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            put(t, "\\%c", c);
-        else
-            put(t, "%c", c < ' ' || c > 126 ? '?' : c);
-    }
-    put(t, "\"");
-}
 
 static void clean(char *out, size_t cap, const char *from, size_t n)
 {
@@ -153,7 +111,7 @@ static double tensor_bytes(lrt_tensor *t)
     memset(&type, 0, sizeof type);
     if (t == NULL || CALL(GetRankedTensorType)(t, &type) != 0) return 0;
     for (unsigned d = 0; d < type.layout.rank && d < LRT_MAX_RANK; d++) n *= type.layout.dims[d] >= 0 ? type.layout.dims[d] : 1;
-    return n * (double)litert_element_size(type.element);
+    return n * (double)plugin_element_size(litert_onnx_type(type.element));
 }
 
 static bool is_constant(lrt_tensor *t)
@@ -252,7 +210,7 @@ static int take_run(const whet_backend_model *m, profile *p, const lrt_event *e,
         if (k < p->n) p->nodes[k].ms[p->n_runs] = (double)e[i].elapsed_us / 1e3;
         k++;
     }
-    if (k != p->n) return litert_fail(WHET_ERUNTIME, "LiteRT's profile changes from run to run");
+    if (k != p->n) return plugin_fail(WHET_ERUNTIME, "LiteRT's profile changes from run to run");
     p->n_runs++;
     return 0;
 }
@@ -267,10 +225,10 @@ static int one_run(whet_backend_stream *s, lrt_profiler *profiler, profile *p)
     if (status == 0) status = litert_check(CALL(StopProfiler)(profiler), "profile", "");
     if (status == 0) status = litert_check(CALL(GetNumProfilerEvents)(profiler, &n), "profile", "");
     if (status != 0) return status;
-    if (n < 1 || n > MAX_NODES) return litert_fail(WHET_EUNSUPPORTED, "LiteRT's profiler tells %d events", n);
+    if (n < 1 || n > MAX_NODES) return plugin_fail(WHET_EUNSUPPORTED, "LiteRT's profiler tells %d events", n);
     e = calloc((size_t)n, sizeof *e);
     if (p->nodes == NULL) p->nodes = calloc((size_t)n, sizeof *p->nodes);
-    if (e == NULL || p->nodes == NULL) status = litert_fail(WHET_ENOMEM, "out of memory");
+    if (e == NULL || p->nodes == NULL) status = plugin_no_memory();
     if (status == 0) status = litert_check(CALL(GetProfilerEvents)(profiler, n, e), "profile", "");
     if (status == 0) status = take_run(s->m, p, e, n);
     free(e);
@@ -282,13 +240,15 @@ static int collect(whet_backend_model *m, profile *p)
     whet_backend_stream *s = NULL;
     lrt_profiler *profiler = NULL;
     memset(p, 0, sizeof *p);
-    int status = litert_stream_create(m, "enable_profiling = true\n", &s);
+    m->profiling = true;
+    int status = plugin_stream_create(m, &s);
+    m->profiling = false;
     if (status == 0) status = litert_check(CALL(CompiledModelGetProfiler)(s->compiled, &profiler), "profiler", "");
     if (status == 0) status = litert_check(CALL(GetNumSubgraphOps)(m->graph, &p->in_file), "operators", "");
     for (int i = 0; i < WARM && status == 0; i++) status = litert_run(s);
     for (int i = 0; i < RUNS && status == 0; i++) status = one_run(s, profiler, p);
     if (status == 0) match_products(m, p);
-    litert_stream_free(s);
+    plugin_self.table.stream_free(s);
     return status;
 }
 
@@ -305,28 +265,28 @@ static double median(double *ms, int n)
     return ms[n / 2];
 }
 
-static void tell_nodes(text *t, profile *p)
+static void tell_nodes(plugin_text *t, profile *p)
 {
     static const char *const bytes[] = {"constant_bytes", "input_bytes", "output_bytes"};
-    put(t, "{\"nodes\":[");
+    plugin_put(t, "{\"nodes\":[");
     for (int i = 0; i < p->n; i++) {
         node *d = &p->nodes[i];
-        put(t, "%s{\"name\":\"%s\",\"type\":\"%s\",\"precision\":\"%s\",\"ms\":%.4f,\"by\":\"%s\",\"origin\":", i > 0 ? "," : "", d->name, d->type,
+        plugin_put(t, "%s{\"name\":\"%s\",\"type\":\"%s\",\"precision\":\"%s\",\"ms\":%.4f,\"by\":\"%s\",\"origin\":", i > 0 ? "," : "", d->name, d->type,
             d->precision, median(d->ms, p->n_runs), d->by);
-        put_quoted(t, d->origin != NULL ? d->origin : "");
-        for (int k = 0; k < 3 && d->origin != NULL; k++) put(t, ",\"%s\":%.0f", bytes[k], d->bytes[k]);
-        if (d->note[0] != '\0') put(t, ",\"note\":\"%s\"", d->note);
-        put(t, "}");
+        plugin_put_string(t, d->origin);
+        for (int k = 0; k < 3 && d->origin != NULL; k++) plugin_put(t, ",\"%s\":%.0f", bytes[k], d->bytes[k]);
+        if (d->note[0] != '\0') plugin_put(t, ",\"note\":\"%s\"", d->note);
+        plugin_put(t, "}");
     }
-    put(t, "],\"file_operators\":%zu,\"delegate\":\"XNNPACK\",\"delegated\":\"%s\",\"partitions\":%d,\"undelegated\":%d,\"invoke_ms\":%.4f,"
+    plugin_put(t, "],\"file_operators\":%zu,\"delegate\":\"XNNPACK\",\"delegated\":\"%s\",\"partitions\":%d,\"undelegated\":%d,\"invoke_ms\":%.4f,"
            "\"resolution_ms\":0.001}", p->in_file, p->partitions == 0 ? "no" : p->own == 0 ? "all" : "in part", p->partitions, p->own,
         median(p->invoke_ms, p->n_runs));
 }
 
 /* Operators and time by precision. */
-static void tell_precision(text *t, profile *p)
+static void tell_precision(plugin_text *t, profile *p)
 {
-    put(t, "{\"shares\":[");
+    plugin_put(t, "{\"shares\":[");
     for (int i = 0, told = 0; i < p->n; i++) {
         double ms = 0;
         int n = 0, seen = 0;
@@ -337,21 +297,21 @@ static void tell_precision(text *t, profile *p)
                 n++;
                 ms += median(p->nodes[k].ms, p->n_runs);
             }
-        put(t, "%s{\"precision\":\"%s\",\"operators\":%d,\"ms\":%.4f}", told++ > 0 ? "," : "",
+        plugin_put(t, "%s{\"precision\":\"%s\",\"operators\":%d,\"ms\":%.4f}", told++ > 0 ? "," : "",
             p->nodes[i].precision[0] != '\0' ? p->nodes[i].precision : "not told", n, ms);
     }
-    put(t, "]}");
+    plugin_put(t, "]}");
 }
 
 int litert_query(whet_backend_model *m, const char *key, char **json)
 {
-    text t = {NULL, 0, 0};
+    plugin_text t = {0};
     profile p;
     const bool graph = strcmp(key, "executed_graph") == 0 || strcmp(key, "profile") == 0, precision = strcmp(key, "precision") == 0;
     *json = NULL;
     if (strcmp(key, "threads") == 0) {
         /* LiteRT's own kernels run on one thread, whatever is asked for */
-        put(&t, "{\"intra_op\":%d,\"streams\":%d}", m->kernels == LRT_DELEGATE ? m->threads / m->streams : 1, m->streams);
+        plugin_put(&t, "{\"intra_op\":%d,\"streams\":%d}", m->kernels == LRT_DELEGATE ? m->threads / m->streams : 1, m->streams);
     } else if (graph || precision) {
         const int status = collect(m, &p);
         if (status == 0 && graph) tell_nodes(&t, &p);
@@ -359,9 +319,7 @@ int litert_query(whet_backend_model *m, const char *key, char **json)
         free(p.nodes);
         if (status != 0) return status;
     } else {
-        return litert_fail(WHET_EUNSUPPORTED, "LiteRT does not tell '%s'", key);
+        return plugin_fail(WHET_EUNSUPPORTED, "LiteRT does not tell '%s'", key);
     }
-    if (t.p != NULL) *json = litert_copy(t.p);
-    free(t.p);
-    return *json != NULL ? 0 : litert_fail(WHET_ENOMEM, "out of memory");
+    return plugin_give(&t, json);
 }

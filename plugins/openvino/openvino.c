@@ -14,22 +14,6 @@
 
 #include "ov_plugin.h"
 
-static int version(char *out, size_t cap)
-{
-    ov_load();
-    if (ov_rt.version[0] == '\0') return ov_fail(WHET_EUNAVAILABLE, "%s", ov_rt.why);
-    snprintf(out, cap, "%s", ov_rt.version);
-    return 0;
-}
-
-static int available(char *reason, size_t cap)
-{
-    ov_load();
-    if (ov_rt.core != NULL) return 0;
-    snprintf(reason, cap, "%s", ov_rt.why);
-    return WHET_EUNAVAILABLE;
-}
-
 static int caps(char **json)
 {
     char text[800];
@@ -40,31 +24,20 @@ static int caps(char **json)
              "\"precision\":[\"default\",\"f32\"%s%s],\"denormals\":[\"keep\",\"zero\"],\"arena\":[\"on\"]},"
              "\"queries\":[\"executed_graph\",\"profile\",\"precision\",\"threads\"]}",
              !known || ov_can("BF16") ? ",\"bf16\"" : "", !known || ov_can("FP16") ? ",\"f16\"" : "");
-    *json = ov_host->alloc(strlen(text) + 1);
-    if (*json == NULL) return WHET_ENOMEM;
-    strcpy(*json, text);
-    return 0;
+    return plugin_tell(json, text);
 }
 
 /* --- settings: a table of key and function */
-static int number(const char *key, const char *v, int *out)
-{
-    char *end = NULL;
-    const long n = strtol(v, &end, 10);
-    if (end == v || *end != '\0' || n < 1 || n > 4096) return ov_fail(WHET_EINVAL, "'%s' is '%s', must be an integer from 1", key, v);
-    *out = (int)n;
-    return 0;
-}
-
-static int set_threads(whet_backend_model *m, const char *v) { return number("threads", v, &m->threads); }
-static int set_streams(whet_backend_model *m, const char *v) { return number("streams", v, &m->streams); }
+static int set_threads(whet_backend_model *m, const char *v) { return plugin_count("threads", v, &m->threads); }
+static int set_streams(whet_backend_model *m, const char *v) { return plugin_count("streams", v, &m->streams); }
 
 static int set_optimisation(whet_backend_model *m, const char *v)
 {
+    int level = 0;
     (void)m;
-    if (strcmp(v, "all") == 0) return 0;
-    if (strcmp(v, "off") != 0 && strcmp(v, "basic") != 0) return ov_fail(WHET_EINVAL, "'optimisation' is '%s', must be off, basic or all", v);
-    return ov_fail(WHET_EUNSUPPORTED, "OpenVINO's graph optimisation cannot be set to '%s': it has no such switch, only 'all' is possible", v);
+    const int status = plugin_level(v, &level);
+    if (status != 0 || level == 2) return status;
+    return plugin_fail(WHET_EUNSUPPORTED, "OpenVINO's graph optimisation cannot be set to '%s': it has no such switch, only 'all' is possible", v);
 }
 
 static int set_precision(whet_backend_model *m, const char *v)
@@ -73,52 +46,32 @@ static int set_precision(whet_backend_model *m, const char *v)
         {"default", "f32", "FP32"}, {"f32", "f32", "FP32"}, {"bf16", "bf16", "BF16"}, {"f16", "f16", "FP16"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(v, rows[i].name) != 0) continue;
-        if (!ov_can(rows[i].needs)) return ov_fail(WHET_EUNSUPPORTED, "OpenVINO does not compute in %s on this CPU (it has: %s)", v, ov_rt.capabilities);
+        if (!ov_can(rows[i].needs)) return plugin_fail(WHET_EUNSUPPORTED, "OpenVINO does not compute in %s on this CPU (it has: %s)", v, ov_rt.capabilities);
         m->precision = rows[i].hint;
         return 0;
     }
-    return ov_fail(WHET_EUNSUPPORTED, "precision '%s' cannot be asked of OpenVINO, only default, f32, bf16 and f16: int8 comes with the file", v);
+    return plugin_fail(WHET_EUNSUPPORTED, "precision '%s' cannot be asked of OpenVINO, only default, f32, bf16 and f16: int8 comes with the file", v);
 }
 
 static int set_denormals(whet_backend_model *m, const char *v)
 {
-    const bool zero = strcmp(v, "zero") == 0;
-    if (!zero && strcmp(v, "keep") != 0) return ov_fail(WHET_EINVAL, "'denormals' is '%s', must be keep or zero", v);
-    m->denormals = zero ? "YES" : "NO";
-    return 0;
+    bool keep = false;
+    const int status = plugin_choice("denormals", v, "keep", "zero", &keep);
+    m->denormals = keep ? "NO" : "YES";
+    return status;
 }
 
 static int set_arena(whet_backend_model *m, const char *v)
 {
+    bool on = false;
     (void)m;
-    if (strcmp(v, "on") == 0) return 0;
-    if (strcmp(v, "off") != 0) return ov_fail(WHET_EINVAL, "'arena' is '%s', must be on or off", v);
-    return ov_fail(WHET_EUNSUPPORTED, "OpenVINO's planned memory cannot be switched off");
+    const int status = plugin_choice("arena", v, "on", "off", &on);
+    return status != 0 || on ? status : plugin_fail(WHET_EUNSUPPORTED, "OpenVINO's planned memory cannot be switched off");
 }
 
-/* Both can be asked of any model: what they need is compiled beside it. */
-static int set_nothing(whet_backend_model *m, const char *v)
-{
-    (void)m;
-    if (strcmp(v, "on") == 0 || strcmp(v, "off") == 0) return 0;
-    return ov_fail(WHET_EINVAL, "the setting is '%s', must be on or off", v);
-}
-
-static const struct { const char *key; int (*set)(whet_backend_model *, const char *); } settings_table[] = {
-    {"threads", set_threads},     {"streams", set_streams}, {"optimisation", set_optimisation},  {"precision", set_precision},
-    {"denormals", set_denormals}, {"arena", set_arena},     {"executed_graph", set_nothing}, {"profile", set_nothing}};
-
-static int apply(whet_backend_model *m, const whet_backend_setting *s, int n)
-{
-    for (int i = 0; i < n; i++) {
-        size_t k = 0, count = sizeof settings_table / sizeof settings_table[0];
-        while (k < count && strcmp(settings_table[k].key, s[i].key) != 0) k++;
-        if (k == count) return ov_fail(WHET_EUNSUPPORTED, "OpenVINO has no setting '%s'", s[i].key);
-        const int status = settings_table[k].set(m, s[i].value);
-        if (status != 0) return status;
-    }
-    return 0;
-}
+static const plugin_setting settings[] = {
+    {"threads", set_threads},     {"streams", set_streams}, {"optimisation", set_optimisation},    {"precision", set_precision},
+    {"denormals", set_denormals}, {"arena", set_arena},     {"executed_graph", plugin_any_model}, {"profile", plugin_any_model}};
 
 /* --- models */
 /* The library's element types as ONNX's codes; 0: none that can be mapped. */
@@ -128,21 +81,21 @@ static int onnx_type(int type)
     return type >= 0 && type < (int)sizeof codes ? codes[type] : 0;
 }
 
-static int read_shape(const ov_port *port, ov_slot *s)
+static int read_shape(const ov_port *port, plugin_slot *s)
 {
     ov_partial_shape shape;
     int status = ov_check(ov_rt.api.port_get_partial_shape(port, &shape), WHET_ERUNTIME, s->name);
     if (status != 0) return status;
     const bool known = shape.rank.min == shape.rank.max;
     if (known && shape.rank.max > WHET_BACKEND_MAX_RANK)
-        status = ov_fail(WHET_EUNSUPPORTED, "'%s' has %lld dimensions, at most 8 are possible", s->name, (long long)shape.rank.max);
+        status = plugin_fail(WHET_EUNSUPPORTED, "'%s' has %lld dimensions, at most 8 are possible", s->name, (long long)shape.rank.max);
     s->rank = known && status == 0 ? (int)shape.rank.max : -1;
     for (int d = 0; d < s->rank; d++) s->dims[d] = s->file[d] = shape.dims[d].min == shape.dims[d].max ? shape.dims[d].min : -1;
     ov_rt.api.partial_shape_free(&shape);
     return status;
 }
 
-static int read_slot(const ov_port *port, int output, int i, ov_slot *s)
+static int read_slot(const ov_port *port, int output, int i, plugin_slot *s)
 {
     char *name = NULL;
     int type = 0;
@@ -155,7 +108,7 @@ static int read_slot(const ov_port *port, int output, int i, ov_slot *s)
     const int status = ov_check(ov_rt.api.port_get_element_type(port, &type), WHET_ERUNTIME, s->name);
     if (status != 0) return status;
     s->dtype = onnx_type(type);
-    if (s->dtype == 0) return ov_fail(WHET_EUNSUPPORTED, "'%s' has an element type that is not handled (code %d)", s->name, type);
+    if (s->dtype == 0) return plugin_fail(WHET_EUNSUPPORTED, "'%s' has an element type that is not handled (code %d)", s->name, type);
     return read_shape(port, s);
 }
 
@@ -164,18 +117,15 @@ static int read_slots(whet_backend_model *m, int output)
     size_t n = 0;
     int status = ov_check(output ? ov_rt.api.model_outputs_size(m->graph, &n) : ov_rt.api.model_inputs_size(m->graph, &n), WHET_ERUNTIME, m->path);
     if (status != 0) return status;
-    if (n > OV_MAX_IO) return ov_fail(WHET_EUNSUPPORTED, "the model has %zu inputs or outputs, at most %d are possible", n, OV_MAX_IO);
-    m->io[output] = calloc(n + 1, sizeof *m->io[output]);
-    if (m->io[output] == NULL) return ov_fail(WHET_ENOMEM, "out of memory");
-    m->n[output] = (int)n;
+    status = plugin_ends_alloc(&m->ends, output, n, OV_MAX_IO);
     for (size_t i = 0; i < n && status == 0; i++) {
         ov_port *port = NULL;
         status = ov_check(output ? ov_rt.api.model_const_output_by_index(m->graph, i, &port) : ov_rt.api.model_const_input_by_index(m->graph, i, &port),
                           WHET_ERUNTIME, m->path);
-        if (status == 0) status = read_slot(port, output, (int)i, &m->io[output][i]);
+        if (status == 0) status = read_slot(port, output, (int)i, &m->ends.io[output][i]);
         if (port != NULL) ov_rt.api.output_const_port_free(port);
-        if (status == 0 && !output && m->io[0][i].rank < 0)
-            status = ov_fail(WHET_EUNSUPPORTED, "input '%s' has no fixed number of dimensions", m->io[0][i].name);
+        if (status == 0 && !output && m->ends.io[0][i].rank < 0)
+            status = plugin_fail(WHET_EUNSUPPORTED, "input '%s' has no fixed number of dimensions", m->ends.io[0][i].name);
     }
     return status;
 }
@@ -197,7 +147,7 @@ static int read_graph(whet_backend_model *m)
 {
     if (m->graph != NULL) return 0;
     if (!is_read(m->path))
-        return ov_fail(WHET_EUNSUPPORTED, "OpenVINO reads .xml, .onnx, .tflite and .pb files and SavedModel folders, '%s' is none of them", m->path);
+        return plugin_fail(WHET_EUNSUPPORTED, "OpenVINO reads .xml, .onnx, .tflite and .pb files and SavedModel folders, '%s' is none of them", m->path);
     return ov_check(ov_rt.api.core_read_model(ov_rt.core, m->path, NULL, &m->graph), WHET_EFORMAT, "the file cannot be read");
 }
 
@@ -206,8 +156,7 @@ static void close_model(whet_backend_model *m)
     if (m == NULL) return;
     if (m->compiled != NULL) ov_rt.api.compiled_model_free(m->compiled);
     if (m->graph != NULL) ov_rt.api.model_free(m->graph);
-    free(m->io[0]);
-    free(m->io[1]);
+    plugin_ends_free(&m->ends);
     free(m->path);
     free(m);
 }
@@ -217,58 +166,23 @@ static int build(whet_backend_model *m, const char *path, const whet_backend_set
     m->path = strdup(path);
     m->precision = "f32";
     m->streams = 1;
-    if (m->path == NULL) return ov_fail(WHET_ENOMEM, "out of memory");
-    int status = apply(m, s, n);
+    if (m->path == NULL) return plugin_no_memory();
+    int status = plugin_apply(m, settings, PLUGIN_COUNT(settings), s, n);
     if (status != 0) return status;
-    if (access(path, R_OK) != 0) return ov_fail(errno == ENOENT ? WHET_ENOTFOUND : WHET_EIO, "'%s' cannot be read: %s", path, strerror(errno));
+    if (access(path, R_OK) != 0) return plugin_fail(errno == ENOENT ? WHET_ENOTFOUND : WHET_EIO, "'%s' cannot be read: %s", path, strerror(errno));
     status = read_graph(m);
     for (int output = 0; output < 2 && status == 0; output++) status = read_slots(m, output);
     return status;
 }
 
-static int open_model(whet_backend_model **out, const char *path, const whet_backend_setting *s, int n)
-{
-    *out = NULL;
-    ov_load();
-    if (ov_rt.core == NULL) return ov_fail(WHET_EUNAVAILABLE, "%s", ov_rt.why);
-    whet_backend_model *m = calloc(1, sizeof *m);
-    if (m == NULL) return ov_fail(WHET_ENOMEM, "out of memory");
-    const int status = build(m, path, s, n);
-    if (status != 0)
-        close_model(m);
-    else
-        *out = m;
-    return status;
-}
-
-static void fill_info(const ov_slot *s, whet_backend_io *info)
-{
-    memset(info, 0, sizeof *info);
-    info->name = s->name;
-    info->dtype = s->dtype;
-    info->rank = s->rank > 0 ? s->rank : 0;
-    memcpy(info->dims, s->dims, sizeof info->dims);
-    info->layout = "";
-}
-
-static int io_info(whet_backend_model *m, int output, int i, whet_backend_io *info)
-{
-    output = output != 0;
-    if (i < 0 || i >= m->n[output]) return WHET_ENOTFOUND;
-    fill_info(&m->io[output][i], info);
-    return 0;
-}
-
+/* Streams that are open keep the model as it was compiled. */
 static int set_shape(whet_backend_model *m, int i, int rank, const int64_t *dims)
 {
-    if (i < 0 || i >= m->n[0]) return ov_fail(WHET_ENOTFOUND, "there is no input %d", i);
-    ov_slot *s = &m->io[0][i];
-    bool fits = rank == s->rank;
-    for (int d = 0; fits && d < rank; d++) fits = dims[d] >= 0 && (s->file[d] < 0 || s->file[d] == dims[d]);
-    if (!fits) return ov_fail(WHET_ESHAPE, "input '%s' of the model does not take this shape", s->name);
-    if (memcmp(s->dims, dims, (size_t)rank * sizeof dims[0]) == 0) return 0;
-    memcpy(s->dims, dims, (size_t)rank * sizeof dims[0]);
-    if (m->compiled != NULL) ov_rt.api.compiled_model_free(m->compiled); /* streams that are open keep it alive */
+    int64_t before[WHET_BACKEND_MAX_RANK] = {0};
+    if (i >= 0 && i < m->ends.n[0]) memcpy(before, m->ends.io[0][i].dims, sizeof before);
+    const int status = plugin_set_shape(m, i, rank, dims);
+    if (status != 0 || memcmp(before, m->ends.io[0][i].dims, sizeof before) == 0) return status;
+    if (m->compiled != NULL) ov_rt.api.compiled_model_free(m->compiled);
     m->compiled = NULL;
     return 0;
 }
@@ -279,10 +193,9 @@ static int reshape(whet_backend_model *m)
     size_t index[OV_MAX_IO], n = 0;
     ov_partial_shape shape[OV_MAX_IO];
     int status = 0;
-    for (int i = 0; i < m->n[0] && status == 0; i++) {
-        const ov_slot *s = &m->io[0][i];
-        for (int d = 0; d < s->rank && status == 0; d++)
-            if (s->dims[d] < 0) status = ov_fail(WHET_ESHAPE, "dimension %d of input '%s' is free: set its shape first", d, s->name);
+    for (int i = 0; i < m->ends.n[0] && status == 0; i++) {
+        const plugin_slot *s = &m->ends.io[0][i];
+        status = plugin_is_fixed(s);
         if (status != 0 || memcmp(s->dims, s->file, sizeof s->dims) == 0) continue;
         status = ov_check(ov_rt.api.partial_shape_create_static(s->rank, s->dims, &shape[n]), WHET_ERUNTIME, s->name);
         index[n] = (size_t)i;
@@ -325,10 +238,10 @@ int ov_compile(whet_backend_model *m, bool counting, ov_compiled **out)
 static int read_outputs(whet_backend_model *m)
 {
     int status = 0;
-    for (int i = 0; i < m->n[1] && status == 0; i++) {
+    for (int i = 0; i < m->ends.n[1] && status == 0; i++) {
         ov_port *port = NULL;
-        status = ov_check(ov_rt.api.compiled_model_output_by_index(m->compiled, (size_t)i, &port), WHET_ERUNTIME, m->io[1][i].name);
-        if (status == 0) status = read_shape(port, &m->io[1][i]);
+        status = ov_check(ov_rt.api.compiled_model_output_by_index(m->compiled, (size_t)i, &port), WHET_ERUNTIME, m->ends.io[1][i].name);
+        if (status == 0) status = read_shape(port, &m->ends.io[1][i]);
         if (port != NULL) ov_rt.api.output_const_port_free(port);
     }
     return status;
@@ -338,38 +251,25 @@ static int read_outputs(whet_backend_model *m)
 static void stream_free(whet_backend_stream *s)
 {
     if (s == NULL) return;
-    for (int i = 0; i < s->m->n[0]; i++)
+    for (int i = 0; i < s->m->ends.n[0]; i++)
         if (s->in[i] != NULL) ov_rt.api.tensor_free(s->in[i]);
     if (s->request != NULL) ov_rt.api.infer_request_free(s->request);
     if (s->m->last == s) s->m->last = NULL;
     free(s);
 }
 
-static int begin(whet_backend_stream *s)
+static int begin(whet_backend_stream *s, whet_backend_model *m)
 {
-    whet_backend_model *m = s->m;
     int status = 0;
+    s->m = m;
     if (m->compiled == NULL) {
         status = ov_compile(m, false, &m->compiled);
         if (status == 0) status = read_outputs(m);
     }
     if (status == 0) status = ov_check(ov_rt.api.compiled_model_create_infer_request(m->compiled, &s->request), WHET_ERUNTIME, "a stream");
-    for (int i = 0; i < m->n[0] && status == 0; i++)
-        status = ov_check(ov_rt.api.infer_request_get_input_tensor_by_index(s->request, (size_t)i, &s->in[i]), WHET_ERUNTIME, m->io[0][i].name);
-    return status;
-}
-
-static int stream_create(whet_backend_model *m, whet_backend_stream **out)
-{
-    *out = NULL;
-    whet_backend_stream *s = calloc(1, sizeof *s);
-    if (s == NULL) return ov_fail(WHET_ENOMEM, "out of memory");
-    s->m = m;
-    const int status = begin(s);
-    if (status != 0)
-        stream_free(s);
-    else
-        *out = m->last = s;
+    for (int i = 0; i < m->ends.n[0] && status == 0; i++)
+        status = ov_check(ov_rt.api.infer_request_get_input_tensor_by_index(s->request, (size_t)i, &s->in[i]), WHET_ERUNTIME, m->ends.io[0][i].name);
+    if (status == 0) m->last = s;
     return status;
 }
 
@@ -378,14 +278,14 @@ static int run(whet_backend_stream *s)
     return ov_check(ov_rt.api.infer_request_infer(s->request), WHET_ERUNTIME, "run");
 }
 
-static int describe(const ov_tensor *t, const ov_slot *slot, void **data, size_t *bytes, whet_backend_io *info)
+static int describe(const ov_tensor *t, const plugin_slot *slot, void **data, size_t *bytes, whet_backend_io *info)
 {
     ov_shape shape = {0, NULL};
     int status = ov_check(ov_rt.api.tensor_get_shape(t, &shape), WHET_ERUNTIME, slot->name);
     if (status != 0) return status;
-    fill_info(slot, info);
+    plugin_fill(info, slot);
     info->rank = (int)shape.rank;
-    if (shape.rank > WHET_BACKEND_MAX_RANK) status = ov_fail(WHET_EUNSUPPORTED, "'%s' has over 8 dimensions", slot->name);
+    if (shape.rank > WHET_BACKEND_MAX_RANK) status = plugin_fail(WHET_EUNSUPPORTED, "'%s' has over 8 dimensions", slot->name);
     for (int d = 0; d < info->rank && status == 0; d++) info->dims[d] = shape.dims[d];
     ov_rt.api.shape_free(&shape);
     if (status == 0) status = ov_check(ov_rt.api.tensor_get_byte_size(t, bytes), WHET_ERUNTIME, slot->name);
@@ -396,9 +296,8 @@ static int describe(const ov_tensor *t, const ov_slot *slot, void **data, size_t
 static int io_map(whet_backend_stream *s, int output, int i, void **data, size_t *bytes, whet_backend_io *info)
 {
     ov_tensor *t = NULL;
-    output = output != 0;
-    if (i < 0 || i >= s->m->n[output]) return ov_fail(WHET_ENOTFOUND, "there is no %s %d", output ? "output" : "input", i);
-    const ov_slot *slot = &s->m->io[output][i];
+    const plugin_slot *slot = plugin_end(&s->m->ends, output, i);
+    if (slot == NULL) return WHET_ENOTFOUND;
     if (!output) return describe(s->in[i], slot, data, bytes, info);
     int status = ov_check(ov_rt.api.infer_request_get_output_tensor_by_index(s->request, (size_t)i, &t), WHET_ERUNTIME, slot->name);
     if (status == 0) status = describe(t, slot, data, bytes, info);
@@ -406,39 +305,9 @@ static int io_map(whet_backend_stream *s, int output, int i, void **data, size_t
     return status;
 }
 
-static int io_unmap(whet_backend_stream *s, int output, int i)
-{
-    (void)s;
-    (void)output;
-    (void)i;
-    return 0; /* memory of the CPU is always reachable */
-}
-
-static const whet_backend table = {
-    .abi = WHET_BACKEND_ABI,
-    .size = sizeof(whet_backend),
-    .name = "openvino",
-    .title = "OpenVINO",
-    .built_for = ov_built_for,
-    .version = version,
-    .available = available,
-    .caps = caps,
-    .open = open_model,
-    .close = close_model,
-    .io_info = io_info,
-    .set_shape = set_shape,
-    .stream_create = stream_create,
-    .stream_free = stream_free,
-    .io_map = io_map,
-    .io_unmap = io_unmap,
-    .run = run,
-    .query = ov_query,
+const plugin_parts plugin_self = {
+    .table = {PLUGIN_MEMBERS, .name = "openvino", .title = "OpenVINO", .built_for = "2026.4.*", .caps = caps, .close = close_model,
+              .io_info = plugin_io_info, .set_shape = set_shape, .stream_free = stream_free, .io_map = io_map, .run = run, .query = ov_query},
+    .model_size = sizeof(whet_backend_model), .stream_size = sizeof(whet_backend_stream),
+    .load = ov_load, .build = build, .begin = begin,
 };
-
-__attribute__((visibility("default"))) const whet_backend *whet_backend_entry(const whet_backend_host *h);
-const whet_backend *whet_backend_entry(const whet_backend_host *h)
-{
-    if (h->size < sizeof(whet_backend_host)) return NULL;
-    ov_host = h;
-    return &table;
-}

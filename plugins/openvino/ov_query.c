@@ -2,7 +2,6 @@
 /* What the library tells of a model: the layers that it really executes with the arithmetic of each, and their times. Its C
  * interface gives them only for a model compiled with counters, which cost time; so a twin is compiled beside the model, for
  * the same shapes and settings, runs on the inputs of the last stream, and is thrown away. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,56 +11,6 @@
 
 enum { MIN_RUNS = 20, MAX_RUNS = 400 };
 static const double enough_seconds = 1.0;
-
-typedef struct text { char *data; size_t n, cap; bool failed; } text;
-
-static void put(text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put(text *t, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || t->failed) return;
-    if (t->n + (size_t)n + 1 > t->cap) {
-        const size_t cap = (t->n + (size_t)n + 1) * 2;
-        char *p = realloc(t->data, cap);
-        if (p == NULL) {
-            t->failed = true;
-            return;
-        }
-        t->data = p;
-        t->cap = cap;
-    }
-    va_start(ap, fmt);
-    vsnprintf(t->data + t->n, t->cap - t->n, fmt, ap);
-    va_end(ap);
-    t->n += (size_t)n;
-}
-
-static void put_string(text *t, const char *s)
-{
-    put(t, "\"");
-    for (; s != NULL && *s != '\0'; s++) {
-        const unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            put(t, "\\%c", c);
-        else if (c < 0x20)
-            put(t, "\\u%04x", c);
-        else
-            put(t, "%c", c);
-    }
-    put(t, "\"");
-}
-
-/* Gives the text to the host; frees it. */
-static int give(text *t, char **json)
-{
-    *json = t->failed || t->data == NULL ? NULL : ov_host->alloc(t->n + 1);
-    if (*json != NULL) memcpy(*json, t->data, t->n + 1);
-    free(t->data);
-    return *json != NULL ? 0 : ov_fail(WHET_ENOMEM, "out of memory");
-}
 
 /* The kernel's name ends in its type: "brgconv_avx512_1x1_I8", "jit_avx2_FP32". */
 static const char *precision_of(const char *exec)
@@ -79,13 +28,13 @@ static const char *precision_of(const char *exec)
 }
 
 /* The nodes of the file that a layer stands for, and its work; what the library put in between has neither. */
-static void put_work(text *t, const ov_layers *all, const ov_layer_time *time)
+static void put_work(plugin_text *t, const ov_layers *all, const ov_layer_time *time)
 {
     const ov_layer *l = ov_layers_find(all, time->name);
-    put(t, ",\"origin\":");
-    put_string(t, l != NULL ? l->origin : all->n == 0 && strcmp(time->type, "Reorder") != 0 ? time->name : "");
+    plugin_put(t, ",\"origin\":");
+    plugin_put_string(t, l != NULL ? l->origin : all->n == 0 && strcmp(time->type, "Reorder") != 0 ? time->name : "");
     if (l != NULL)
-        put(t, ",\"macs\":%.0f,\"constant_bytes\":%.0f,\"input_bytes\":%.0f,\"output_bytes\":%.0f", l->macs, l->constant_bytes, l->input_bytes,
+        plugin_put(t, ",\"macs\":%.0f,\"constant_bytes\":%.0f,\"input_bytes\":%.0f,\"output_bytes\":%.0f", l->macs, l->constant_bytes, l->input_bytes,
             l->output_bytes);
 }
 
@@ -99,13 +48,13 @@ static double seconds(void)
 /* The inputs of the open stream; where none is open they stay as the library made them. */
 static int copy_inputs(whet_backend_model *m, ov_request *r)
 {
-    for (int i = 0; i < m->n[0]; i++) {
+    for (int i = 0; i < m->ends.n[0]; i++) {
         ov_tensor *t = NULL;
         void *to = NULL, *from = NULL;
         size_t size = 0, given = 0;
-        int status = ov_check(ov_rt.api.infer_request_get_input_tensor_by_index(r, (size_t)i, &t), WHET_ERUNTIME, m->io[0][i].name);
-        if (status == 0) status = ov_check(ov_rt.api.tensor_get_byte_size(t, &size), WHET_ERUNTIME, m->io[0][i].name);
-        if (status == 0) status = ov_check(ov_rt.api.tensor_data(t, &to), WHET_ERUNTIME, m->io[0][i].name);
+        int status = ov_check(ov_rt.api.infer_request_get_input_tensor_by_index(r, (size_t)i, &t), WHET_ERUNTIME, m->ends.io[0][i].name);
+        if (status == 0) status = ov_check(ov_rt.api.tensor_get_byte_size(t, &size), WHET_ERUNTIME, m->ends.io[0][i].name);
+        if (status == 0) status = ov_check(ov_rt.api.tensor_data(t, &to), WHET_ERUNTIME, m->ends.io[0][i].name);
         if (status == 0 && m->last == NULL)
             memset(to, 0, size);
         else if (status == 0 && ov_rt.api.tensor_get_byte_size(m->last->in[i], &given) == 0 && given == size &&
@@ -124,7 +73,7 @@ static int repeat(ov_request *r, bool timed, int *runs, double *wall)
     const double start = seconds();
     *runs = 1;
     while (timed && status == 0 && *runs < MAX_RUNS && (*runs < MIN_RUNS || seconds() - start < enough_seconds)) {
-        if (ov_host->cancelled()) return ov_fail(WHET_ECANCELLED, "interrupted");
+        if (plugin_host->cancelled()) return plugin_fail(WHET_ECANCELLED, "interrupted");
         status = ov_check(ov_rt.api.infer_request_infer(r), WHET_ERUNTIME, "run");
         ++*runs;
     }
@@ -132,30 +81,30 @@ static int repeat(ov_request *r, bool timed, int *runs, double *wall)
     return status;
 }
 
-static void put_nodes(text *t, const ov_layers *all, const ov_layer_times *list, bool timed)
+static void put_nodes(plugin_text *t, const ov_layers *all, const ov_layer_times *list, bool timed)
 {
     int n = 0, away = 0;
-    put(t, "\"nodes\":[");
+    plugin_put(t, "\"nodes\":[");
     for (size_t i = 0; i < list->size; i++) {
         const ov_layer_time *l = &list->item[i];
         if (l->status != OV_EXECUTED) {
             away++;
             continue;
         }
-        put(t, "%s{\"name\":", n++ > 0 ? "," : "");
-        put_string(t, l->name);
-        put(t, ",\"type\":");
-        put_string(t, l->type);
-        put(t, ",\"precision\":\"%s\",\"kernel\":", precision_of(l->exec));
-        put_string(t, l->exec);
+        plugin_put(t, "%s{\"name\":", n++ > 0 ? "," : "");
+        plugin_put_string(t, l->name);
+        plugin_put(t, ",\"type\":");
+        plugin_put_string(t, l->type);
+        plugin_put(t, ",\"precision\":\"%s\",\"kernel\":", precision_of(l->exec));
+        plugin_put_string(t, l->exec);
         if (timed)
-            put(t, ",\"ms\":%.4f", (double)l->real_us / 1e3);
+            plugin_put(t, ",\"ms\":%.4f", (double)l->real_us / 1e3);
         else
-            put(t, ",\"ms\":null");
+            plugin_put(t, ",\"ms\":null");
         put_work(t, all, l);
-        put(t, "}");
+        plugin_put(t, "}");
     }
-    put(t, "],\"optimised_away\":%d", away);
+    plugin_put(t, "],\"optimised_away\":%d", away);
 }
 
 static int layers(whet_backend_model *m, bool timed, char **json)
@@ -164,7 +113,7 @@ static int layers(whet_backend_model *m, bool timed, char **json)
     ov_request *r = NULL;
     ov_layer_times list = {NULL, 0};
     ov_layers all = {0, 0, NULL};
-    text t = {NULL, 0, 0, false};
+    plugin_text t = {0};
     int runs = 0;
     double wall = 0;
     int status = ov_compile(m, true, &twin);
@@ -174,11 +123,11 @@ static int layers(whet_backend_model *m, bool timed, char **json)
     if (status == 0) status = ov_check(ov_rt.api.infer_request_get_profiling_info(r, &list), WHET_ERUNTIME, "the times of the layers");
     if (status == 0) {
         ov_layers_read(&all, twin);
-        put(&t, "{");
+        plugin_put(&t, "{");
         put_nodes(&t, &all, &list, timed);
-        if (timed) put(&t, ",\"runs\":%d,\"wall_ms\":%.4f", runs, wall);
-        put(&t, "}");
-        status = give(&t, json);
+        if (timed) plugin_put(&t, ",\"runs\":%d,\"wall_ms\":%.4f", runs, wall);
+        plugin_put(&t, "}");
+        status = plugin_give(&t, json);
     }
     ov_layers_dispose(&all);
     if (list.item != NULL) ov_rt.api.profiling_info_list_free(&list);
@@ -202,23 +151,23 @@ static int told(const whet_backend_model *m, const char *key, int asked)
 
 static int threads(whet_backend_model *m, char **json)
 {
-    text t = {NULL, 0, 0, false};
-    put(&t, "{\"intra_op\":%d,\"streams\":%d}", told(m, "INFERENCE_NUM_THREADS", m->threads), told(m, "NUM_STREAMS", m->streams));
-    return give(&t, json);
+    plugin_text t = {0};
+    plugin_put(&t, "{\"intra_op\":%d,\"streams\":%d}", told(m, "INFERENCE_NUM_THREADS", m->threads), told(m, "NUM_STREAMS", m->streams));
+    return plugin_give(&t, json);
 }
 
 static int precision(whet_backend_model *m, char **json)
 {
-    text t = {NULL, 0, 0, false};
+    plugin_text t = {0};
     char *value = NULL;
     if (m->compiled != NULL && ov_rt.api.compiled_model_get_property(m->compiled, "INFERENCE_PRECISION_HINT", &value) != 0) value = NULL;
-    put(&t, "{\"hint\":");
-    put_string(&t, value != NULL ? value : m->precision);
-    put(&t, ",\"device\":");
-    put_string(&t, ov_rt.capabilities);
-    put(&t, "}");
+    plugin_put(&t, "{\"hint\":");
+    plugin_put_string(&t, value != NULL ? value : m->precision);
+    plugin_put(&t, ",\"device\":");
+    plugin_put_string(&t, ov_rt.capabilities);
+    plugin_put(&t, "}");
     if (value != NULL) ov_rt.api.free(value);
-    return give(&t, json);
+    return plugin_give(&t, json);
 }
 
 int ov_query(whet_backend_model *m, const char *key, char **json)
@@ -228,5 +177,5 @@ int ov_query(whet_backend_model *m, const char *key, char **json)
     *json = NULL;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].key, key) == 0) return rows[i].ask(m, json);
-    return ov_fail(WHET_EUNSUPPORTED, "OpenVINO does not tell '%s'", key);
+    return plugin_fail(WHET_EUNSUPPORTED, "OpenVINO does not tell '%s'", key);
 }

@@ -3,11 +3,13 @@
  * stands twice in a protobuf is merged (protobuf.dev, "Encoding"), so a second `graph` with nothing but outputs is appended. */
 #include "ort_onnx.h"
 
-#include <stdarg.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "plugin.h"
 
 enum { MODEL_GRAPH = 7, GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_OUTPUT = 12, VALUE_NAME = 1, NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3,
        NODE_TYPE = 4, NODE_DOMAIN = 7, TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8 };
@@ -15,66 +17,6 @@ enum { MAX_INPUTS = 12 };
 
 typedef struct span { const uint8_t *p; size_t n; } span;
 typedef struct field { uint32_t number; span bytes; uint64_t value; } field;
-
-/* --- text */
-void ort_text_add(ort_text *t, const char *fmt, ...)
-{
-    va_list ap, again;
-    va_start(ap, fmt);
-    va_copy(again, ap);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n >= 0 && !t->bad && t->n + (size_t)n + 1 > t->cap) {
-        const size_t cap = (t->n + (size_t)n + 1) * 2;
-        char *more = realloc(t->data, cap);
-        t->bad = more == NULL;
-        if (more != NULL) t->data = more, t->cap = cap;
-    }
-    if (n >= 0 && !t->bad) {
-        vsnprintf(t->data + t->n, t->cap - t->n, fmt, again);
-        t->n += (size_t)n;
-    }
-    va_end(again);
-}
-
-void ort_text_string(ort_text *t, const char *s, size_t n)
-{
-    ort_text_add(t, "\"");
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\')
-            ort_text_add(t, "\\%c", c);
-        else if (c < 0x20)
-            ort_text_add(t, "\\u%04x", c);
-        else
-            ort_text_add(t, "%c", c);
-    }
-    ort_text_add(t, "\"");
-}
-
-static char *text_take(ort_text *t)
-{
-    if (!t->bad) return t->data;
-    free(t->data);
-    return NULL;
-}
-
-uint8_t *ort_file_read(const char *path, size_t *size)
-{
-    FILE *f = fopen(path, "rb");
-    uint8_t *data = NULL;
-    long n = -1;
-    if (f != NULL && fseek(f, 0, SEEK_END) == 0) n = ftell(f);
-    if (n >= 0 && fseek(f, 0, SEEK_SET) == 0) data = malloc((size_t)n + 1);
-    if (data != NULL && fread(data, 1, (size_t)n, f) != (size_t)n) {
-        free(data);
-        data = NULL;
-    }
-    if (data != NULL) data[n] = '\0';
-    if (f != NULL) fclose(f);
-    *size = data != NULL ? (size_t)n : 0;
-    return data;
-}
 
 /* --- protobuf */
 static bool varint(span *s, uint64_t *x)
@@ -179,17 +121,17 @@ static span_list results(const uint8_t *model, size_t size)
 
 char *ort_onnx_tensors(const uint8_t *model, size_t size)
 {
-    ort_text t = {0};
+    plugin_text t = {0};
     span_list list = results(model, size);
-    t.bad = list.bad || list.n == 0;
-    ort_text_add(&t, "{\"tensors\":[");
+    t.failed = list.bad || list.n == 0;
+    plugin_put(&t, "{\"tensors\":[");
     for (size_t i = 0; i < list.n; i++) {
-        if (i > 0) ort_text_add(&t, ",");
-        ort_text_string(&t, (const char *)list.v[i].p, list.v[i].n);
+        if (i > 0) plugin_put(&t, ",");
+        plugin_put_bytes(&t, (const char *)list.v[i].p, list.v[i].n);
     }
-    ort_text_add(&t, "]}");
+    plugin_put(&t, "]}");
     free(list.v);
-    return text_take(&t);
+    return plugin_take(&t);
 }
 
 /* --- outputs */
@@ -278,7 +220,6 @@ typedef struct constant { span name; uint64_t type; double bytes; } constant;
 
 static constant read_constant(span s)
 {
-    static const unsigned char sizes[] = {0, 4, 1, 1, 2, 2, 4, 8, 0, 1, 2, 8, 4, 8, 8, 16, 2};
     constant c = {.bytes = 1};
     field f;
     while (next(&s, &f)) {
@@ -289,7 +230,7 @@ static constant read_constant(span s)
         if (f.number == TENSOR_DIMS && f.bytes.p != NULL)
             while (varint(&f.bytes, &d)) c.bytes *= (double)d;
     }
-    c.bytes *= c.type < sizeof sizes ? sizes[c.type] : 0;
+    c.bytes *= (double)plugin_element_size(c.type < INT_MAX ? (int)c.type : 0);
     return c;
 }
 
@@ -379,15 +320,15 @@ static node *read_nodes(const span_list *l)
 char *ort_onnx_nodes(const uint8_t *saved, size_t saved_size, const uint8_t *original, size_t original_size)
 {
     static const char vendor[] = "com.microsoft.";
-    ort_text t = {0};
+    plugin_text t = {0};
     span_list nodes = graph_fields(saved, saved_size, GRAPH_NODE), constants = graph_fields(saved, saved_size, GRAPH_INITIALIZER);
     span_list originals = graph_fields(original, original_size, GRAPH_NODE);
     node *from = read_nodes(&originals);
     constant *known = calloc(constants.n + 1, sizeof *known);
-    t.bad = nodes.bad || constants.bad || originals.bad || nodes.n == 0 || from == NULL || known == NULL;
+    t.failed = nodes.bad || constants.bad || originals.bad || nodes.n == 0 || from == NULL || known == NULL;
     for (size_t i = 0; known != NULL && i < constants.n; i++) known[i] = read_constant(constants.v[i]);
-    ort_text_add(&t, "{\"nodes\":[");
-    for (size_t i = 0; i < nodes.n && !t.bad; i++) {
+    plugin_put(&t, "{\"nodes\":[");
+    for (size_t i = 0; i < nodes.n && !t.failed; i++) {
         const node n = read_node(nodes.v[i]);
         const span origin = origin_of(&n, from, originals.n);
         double bytes = 0;
@@ -396,19 +337,19 @@ char *ort_onnx_nodes(const uint8_t *saved, size_t saved_size, const uint8_t *ori
         const int skip = begins(n.domain, vendor) ? (int)sizeof vendor - 1 : (int)n.domain.n; /* com.microsoft.nchwc -> nchwc */
         snprintf(type, sizeof type, "%.*s%s%.*s", (int)n.domain.n - skip, (const char *)n.domain.p + skip, (int)n.domain.n > skip ? "." : "",
                  (int)n.type.n, (const char *)n.type.p);
-        ort_text_add(&t, "%s{\"name\":", i > 0 ? "," : "");
-        ort_text_string(&t, (const char *)(n.name.n > 0 ? n.name.p : n.output.p), n.name.n > 0 ? n.name.n : n.output.n);
-        ort_text_add(&t, ",\"type\":");
-        ort_text_string(&t, type, strlen(type));
-        ort_text_add(&t, ",\"precision\":\"%s\",\"ms\":null,\"constant_bytes\":%.0f,\"origin\":", precision, bytes);
-        ort_text_string(&t, (const char *)origin.p, origin.n);
-        ort_text_add(&t, "}");
+        plugin_put(&t, "%s{\"name\":", i > 0 ? "," : "");
+        plugin_put_bytes(&t, (const char *)(n.name.n > 0 ? n.name.p : n.output.p), n.name.n > 0 ? n.name.n : n.output.n);
+        plugin_put(&t, ",\"type\":");
+        plugin_put_string(&t, type);
+        plugin_put(&t, ",\"precision\":\"%s\",\"ms\":null,\"constant_bytes\":%.0f,\"origin\":", precision, bytes);
+        plugin_put_bytes(&t, (const char *)origin.p, origin.n);
+        plugin_put(&t, "}");
     }
-    ort_text_add(&t, "]}");
+    plugin_put(&t, "]}");
     free(nodes.v);
     free(constants.v);
     free(originals.v);
     free(from);
     free(known);
-    return text_take(&t);
+    return plugin_take(&t);
 }

@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A whole file, heap; NULL if it cannot be read. */
-uint8_t *ort_file_read(const char *path, size_t *size);
-
 /* {"tensors":["name",...]}: the results of the main graph's nodes in the file's order. Heap; NULL: no ONNX, or no memory. */
 char *ort_onnx_tensors(const uint8_t *model, size_t size);
 /* The model with names[0..n) as further outputs; those that are outputs already are left out. Heap; NULL: no memory, or
@@ -22,10 +19,5 @@ char *ort_onnx_nodes(const uint8_t *saved, size_t saved_size, const uint8_t *ori
 /* {"nodes":[...]} out of the text of a session's trace: per node the mean of the middle half of its times, multiply-adds and
  * bytes by the shapes that stand in it. */
 char *ort_profile_nodes(const char *trace);
-
-/* A growing text; `bad` once memory ran out. */
-typedef struct ort_text { char *data; size_t n, cap; int bad; } ort_text;
-void ort_text_add(ort_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void ort_text_string(ort_text *t, const char *s, size_t n); /* as a JSON string, in quotes */
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ort_onnx.h"
+#include "plugin.h"
 
 enum { MAX_TENSORS = 8, MAX_DIMS = 8 };
 
@@ -150,7 +151,7 @@ static const char *precision_of(const char *op, size_t n, const shape *in, int n
     return "";
 }
 
-static void put_node(ort_text *t, entry *e, bool first)
+static void put_node(plugin_text *t, entry *e, bool first)
 {
     static const char tail[] = "_kernel_time";
     const char *end = strchr(e->line, '\n');
@@ -159,13 +160,13 @@ static void put_node(ort_text *t, entry *e, bool first)
     shape in[MAX_TENSORS], out[MAX_TENSORS];
     const int n_in = shapes_of(e->line, end, "input_type_shape", in), n_out = shapes_of(e->line, end, "output_type_shape", out);
     const size_t n_name = string_length(name, end), n_op = string_length(op, end);
-    ort_text_add(t, "%s{\"name\":\"%.*s\",\"type\":\"%.*s\",\"precision\":\"%s\",\"ms\":%.6f,\"runs\":%zu,\"macs\":%.0f", first ? "" : ",",
+    plugin_put(t, "%s{\"name\":\"%.*s\",\"type\":\"%.*s\",\"precision\":\"%s\",\"ms\":%.6f,\"runs\":%zu,\"macs\":%.0f", first ? "" : ",",
                  (int)(n_name - (sizeof tail - 1)), name + 1, (int)n_op, op + 1, precision_of(op + 1, n_op, in, n_in), middle_mean(e->us, e->n) / 1e3,
                  e->n, multiply_adds(op + 1, n_op, in, n_in, out, n_out));
-    ort_text_add(t, ",\"input_bytes\":%.0f,\"output_bytes\":%.0f", number_of(e->line, end, "activation_size"), number_of(e->line, end, "output_size"));
-    ort_text_add(t, ",\"shape\":\"");
-    for (int d = 0; n_out > 0 && d < out[0].rank; d++) ort_text_add(t, "%s%.0f", d > 0 ? "x" : "", out[0].dims[d]);
-    ort_text_add(t, "\"}");
+    plugin_put(t, ",\"input_bytes\":%.0f,\"output_bytes\":%.0f", number_of(e->line, end, "activation_size"), number_of(e->line, end, "output_size"));
+    plugin_put(t, ",\"shape\":\"");
+    for (int d = 0; n_out > 0 && d < out[0].rank; d++) plugin_put(t, "%s%.0f", d > 0 ? "x" : "", out[0].dims[d]);
+    plugin_put(t, "\"}");
 }
 
 static bool ends_with(const char *s, size_t n, const char *tail)
@@ -177,7 +178,7 @@ static bool ends_with(const char *s, size_t n, const char *tail)
 char *ort_profile_nodes(const char *trace)
 {
     entries all = {0};
-    ort_text t = {0};
+    plugin_text t = {0};
     for (const char *line = trace; *line != '\0';) {
         const char *end = strchr(line, '\n');
         if (end == NULL) end = line + strlen(line);
@@ -186,15 +187,13 @@ char *ort_profile_nodes(const char *trace)
             add_time(&all, (long)number_of(line, end, "node_index"), line, number_of(line, end, "dur"));
         line = *end == '\n' ? end + 1 : end;
     }
-    t.bad = all.bad;
-    ort_text_add(&t, "{\"nodes\":[");
+    t.failed = all.bad;
+    plugin_put(&t, "{\"nodes\":[");
     for (size_t i = 0; i < all.n; i++) {
         put_node(&t, &all.v[i], i == 0);
         free(all.v[i].us);
     }
-    ort_text_add(&t, "]}");
+    plugin_put(&t, "]}");
     free(all.v);
-    if (!t.bad) return t.data;
-    free(t.data);
-    return NULL;
+    return plugin_take(&t);
 }

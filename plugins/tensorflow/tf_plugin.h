@@ -3,27 +3,15 @@
 #ifndef WHET_PLUGINS_TENSORFLOW_PLUGIN_H
 #define WHET_PLUGINS_TENSORFLOW_PLUGIN_H
 
-#include <stdbool.h>
-
+#include "plugin.h"
 #include "tf_abi.h"
-#include "whet/status.h"
-#include "whet/sys/backend.h"
 
-enum { TF_MAX_IO = 64, TF_MAX_TEXT = 512 };
-
-typedef struct tf_runtime { /* loaded at most once in a process, and never unloaded */
-    tf_api api;
-    bool usable;
-    char version[64], why[TF_MAX_TEXT]; /* why not */
-} tf_runtime;
-extern tf_runtime tf_rt;
-extern const whet_backend_host *tf_host; /* set once, when the plug-in is entered */
-extern const char tf_built_for[];
+enum { TF_MAX_IO = 64 };
 
 /* tf_load.c */
-void tf_load(void);
-int tf_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* 0, or tf_fail with the library's own words. */
+extern tf_api tf_rt; /* loaded at most once in a process, and never unloaded */
+bool tf_load(void);
+/* 0, or plugin_fail with the library's own words. */
 int tf_check(const tf_status *s, int status, const char *what);
 
 /* tf_proto.c: the little of protocol buffers that is needed */
@@ -36,20 +24,9 @@ typedef struct tf_field { int number; int64_t value; tf_span bytes; } tf_field;
 /* The next field of a message, or false at its end or where it is damaged. */
 bool tf_next(tf_span *message, tf_field *f);
 
-/* A heap text that grows; `failed` once memory was short. */
-typedef struct tf_text { char *data; size_t n, cap; bool failed; } tf_text;
-void tf_put(tf_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void tf_put_string(tf_text *t, const char *s, size_t n); /* as JSON */
-int tf_give(tf_text *t, char **json);                    /* to the host; frees it */
-
-typedef struct tf_slot {
-    char name[256];
-    tf_output at;
-    int type, dtype, rank; /* the library's and ONNX's code; rank -1: unknown */
-    int64_t file[WHET_BACKEND_MAX_RANK], dims[WHET_BACKEND_MAX_RANK]; /* of the file; as set_shape fixed them */
-} tf_slot;
-
 struct whet_backend_model {
+    plugin_ends ends;
+    tf_output at[2][TF_MAX_IO]; /* where they are in the graph */
     tf_status *status;
     tf_options *options;
     tf_graph *graph;
@@ -57,15 +34,12 @@ struct whet_backend_model {
     int threads;      /* 0: the library's own choice */
     int optimisation; /* 0 off, 1 basic, 2 all */
     bool bf16;        /* asked for */
-    int n[2];         /* inputs, outputs */
-    tf_slot *io[2];
     whet_backend_stream *last; /* whose inputs a profile uses; NULL: none is open */
 };
 
 struct whet_backend_stream {
     whet_backend_model *m;
     tf_status *status;
-    tf_output at[2][TF_MAX_IO];
     tf_tensor *value[2][TF_MAX_IO];
 };
 

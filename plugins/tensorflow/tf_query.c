@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the library tells of a model: with a traced run it gives the graph that it really executes, after its rewriting, and the
  * time of each node. Both come as protocol buffers (RunMetadata of config.proto, step_stats.proto, graph.proto). */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,51 +8,6 @@
 #include "tf_plugin.h"
 
 enum { RUNS = 20, MAX_NODES = 20000 };
-
-/* --- text */
-void tf_put(tf_text *t, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    const int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || t->failed) return;
-    if (t->n + (size_t)n + 1 > t->cap) {
-        const size_t cap = (t->n + (size_t)n + 1) * 2;
-        char *p = realloc(t->data, cap);
-        t->failed = p == NULL;
-        if (t->failed) return;
-        t->data = p;
-        t->cap = cap;
-    }
-    va_start(ap, fmt);
-    vsnprintf(t->data + t->n, t->cap - t->n, fmt, ap);
-    va_end(ap);
-    t->n += (size_t)n;
-}
-
-void tf_put_string(tf_text *t, const char *s, size_t n)
-{
-    tf_put(t, "\"");
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\')
-            tf_put(t, "\\%c", c);
-        else if (c < 0x20)
-            tf_put(t, "\\u%04x", c);
-        else
-            tf_put(t, "%c", c);
-    }
-    tf_put(t, "\"");
-}
-
-int tf_give(tf_text *t, char **json)
-{
-    *json = t->failed || t->data == NULL ? NULL : tf_host->alloc(t->n + 1);
-    if (*json != NULL) memcpy(*json, t->data, t->n + 1);
-    free(t->data);
-    return *json != NULL ? 0 : tf_fail(WHET_ENOMEM, "out of memory");
-}
 
 /* --- nodes of the executed graph, with their times */
 typedef struct node { tf_span name, op; int64_t type; double us; } node;
@@ -104,7 +58,7 @@ static int add_graph(nodes *list, tf_span graph)
             if (g.number == NODE_OP && g.bytes.data != NULL) x.op = g.bytes;
         }
         if (x.name.n == 0 || x.op.n == 0 || computes_nothing(x.op)) continue;
-        if (list->n == MAX_NODES) return tf_fail(WHET_EUNSUPPORTED, "the graph has over %d nodes", MAX_NODES);
+        if (list->n == MAX_NODES) return plugin_fail(WHET_EUNSUPPORTED, "the graph has over %d nodes", MAX_NODES);
         x.type = type_of(f.bytes);
         list->v[list->n++] = x;
     }
@@ -150,9 +104,9 @@ static int traced(whet_backend_stream *s, const tf_bytes *options, tf_buffer *me
     whet_backend_model *m = s->m;
     tf_tensor *values[TF_MAX_IO] = {NULL};
     const tf_buffer o = {options->data, options->n, NULL};
-    tf_rt.api.SessionRun(m->session, &o, s->at[0], s->value[0], m->n[0], s->at[1], values, m->n[1], NULL, 0, metadata, s->status);
-    for (int i = 0; i < m->n[1]; i++)
-        if (values[i] != NULL) tf_rt.api.DeleteTensor(values[i]);
+    tf_rt.SessionRun(m->session, &o, s->m->at[0], s->value[0], m->ends.n[0], s->m->at[1], values, m->ends.n[1], NULL, 0, metadata, s->status);
+    for (int i = 0; i < m->ends.n[1]; i++)
+        if (values[i] != NULL) tf_rt.DeleteTensor(values[i]);
     return tf_check(s->status, WHET_ERUNTIME, "run");
 }
 
@@ -166,7 +120,7 @@ static int read_graph(whet_backend_stream *s, nodes *list, tf_buffer *metadata)
     tf_span all = {metadata->data, metadata->length};
     while (status == 0 && tf_next(&all, &f))
         if (f.number == PARTITION_GRAPHS && f.bytes.data != NULL) status = add_graph(list, f.bytes);
-    if (status == 0 && list->n == 0) status = tf_fail(WHET_EUNSUPPORTED, "TensorFlow does not tell the graph that it executes");
+    if (status == 0 && list->n == 0) status = plugin_fail(WHET_EUNSUPPORTED, "TensorFlow does not tell the graph that it executes");
     return status;
 }
 
@@ -177,11 +131,11 @@ static int read_times(whet_backend_stream *s, nodes *list)
     int status = 0;
     tf_put_int(&options, TRACE_LEVEL, FULL_TRACE);
     for (int k = -1; k < RUNS && status == 0; k++) { /* the first is not counted */
-        tf_buffer *metadata = tf_rt.api.NewBuffer();
-        status = metadata != NULL ? traced(s, &options, metadata) : tf_fail(WHET_ENOMEM, "out of memory");
+        tf_buffer *metadata = tf_rt.NewBuffer();
+        status = metadata != NULL ? traced(s, &options, metadata) : plugin_no_memory();
         if (status == 0 && k >= 0) add_times(list, (tf_span){metadata->data, metadata->length});
-        if (metadata != NULL) tf_rt.api.DeleteBuffer(metadata);
-        if (tf_host->cancelled()) return tf_fail(WHET_ECANCELLED, "interrupted");
+        if (metadata != NULL) tf_rt.DeleteBuffer(metadata);
+        if (plugin_host->cancelled()) return plugin_fail(WHET_ECANCELLED, "interrupted");
     }
     return status;
 }
@@ -192,55 +146,55 @@ static const char *type_name(int64_t type)
     return type >= 0 && type < (int64_t)(sizeof names / sizeof names[0]) ? names[type] : "";
 }
 
-static void put_nodes(tf_text *t, const nodes *list, bool timed)
+static void put_nodes(plugin_text *t, const nodes *list, bool timed)
 {
-    tf_put(t, "{\"nodes\":[");
+    plugin_put(t, "{\"nodes\":[");
     for (size_t i = 0; i < list->n; i++) {
         const node *x = &list->v[i];
-        tf_put(t, "%s{\"name\":", i > 0 ? "," : "");
-        tf_put_string(t, (const char *)x->name.data, x->name.n);
-        tf_put(t, ",\"type\":");
-        tf_put_string(t, (const char *)x->op.data, x->op.n);
-        tf_put(t, ",\"precision\":\"%s\",\"ms\":", type_name(x->type));
+        plugin_put(t, "%s{\"name\":", i > 0 ? "," : "");
+        plugin_put_bytes(t, (const char *)x->name.data, x->name.n);
+        plugin_put(t, ",\"type\":");
+        plugin_put_bytes(t, (const char *)x->op.data, x->op.n);
+        plugin_put(t, ",\"precision\":\"%s\",\"ms\":", type_name(x->type));
         if (timed)
-            tf_put(t, "%.4f", x->us / 1e3 / RUNS);
+            plugin_put(t, "%.4f", x->us / 1e3 / RUNS);
         else
-            tf_put(t, "null");
-        tf_put(t, ",\"origin\":");
-        tf_put_string(t, (const char *)x->name.data, x->name.n);
-        tf_put(t, "}");
+            plugin_put(t, "null");
+        plugin_put(t, ",\"origin\":");
+        plugin_put_bytes(t, (const char *)x->name.data, x->name.n);
+        plugin_put(t, "}");
     }
-    tf_put(t, "]");
-    if (timed) tf_put(t, ",\"runs\":%d", RUNS);
-    tf_put(t, "}");
+    plugin_put(t, "]");
+    if (timed) plugin_put(t, ",\"runs\":%d", RUNS);
+    plugin_put(t, "}");
 }
 
 static int layers(whet_backend_model *m, bool timed, char **json)
 {
     nodes list = {0, NULL};
-    tf_text t = {NULL, 0, 0, false};
-    if (m->last == NULL) return tf_fail(WHET_EINVAL, "no stream is open: make one before asking for the executed graph");
-    tf_buffer *metadata = tf_rt.api.NewBuffer(); /* the names of the nodes lie in it */
+    plugin_text t = {0};
+    if (m->last == NULL) return plugin_fail(WHET_EINVAL, "no stream is open: make one before asking for the executed graph");
+    tf_buffer *metadata = tf_rt.NewBuffer(); /* the names of the nodes lie in it */
     list.v = calloc(MAX_NODES, sizeof *list.v);
-    int status = metadata != NULL && list.v != NULL ? 0 : tf_fail(WHET_ENOMEM, "out of memory");
+    int status = metadata != NULL && list.v != NULL ? 0 : plugin_no_memory();
     if (status == 0) status = read_graph(m->last, &list, metadata);
     if (status == 0 && timed) status = read_times(m->last, &list);
     if (status == 0) {
         put_nodes(&t, &list, timed);
-        status = tf_give(&t, json);
+        status = plugin_give(&t, json);
     }
-    if (metadata != NULL) tf_rt.api.DeleteBuffer(metadata);
+    if (metadata != NULL) tf_rt.DeleteBuffer(metadata);
     free(list.v);
     return status;
 }
 
 int tf_query(whet_backend_model *m, const char *key, char **json)
 {
-    tf_text t = {NULL, 0, 0, false};
+    plugin_text t = {0};
     *json = NULL;
     if (strcmp(key, "executed_graph") == 0) return layers(m, false, json);
     if (strcmp(key, "profile") == 0) return layers(m, true, json);
-    if (strcmp(key, "threads") != 0) return tf_fail(WHET_EUNSUPPORTED, "TensorFlow does not tell '%s'", key);
-    tf_put(&t, "{\"intra_op\":%d,\"inter_op\":1}", m->threads);
-    return tf_give(&t, json);
+    if (strcmp(key, "threads") != 0) return plugin_fail(WHET_EUNSUPPORTED, "TensorFlow does not tell '%s'", key);
+    plugin_put(&t, "{\"intra_op\":%d,\"inter_op\":1}", m->threads);
+    return plugin_give(&t, json);
 }

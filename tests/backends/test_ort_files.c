@@ -6,8 +6,12 @@
 #include "models/models.h"
 #include "support.h"
 
+#include "plugin.c"
+#include "plugin_text.c"
 #include "../../plugins/ort/ort_onnx.c"
 #include "../../plugins/ort/ort_profile.c"
+
+const plugin_parts plugin_self = {.table = {.name = "ort", .title = "ONNX Runtime", .built_for = ""}};
 
 static void make_model(uint8_t **data, size_t *size)
 {

@@ -33,6 +33,7 @@ if(TARGET whet_measure)
   foreach(t ${backend_tests})
     get_filename_component(tname ${t} NAME_WE)
     whet_test(backends backends_${tname} ${t} whet_measure whet_models PkgConfig::JANSSON)
+    target_include_directories(backends_${tname} PRIVATE ${CMAKE_SOURCE_DIR}/plugins/common) # for those that test plug-ins' own files
     target_compile_definitions(backends_${tname} PRIVATE FAKE_PLUGINS="${fake_dir}" FAKE_PLUGINS_B="${CMAKE_BINARY_DIR}/tests/fake_plugins_b"
       EXTERNAL_PROGRAM="${fake_dir}/external_program"
       FAKE_LIBRARIES="${CMAKE_BINARY_DIR}/tests/fake_libraries")
