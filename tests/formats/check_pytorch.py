@@ -11,13 +11,12 @@ import os
 import subprocess
 import sys
 
-NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
-OLD = """
-import sys, torch
-
 from checking import find_shared, other_python, skip_for
 
 skip = skip_for("pytorch")
+NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
+OLD = """
+import sys, torch
 for a, b in zip(sys.argv[1::2], sys.argv[2::2]):
     x, y = torch.load(a, weights_only=True), torch.load(b, weights_only=True)
     assert list(x) == list(y), b
