@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from study_steps import draw_set, write_idx  # noqa: F401
+from study_steps import draw_set
 
 WHET = pathlib.Path(sys.argv[1]).resolve()
 PLUGINS = pathlib.Path(sys.argv[2]).resolve()
