@@ -202,7 +202,10 @@ void whet_bench_check_outputs(whet_bench_row *r, const json_t *reply, int sample
         r->parity = whet_calloc((size_t)f->n_outputs, sizeof *r->parity);
         if (r->parity == NULL) return;
         r->n_outputs = f->n_outputs;
-        for (int i = 0; i < r->n_outputs; i++) whet_parity_init(&r->parity[i]);
+        for (int i = 0; i < r->n_outputs; i++) {
+            whet_parity_init(&r->parity[i]);
+            if (i < WHET_FACTS_OUTPUTS) r->parity[i].zero = r->facts->output_zero[i];
+        }
     }
     for (int i = 0; i < r->n_outputs; i++) {
         whet_tensor got;

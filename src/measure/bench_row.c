@@ -297,7 +297,8 @@ whet_status whet_bench_check_row(whet_bench *b, whet_bench_row *r)
     if (all_ok(r)) return WHET_OK;
     r->gate_failed = true;
     snprintf(r->status, sizeof r->status, "parity failed");
-    snprintf(r->why, sizeof r->why, "%s", why_not(r));
+    const bool strange = !r->samples->pictures && strstr(r->facts->precision, "int8") != NULL; /* what it was not calibrated for */
+    snprintf(r->why, sizeof r->why, "%s%s", why_not(r), strange ? "; seeded images are unlike what it was quantised for: give --data, or --accept" : "");
     r->forced = b->spec->force;
     r->dead = !r->forced;
     if (r->forced) whet_bench_note(r, "timed although its outputs differ from the reference (--force)");

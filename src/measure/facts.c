@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "formats/formats.h"
 #include "measure/facts.h"
+#include "measure/model_border.h"
 #include "data/contract.h"
 
 enum { CHUNK = 1 << 16, FOLDER_DEPTH = 2 };
@@ -182,6 +183,7 @@ static whet_status read_graph(whet_facts *f)
         return f->unreadable != NULL ? WHET_OK : WHET_ENOMEM;
     }
     whet_facts_count(f, g);
+    for (int i = 0; i < g->n_outputs && i < WHET_FACTS_OUTPUTS; i++) f->output_zero[i] = whet_model_output_zero(g, i);
     const char *contract = whet_graph_get_meta(g, WHET_CONTRACT_META);
     if (contract != NULL) f->contract = whet_strdup(contract);
     whet_graph_free(g);

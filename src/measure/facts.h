@@ -7,6 +7,8 @@
 
 #include "ir/graph.h"
 
+enum { WHET_FACTS_OUTPUTS = 16 };
+
 typedef struct whet_facts {
     char *path, *name;       /* as given; file name */
     char sha256[65];
@@ -15,6 +17,7 @@ typedef struct whet_facts {
     int64_t size, gzip_size; /* all files that are needed */
     json_t *files;           /* their names */
     int64_t params, macs;    /* of one sample; -1: unknown */
+    int output_zero[WHET_FACTS_OUTPUTS]; /* zero points of quantised outputs; 0: none, or not known */
     char *contract;          /* JSON out of the metadata, or NULL */
     char *unreadable;        /* why whet itself cannot read it, or NULL */
     double read_ms;          /* of the bytes, once they are cached */

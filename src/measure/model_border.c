@@ -41,6 +41,15 @@ void whet_model_border_read(const char *path, whet_border *out)
     whet_graph_free(g);
 }
 
+int whet_model_output_zero(const whet_graph *g, int i)
+{
+    const whet_value *v = &g->values[g->outputs[i]];
+    const whet_node *n = v->producer != WHET_NO_NODE ? &g->nodes[v->producer] : NULL;
+    if (n == NULL || n->op == NULL || strcmp(n->op->name, "QuantizeLinear") != 0) return 0;
+    const whet_tensor *zero = scalar(g, n, 2);
+    return zero != NULL ? (int)whet_tensor_get_s64(zero, 0) : 0;
+}
+
 void whet_border_put(const whet_border *b, whet_dtype t, const float *x, size_t n, void *dst)
 {
     const double low = t == WHET_S8 ? -128 : 0, high = low + 255;

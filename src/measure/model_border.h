@@ -2,6 +2,7 @@
 #ifndef WHET_MEASURE_MODEL_BORDER_H
 #define WHET_MEASURE_MODEL_BORDER_H
 
+#include "ir/graph.h"
 #include "tensor/tensor.h"
 
 typedef struct whet_border {
@@ -12,6 +13,8 @@ typedef struct whet_border {
 /* What the integers of the first input stand for: the scale and zero point of the DequantizeLinear that reads it.
  * A file that cannot be read here, or has none, leaves scale 0. */
 void whet_model_border_read(const char *path, whet_border *out);
+/* The zero point of the QuantizeLinear that makes output i; 0 if none does. */
+int whet_model_output_zero(const whet_graph *g, int i);
 /* Real values as integers of type t (u8, s8; f32 is copied). */
 void whet_border_put(const whet_border *b, whet_dtype t, const float *x, size_t n, void *dst);
 

@@ -103,11 +103,11 @@ static double element(const whet_tensor *t, int64_t i)
     return t->dtype == WHET_F32 ? (double)((const float *)t->data)[i] : whet_tensor_get_f64(t, i);
 }
 
-static sums compare(const whet_accept *a, const whet_tensor *ref, const whet_tensor *got)
+static sums compare(const whet_accept *a, double zero, const whet_tensor *ref, const whet_tensor *got)
 {
     sums s = {.n = whet_tensor_numel(ref)};
     for (int64_t i = 0; i < s.n; i++) {
-        const double r = element(ref, i), g = element(got, i), d = difference(r, g);
+        const double r = element(ref, i) - zero, g = element(got, i) - zero, d = difference(r, g);
         if (d > s.max_d) {
             s.max_d = d;
             s.worst = i;
@@ -220,7 +220,8 @@ void whet_parity_add(whet_parity *p, const whet_accept *a, const whet_tensor *re
         p->cosine = 0;
         return;
     }
-    const sums s = compare(a, ref, got);
+    const bool bytes = ref->dtype == WHET_U8 || ref->dtype == WHET_S8;
+    const sums s = compare(a, bytes ? p->zero : 0, ref, got);
     judge(p, a, &s, !whet_dtype_is_float(ref->dtype));
     p->max_abs = fmax(p->max_abs, s.max_d);
     if (s.max_d > 0) p->max = fmax(p->max, s.max_ref > 0 ? s.max_d / s.max_ref : INFINITY);

@@ -27,6 +27,7 @@ const char *whet_accept_text(const whet_accept *a, char *buf, size_t size); /* a
 typedef struct whet_parity {
     bool ok;
     int samples;
+    double zero;                 /* the integer that stands for 0 (outputs of type u8 or s8); what is relative is taken from there */
     double max, max_abs, cosine, snr_db; /* cosine: NaN once a value is finite on one side only */
     int64_t top1_same, top1_all; /* 0 of 0: the output has no class axis */
     char why[200];               /* of the first disagreement */

@@ -220,6 +220,7 @@ static whet_status compare(job *j, const whet_accept *accept, bool *ok)
     for (int i = 0; i < reference; i++) {
         whet_parity p;
         whet_parity_init(&p);
+        if (i < WHET_FACTS_OUTPUTS) p.zero = j->facts.output_zero[i];
         for (int k = 0; k < j->a.samples; k++)
             whet_parity_add(&p, accept, j->s->b.model != NULL ? &j->b.t[k * j->b.n + i] : &j->expected[i], &j->a.t[k * j->a.n + i]);
         *ok &= p.ok;

@@ -134,9 +134,34 @@ static void test_figures(void **state)
     json_decref(o);
 }
 
+/* Two classifiers whose integers lie 128 below their real values: another class is another direction, not a small angle. */
+static void test_zero_point(void **state)
+{
+    int8_t r[1000], g[1000];
+    whet_accept a;
+    whet_parity p;
+    (void)state;
+    memset(r, -128, sizeof r);
+    memset(g, -128, sizeof g);
+    r[3] = g[7] = 40;
+    const whet_tensor ref = {.dtype = WHET_S8, .shape = WHET_SHAPE(1, 1000), .data = r}, got = {.dtype = WHET_S8, .shape = WHET_SHAPE(1, 1000), .data = g};
+    whet_accept_default(&a, "int8");
+    whet_parity_init(&p);
+    p.zero = -128;
+    whet_parity_add(&p, &a, &ref, &got);
+    assert_false(p.ok);
+    assert_true(p.cosine == 0 && p.max == 1 && p.max_abs == 168);
+    g[7] = -128;
+    g[3] = 38;
+    whet_parity_init(&p);
+    p.zero = -128;
+    whet_parity_add(&p, &a, &ref, &got);
+    assert_true(p.ok);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_float_keys), cmocka_unit_test(test_never),
-                                       cmocka_unit_test(test_lsb), cmocka_unit_test(test_figures)};
+                                       cmocka_unit_test(test_lsb), cmocka_unit_test(test_figures), cmocka_unit_test(test_zero_point)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
