@@ -28,6 +28,10 @@ whet_status whet_mapped_create(whet_mapped **out, void (*close)(void *handle), v
     return WHET_OK;
 }
 
+static void close_map(void *map) { whet_map_close(map); }
+
+whet_status whet_mapped_file(whet_mapped **out, whet_map *map) { return whet_mapped_create(out, close_map, map); }
+
 void whet_mapped_ref(whet_mapped *m) { atomic_fetch_add(&m->users, 1); }
 
 void whet_mapped_unref(whet_mapped *m)
@@ -46,7 +50,7 @@ bool whet_mapped_fits(whet_dtype dtype, const void *data, size_t bytes)
     return dtype == WHET_F32 && bytes > WHET_TENSOR_VIEW;
 }
 
-static whet_status view(whet_mapped *m, const void *data, size_t bytes, whet_tensor *out)
+whet_status whet_mapped_view(whet_mapped *m, const void *data, size_t bytes, whet_tensor *out)
 {
     WHET_TRY(whet_buffer_wrap(&out->buffer, (void *)(uintptr_t)data, bytes, release, m));
     whet_mapped_ref(m);
@@ -64,7 +68,7 @@ whet_status whet_mapped_tensor(whet_mapped *m, whet_dtype dtype, const whet_shap
     if (m && whet_mapped_fits(dtype, data, bytes)) {
         out->dtype = dtype;
         out->shape = *shape;
-        return view(m, data, bytes, out);
+        return whet_mapped_view(m, data, bytes, out);
     }
     WHET_TRY(whet_tensor_alloc(out, dtype, shape));
     uint8_t *p = out->data;

@@ -274,7 +274,7 @@ static whet_status build(onnx_reader *r, onnx_scope *s)
     return whet_graph_verify(r->g);
 }
 
-static whet_status read_bytes(whet_graph **out, const void *data, size_t size, struct onnx_pin *pin, const char *name, const char *dir,
+static whet_status read_bytes(whet_graph **out, const void *data, size_t size, whet_mapped *pin, const char *name, const char *dir,
                               const whet_onnx_read_options *opt)
 {
     onnx_reader r = {.file = name ? name : "", .dir = dir, .pin = pin};
@@ -315,14 +315,14 @@ whet_status whet_onnx_read_mem(whet_graph **out, const void *data, size_t size, 
 whet_status whet_onnx_read(whet_graph **out, const char *path, const whet_onnx_read_options *opt)
 {
     whet_map *map = NULL;
-    struct onnx_pin *pin = NULL;
+    whet_mapped *pin = NULL;
     *out = NULL;
     WHET_TRY(whet_map_open(&map, path));
-    WHET_TRY(onnx_pin_create(&pin, map));
+    WHET_TRY(whet_mapped_file(&pin, map));
     size_t dir_size = (size_t)(whet_path_base(path) - path);
     char *dir = dir_size ? whet_strndup(path, dir_size) : whet_strdup("./");
     whet_status status = dir ? read_bytes(out, whet_map_data(map), whet_map_size(map), pin, path, dir, opt) : WHET_ENOMEM;
     whet_free(dir);
-    onnx_unpin(pin);
+    whet_mapped_unref(pin);
     return status;
 }

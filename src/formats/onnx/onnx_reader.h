@@ -4,6 +4,7 @@
 #define WHET_FORMATS_ONNX_READER_H
 
 #include "base/io.h"
+#include "formats/mapped.h"
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/onnx_names.h"
 #include "formats/onnx/onnx_proto.h"
@@ -17,7 +18,7 @@ enum {
 typedef struct onnx_file {
     const char *location; /* as in the tensor; in the reader's arena */
     whet_map *map;
-    struct onnx_pin *pin;
+    whet_mapped *pin;
     struct onnx_file *next;
 } onnx_file;
 
@@ -39,7 +40,7 @@ typedef struct onnx_reader {
     const onnx_model *model;
     onnx_names parameters;      /* initialisers that become variables: 1 trainable, 0 statistics */
     onnx_file *files;
-    struct onnx_pin *pin;       /* of the model's own file; NULL: its bytes are somebody else's */
+    whet_mapped *pin;       /* of the model's own file; NULL: its bytes are somebody else's */
     whet_vid *wide;             /* per value: the same in f32, where it has 16 bits; heap */
     size_t n_wide, cap_wide;
     whet_nid *named;            /* Identity nodes that only give an expanded node's result its name; heap */
@@ -79,8 +80,6 @@ void onnx_work_set(onnx_work *w, whet_attr a); /* strings and arrays must live i
 int64_t onnx_work_int(onnx_work *w, const char *name, int64_t otherwise);
 
 whet_status onnx_tensor_load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out);
-whet_status onnx_pin_create(struct onnx_pin **out, whet_map *map); /* takes the map, also on failure */
-void onnx_unpin(void *pin);
 void onnx_files_close(onnx_reader *r);
 /* All nodes of a graph or a function body, in topological order. */
 whet_status onnx_nodes_convert(onnx_reader *r, onnx_scope *s, const onnx_nodes *nodes);

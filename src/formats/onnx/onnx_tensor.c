@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TensorProto -> tensor: the packed and the raw form, and data in files beside the model. Sizes are compared with the bytes
  * that are there before anything is allocated. Source: onnx.proto (TensorProto), ExternalData.md. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "formats/onnx/onnx_reader.h"
 
-
-struct onnx_pin { atomic_int users; whet_map *map; };
-
-whet_status onnx_pin_create(struct onnx_pin **out, whet_map *map)
-{
-    *out = whet_calloc(1, sizeof(**out));
-    if (!*out) {
-        whet_map_close(map);
-        return WHET_ENOMEM;
-    }
-    atomic_init(&(*out)->users, 1);
-    (*out)->map = map;
-    return WHET_OK;
-}
-
-void onnx_unpin(void *arg)
-{
-    struct onnx_pin *pin = arg;
-    if (atomic_fetch_sub(&pin->users, 1) != 1) return;
-    whet_map_close(pin->map);
-    whet_free(pin);
-}
-
 void onnx_files_close(onnx_reader *r)
 {
-    for (onnx_file *f = r->files; f; f = f->next) onnx_unpin(f->pin);
+    for (onnx_file *f = r->files; f; f = f->next) whet_mapped_unref(f->pin);
     r->files = NULL;
 }
 
@@ -80,7 +56,7 @@ static whet_status open_file(onnx_reader *r, const char *location, onnx_file **o
     whet_status status = f && path ? whet_map_open(&f->map, path) : WHET_ENOMEM;
     whet_free(path);
     WHET_TRY(status);
-    WHET_TRY(onnx_pin_create(&f->pin, f->map));
+    WHET_TRY(whet_mapped_file(&f->pin, f->map));
     f->location = location;
     f->next = r->files;
     r->files = f;
@@ -96,7 +72,7 @@ static bool parse_size(const char *text, uint64_t *out)
     return *end == '\0';
 }
 
-static whet_status external(onnx_reader *r, const onnx_tensor *t, size_t bytes, const uint8_t **data, struct onnx_pin **pin)
+static whet_status external(onnx_reader *r, const onnx_tensor *t, size_t bytes, const uint8_t **data, whet_mapped **pin)
 {
     const char *location = NULL, *offset_text = NULL, *length_text = NULL;
     uint64_t offset = 0, length = 0;
@@ -170,20 +146,10 @@ static void tidy_bools(whet_tensor *t)
     for (size_t i = 0, n = whet_tensor_bytes(t); t->dtype == WHET_BOOL && i < n; i++) p[i] = p[i] != 0;
 }
 
-static whet_status wrap(whet_tensor *out, const uint8_t *data, size_t bytes, struct onnx_pin *pin)
-{
-    atomic_fetch_add(&pin->users, 1);
-    whet_status status = whet_buffer_wrap(&out->buffer, (void *)(uintptr_t)data, bytes, onnx_unpin, pin);
-    if (status != WHET_OK) onnx_unpin(pin);
-    else whet_buffer_set_mapped(out->buffer);
-    out->data = (void *)(uintptr_t)data;
-    return status;
-}
-
 static whet_status load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out)
 {
     const uint8_t *raw = t->raw_data.data;
-    struct onnx_pin *pin = NULL;
+    whet_mapped *pin = NULL;
     whet_shape shape;
     size_t bytes = 0, have = t->raw_data.size;
     whet_dtype type = whet_dtype_from_onnx((int)t->data_type);
@@ -203,9 +169,9 @@ static whet_status load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out)
     }
     out->dtype = type;
     out->shape = shape;
-    if (pin && (uintptr_t)raw % 64 == 0 && bytes > 4096 && type != WHET_BOOL) return wrap(out, raw, bytes, pin);
+    if (pin && (uintptr_t)raw % 64 == 0 && bytes > 4096 && type != WHET_BOOL) return whet_mapped_view(pin, raw, bytes, out);
     if (raw && !pin) pin = r->pin; /* null when the model is read from memory */
-    if (raw && pin && bytes > WHET_TENSOR_VIEW && type == WHET_F32 && !r->opt.parameters_as_variables) return wrap(out, raw, bytes, pin);
+    if (raw && pin && bytes > WHET_TENSOR_VIEW && type == WHET_F32 && !r->opt.parameters_as_variables) return whet_mapped_view(pin, raw, bytes, out);
     WHET_TRY(whet_tensor_alloc(out, type, &shape));
     if (raw && bytes) memcpy(out->data, raw, bytes);
     else if (bytes) copy_typed(t, out, whet_dtype_size(type) ? bytes / whet_dtype_size(type) : bytes);

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading an IR: constants as views of the mapped .bin, parameters, layers through the operator table, results, metadata. */
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "data/contract.h"
 #include "formats/openvino/openvino_types.h"
-
-/* The mapped .bin that constants point into; counted, because they outlive the reader. */
-struct ov_pin { atomic_int users; whet_map *map; };
-
-static void unpin(void *arg)
-{
-    struct ov_pin *pin = arg;
-    if (!pin || atomic_fetch_sub(&pin->users, 1) != 1) return;
-    whet_map_close(pin->map);
-    whet_free(pin);
-}
 
 bool whet_openvino_detect(const uint8_t *head, size_t n, size_t file_size, const char *path)
 {
@@ -57,17 +45,7 @@ static whet_status const_shape(ov_work *w, whet_shape *s)
 
 static whet_status load(ov_reader *r, whet_tensor *t, const uint8_t *at, size_t bytes)
 {
-    if (r->pin && bytes > WHET_TENSOR_VIEW) {
-        atomic_fetch_add(&r->pin->users, 1);
-        const whet_status status = whet_buffer_wrap(&t->buffer, (void *)(uintptr_t)at, bytes, unpin, r->pin);
-        if (status != WHET_OK) {
-            unpin(r->pin);
-            return status;
-        }
-        whet_buffer_set_mapped(t->buffer);
-        t->data = whet_buffer_data(t->buffer);
-        return WHET_OK;
-    }
+    if (r->pin && bytes > WHET_TENSOR_VIEW) return whet_mapped_view(r->pin, at, bytes, t);
     WHET_TRY(ov_budget(r, bytes));
     const whet_dtype dtype = t->dtype;
     const whet_shape shape = t->shape;
@@ -359,17 +337,9 @@ static whet_status open_bin(ov_reader *r, const char *path)
         return WHET_OK;
     }
     if (status == WHET_OK) status = whet_map_open(&map, bin);
-    if (status == WHET_OK) {
-        r->pin = whet_calloc(1, sizeof(*r->pin));
-        status = r->pin ? WHET_OK : WHET_ENOMEM;
-    }
     whet_free(bin);
-    if (status != WHET_OK) {
-        whet_map_close(map);
-        return status;
-    }
-    atomic_init(&r->pin->users, 1);
-    r->pin->map = map;
+    WHET_TRY(status);
+    WHET_TRY(whet_mapped_file(&r->pin, map));
     r->bin = whet_map_data(map);
     r->bin_size = whet_map_size(map);
     return WHET_OK;
@@ -384,8 +354,7 @@ whet_status whet_openvino_read(whet_graph **out, const char *path, const whet_fo
     WHET_TRY(whet_map_open(&map, path));
     whet_status status = open_bin(&r, path);
     if (status == WHET_OK) status = read_bytes(out, whet_map_data(map), whet_map_size(map), &r, path);
-    struct ov_pin *pin = r.pin;
-    unpin(pin);
+    whet_mapped_unref(r.pin);
     whet_map_close(map);
     return status;
 }

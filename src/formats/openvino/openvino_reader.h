@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "formats/mapped.h"
 #include "formats/openvino/openvino.h"
 #include "ir/op.h"
 
@@ -55,13 +56,12 @@ typedef struct ov_file {
 whet_status ov_file_read(ov_file *f, const void *xml, size_t size, const char *file);
 void ov_file_dispose(ov_file *f);
 
-struct ov_pin;
 typedef struct ov_reader {
     whet_graph *g;
     ov_file f;
     const uint8_t *bin;
     size_t bin_size;
-    struct ov_pin *pin;            /* NULL: bytes are copied */
+    whet_mapped *pin;              /* of the .bin; NULL: bytes are copied */
     size_t made;                   /* bytes of constants that were copied or computed; see ov_budget */
 } ov_reader;
 

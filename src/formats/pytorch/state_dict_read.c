@@ -36,7 +36,6 @@ typedef struct reader {
 } reader;
 
 static void close_zip(void *zip) { whet_zip_close(zip); }
-static void close_map(void *map) { whet_map_close(map); }
 static void free_bytes(void *bytes) { whet_free(bytes); }
 
 static void reader_dispose(reader *r)
@@ -312,7 +311,7 @@ static whet_status open_forms(reader *r, const char *path)
     if (!zip) {
         whet_map *map = r->map;
         r->map = NULL; /* handed over */
-        return whet_mapped_create(&r->file, close_map, map);
+        return whet_mapped_file(&r->file, map);
     }
     whet_map_close(r->map); /* the archive has its own */
     r->map = NULL;

@@ -319,7 +319,7 @@ typedef struct source {
     size_t size;
     const char *name;
     bool saved_model;
-    tf_pin *pin;            /* taken */
+    whet_mapped *pin;            /* taken */
     whet_tfbundle *bundle;  /* taken; NULL: none */
 } source;
 
@@ -348,7 +348,7 @@ static whet_status read_source(whet_graph **out, source *from, const whet_format
     r.budget.left = (size_t)64 << 20;
     if (whet_mul_size(from->size, 4, &four)) r.budget.left += four;
     r.arena = whet_arena_create();
-    if (from->bundle) status = tf_pin_create(&r.bundle_pin, tf_bundle_close, from->bundle);
+    if (from->bundle) status = whet_mapped_create(&r.bundle_pin, tf_bundle_close, from->bundle);
     if (!r.arena) status = WHET_ENOMEM;
     if (status != WHET_OK) goto done;
     WHET_GOTO(whet_graph_create(&r.g, "tensorflow"));
@@ -365,13 +365,11 @@ done:
     onnx_names_dispose(&r.inlined);
     whet_free(r.key);
     whet_arena_free(r.arena);
-    tf_unpin(r.bundle_pin);
-    tf_unpin(r.pin);
+    whet_mapped_unref(r.bundle_pin);
+    whet_mapped_unref(r.pin);
     *out = r.g;
     return status;
 }
-
-static void close_map(void *map) { whet_map_close(map); }
 
 static whet_status open_file(source *s, const char *path)
 {
@@ -380,7 +378,7 @@ static whet_status open_file(source *s, const char *path)
     s->data = whet_map_data(map);
     s->size = whet_map_size(map);
     s->name = path;
-    return tf_pin_create(&s->pin, close_map, map);
+    return whet_mapped_file(&s->pin, map);
 }
 
 static bool is_saved_model(const uint8_t *head, size_t n)
@@ -426,7 +424,7 @@ whet_status whet_tf_graph_read(whet_graph **out, const char *path, const whet_fo
         const size_t base = (size_t)(whet_path_base(path) - path);
         char *folder = base ? whet_strndup(path, base) : whet_strdup(".");
         const bool there = strcmp(path + base, "saved_model.pb") == 0;
-        tf_unpin(s.pin);
+        whet_mapped_unref(s.pin);
         whet_status status = !folder ? WHET_ENOMEM : there ? read_folder(out, folder, o) :
                              WHET_FAIL(WHET_EUNSUPPORTED, "this is the graph of a SavedModel; give its folder, in which it is named saved_model.pb");
         whet_free(folder);
@@ -434,7 +432,7 @@ whet_status whet_tf_graph_read(whet_graph **out, const char *path, const whet_fo
         return status;
     }
     if (s.size >= 6 && memcmp(s.data, "node {", 6) == 0) {
-        tf_unpin(s.pin);
+        whet_mapped_unref(s.pin);
         WHET_FAIL(WHET_EUNSUPPORTED, "this is a graph in text form; write it in binary form");
         whet_error_at_file(path);
         return WHET_EUNSUPPORTED;

@@ -57,9 +57,9 @@ typedef struct tf_reader {
     whet_arena *arena;
     const tf_graph *graph;
     const tf_meta_graph *meta;  /* NULL: a frozen graph */
-    tf_pin *pin;                /* of the graph's file; NULL: its bytes are somebody else's */
+    whet_mapped *pin;                /* of the graph's file; NULL: its bytes are somebody else's */
     whet_tfbundle *bundle;      /* NULL: there are no variables */
-    tf_pin *bundle_pin;
+    whet_mapped *bundle_pin;
     onnx_names keys;            /* node of a variable -> index into key[] */
     const char **key;
     size_t n_keys, cap_keys;

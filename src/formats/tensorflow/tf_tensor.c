@@ -2,31 +2,7 @@
 /* TensorProto -> tensor: bytes, or numbers of which the last is repeated to the end. Source: tensor.proto of TensorFlow. */
 #include "formats/tensorflow/tf_tensor.h"
 
-#include <stdatomic.h>
 #include <string.h>
-
-struct tf_pin { atomic_int users; void (*close)(void *arg); void *arg; };
-
-whet_status tf_pin_create(tf_pin **out, void (*close)(void *arg), void *arg)
-{
-    *out = whet_calloc(1, sizeof(**out));
-    if (!*out) {
-        close(arg);
-        return WHET_ENOMEM;
-    }
-    atomic_init(&(*out)->users, 1);
-    (*out)->close = close;
-    (*out)->arg = arg;
-    return WHET_OK;
-}
-
-void tf_unpin(void *arg)
-{
-    tf_pin *pin = arg;
-    if (!pin || atomic_fetch_sub(&pin->users, 1) != 1) return;
-    pin->close(pin->arg);
-    whet_free(pin);
-}
 
 static const struct { int64_t code; whet_dtype t; const char *name; } types[] = {
     {TF_FLOAT, WHET_F32, "float"}, {TF_DOUBLE, WHET_F64, "double"}, {TF_INT32, WHET_S32, "int32"}, {TF_UINT8, WHET_U8, "uint8"},
@@ -58,7 +34,7 @@ const char *tf_dtype_name(int64_t code)
     return "unknown";
 }
 
-whet_status tf_tensor_wrap(const uint8_t *data, whet_dtype type, const whet_shape *shape, tf_pin *pin, whet_tensor *out)
+whet_status tf_tensor_wrap(const uint8_t *data, whet_dtype type, const whet_shape *shape, whet_mapped *pin, whet_tensor *out)
 {
     size_t bytes = 0;
     whet_tensor_init(out);
@@ -70,17 +46,9 @@ whet_status tf_tensor_wrap(const uint8_t *data, whet_dtype type, const whet_shap
         for (size_t i = 0; type == WHET_BOOL && i < bytes; i++) flags[i] = flags[i] != 0;
         return WHET_OK;
     }
-    atomic_fetch_add(&pin->users, 1);
-    whet_status status = whet_buffer_wrap(&out->buffer, (void *)(uintptr_t)data, bytes, tf_unpin, pin);
-    if (status != WHET_OK) {
-        tf_unpin(pin);
-        return status;
-    }
-    whet_buffer_set_mapped(out->buffer);
     out->dtype = type;
     out->shape = *shape;
-    out->data = (void *)(uintptr_t)data;
-    return WHET_OK;
+    return whet_mapped_view(pin, data, bytes, out);
 }
 
 static whet_status shape_of(const tf_tensor *t, whet_shape *s)
@@ -120,7 +88,7 @@ static void expand(const numbers *from, whet_tensor *out)
     }
 }
 
-whet_status tf_tensor_load(const tf_tensor *t, tf_pin *pin, tf_budget *budget, whet_tensor *out)
+whet_status tf_tensor_load(const tf_tensor *t, whet_mapped *pin, tf_budget *budget, whet_tensor *out)
 {
     const whet_dtype type = tf_dtype(t->dtype);
     whet_shape shape;

@@ -248,7 +248,7 @@ static whet_status build(tfl_reader *r, const whet_fb_table *model)
     return whet_graph_verify(r->g);
 }
 
-static whet_status read_bytes(whet_graph **out, const void *data, size_t size, const char *name, struct tfl_pin *pin)
+static whet_status read_bytes(whet_graph **out, const void *data, size_t size, const char *name, whet_mapped *pin)
 {
     whet_fb_table model;
     tfl_reader r = {.pin = pin, .copy_left = size > SIZE_MAX / 8 ? SIZE_MAX : 2 * size + ((size_t)24 << 20)};
@@ -282,12 +282,12 @@ whet_status whet_tflite_read_mem(whet_graph **out, const void *data, size_t size
 whet_status whet_tflite_read(whet_graph **out, const char *path, const whet_format_options *o)
 {
     whet_map *map = NULL;
-    struct tfl_pin *pin = NULL;
+    whet_mapped *pin = NULL;
     (void)o;
     *out = NULL;
     WHET_TRY(whet_map_open(&map, path));
-    WHET_TRY(tfl_pin_create(&pin, map));
+    WHET_TRY(whet_mapped_file(&pin, map));
     whet_status status = read_bytes(out, whet_map_data(map), whet_map_size(map), path, pin);
-    tfl_unpin(pin);
+    whet_mapped_unref(pin);
     return status;
 }

@@ -4,6 +4,7 @@
 #define WHET_FORMATS_TFLITE_READER_H
 
 #include "base/io.h"
+#include "formats/mapped.h"
 #include "formats/nhwc_import.h"
 #include "formats/tflite/tflite.h"
 #include "formats/tflite/tflite_schema.h"
@@ -33,7 +34,7 @@ typedef struct tfl_reader {
     whet_graph *g;
     whet_fb fb;
     whet_arena *arena;
-    struct tfl_pin *pin;   /* of the mapped file; NULL: its bytes are somebody else's */
+    whet_mapped *pin;   /* of the mapped file; NULL: its bytes are somebody else's */
     whet_fb_vector buffers, opcodes;
     tfl_tensor *tensors;
     int n_tensors;
@@ -126,7 +127,5 @@ whet_status tfl_read_meta(tfl_reader *r, const whet_fb_table *model);
 /* Bytes of buffer i; empty if it has none. */
 whet_status tfl_buffer(const tfl_reader *r, int64_t i, const uint8_t **data, size_t *bytes);
 
-whet_status tfl_pin_create(struct tfl_pin **out, whet_map *map); /* takes the map, also on failure */
-void tfl_unpin(void *pin);                                              /* accepts NULL */
 
 #endif

@@ -5,33 +5,10 @@
 #include "formats/tflite/tflite_reader.h"
 
 #include <math.h>
-#include <stdatomic.h>
 
 #include "base/io.h"
 
 static const int64_t to_first[4] = {0, 3, 1, 2};
-
-struct tfl_pin { atomic_int users; whet_map *map; };
-
-whet_status tfl_pin_create(struct tfl_pin **out, whet_map *map)
-{
-    *out = whet_calloc(1, sizeof(**out));
-    if (!*out) {
-        whet_map_close(map);
-        return WHET_ENOMEM;
-    }
-    atomic_init(&(*out)->users, 1);
-    (*out)->map = map;
-    return WHET_OK;
-}
-
-void tfl_unpin(void *arg)
-{
-    struct tfl_pin *pin = arg;
-    if (!pin || atomic_fetch_sub(&pin->users, 1) != 1) return;
-    whet_map_close(pin->map);
-    whet_free(pin);
-}
 
 /* --- decoding */
 static whet_status at_tensor(const tfl_reader *r, const tfl_tensor *t, whet_status status)
@@ -161,12 +138,8 @@ static whet_status load(tfl_reader *r, const tfl_tensor *t, whet_tensor *out)
     const size_t size = whet_dtype_size(dtype);
     const bool aligned = dtype == WHET_F32 || (uintptr_t)t->data % size == 0;
     if (r->pin && bytes > WHET_TENSOR_VIEW && !packed && aligned) {
-        *out = (whet_tensor){.dtype = dtype, .shape = shape, .data = (void *)(uintptr_t)t->data};
-        atomic_fetch_add(&r->pin->users, 1);
-        whet_status status = whet_buffer_wrap(&out->buffer, out->data, bytes, tfl_unpin, r->pin);
-        if (status != WHET_OK) tfl_unpin(r->pin);
-        else whet_buffer_set_mapped(out->buffer);
-        return status;
+        *out = (whet_tensor){.dtype = dtype, .shape = shape};
+        return whet_mapped_view(r->pin, t->data, bytes, out);
     }
     WHET_TRY(take_copy(r, packed ? 2 * bytes : bytes));
     WHET_TRY(whet_tensor_alloc(out, dtype, &shape));
