@@ -105,10 +105,7 @@ static whet_status prepare(whet_cpu_node *k, conv_state *s)
 static whet_status forward_create(whet_cpu_node *k)
 {
     conv_state *s = NULL;
-    WHET_TRY(whet_own_need_f32(k));
-    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
-    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
-    if (k->n_in > 3 && k->in[3].vid >= 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
+    WHET_TRY(whet_own_need_forward(k));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
     WHET_TRY(whet_own_epilogue(k, &s->lo, &s->hi, &s->finish, &s->after));
@@ -120,9 +117,7 @@ static whet_status forward_create(whet_cpu_node *k)
 static whet_status backward_create(whet_cpu_node *k)
 {
     conv_state *s = NULL;
-    if (k->in[0].dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[0].dtype));
-    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "gradient"));
-    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
+    WHET_TRY(whet_own_need_backward(k));
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
     WHET_TRY(whet_own_activation(k, &s->lo, &s->hi));

@@ -30,6 +30,22 @@ whet_status whet_own_need_f32(whet_cpu_node *k)
     return WHET_OK;
 }
 
+whet_status whet_own_need_forward(whet_cpu_node *k)
+{
+    WHET_TRY(whet_own_need_f32(k));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "input"));
+    WHET_TRY(whet_own_need_nhwc(k, &k->out[0], "output"));
+    if (k->n_in > 3 && k->in[3].vid >= 0) WHET_TRY(whet_own_need_nhwc(k, &k->in[3], "residual"));
+    return WHET_OK;
+}
+
+whet_status whet_own_need_backward(whet_cpu_node *k)
+{
+    if (k->in[0].dtype != WHET_F32) return whet_cpu_refuse(k, "type %s, not f32", whet_dtype_name(k->in[0].dtype));
+    WHET_TRY(whet_own_need_nhwc(k, &k->in[0], "gradient"));
+    return whet_own_need_nhwc(k, &k->out[0], "output");
+}
+
 whet_status whet_own_geometry(whet_cpu_node *k, const whet_shape *src, const whet_shape *weights, const whet_shape *dst,
                               whet_conv2d_geom *g)
 {

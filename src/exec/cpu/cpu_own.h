@@ -15,6 +15,9 @@ bool whet_own_is_nhwc(const whet_cpu_arg *a);
 /* Rank 4, f32, NHWC: or the reason why not. */
 whet_status whet_own_need_nhwc(whet_cpu_node *k, const whet_cpu_arg *a, const char *what);
 whet_status whet_own_need_f32(whet_cpu_node *k);
+/* A convolution whose images (input, output and residual; of its data gradient the gradient and the output) are all so. */
+whet_status whet_own_need_forward(whet_cpu_node *k);
+whet_status whet_own_need_backward(whet_cpu_node *k);
 /* Geometry of a 2-D convolution node; kernel from the weights' shape, or from kernel_shape when it is NULL. */
 whet_status whet_own_geometry(whet_cpu_node *k, const whet_shape *src, const whet_shape *weights, const whet_shape *dst,
                               whet_conv2d_geom *g);

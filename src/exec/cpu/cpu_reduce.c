@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec/cpu/cpu_nest.h"
+#include "exec/cpu/cpu_reduce.h"
 #include "exec/exec.h"
 #include "kernels/reduce/reduce.h"
 
@@ -63,14 +64,13 @@ static whet_status make_state(whet_cpu_node *k, const char *op, const bool *mark
     return WHET_OK;
 }
 
-static whet_status reduce_create(whet_cpu_node *k)
+whet_status whet_cpu_reduced_axes(whet_cpu_node *k, bool marked[WHET_MAX_RANK])
 {
-    bool marked[WHET_MAX_RANK] = {false};
     const int rank = k->in[0].shape.rank;
     int64_t n = 0;
     if (k->n_in > 1 && k->in[1].vid >= 0) {
         if (!k->in[1].constant) return whet_cpu_refuse(k, "the axes are not constant");
-        whet_tensor axes = {.dtype = k->in[1].dtype, .shape = k->in[1].shape, .data = k->in[1].data};
+        const whet_tensor axes = {.dtype = k->in[1].dtype, .shape = k->in[1].shape, .data = k->in[1].data};
         n = k->in[1].numel;
         for (int64_t i = 0; i < n; i++) {
             const int64_t a = whet_tensor_get_s64(&axes, i);
@@ -80,16 +80,27 @@ static whet_status reduce_create(whet_cpu_node *k)
     }
     const bool all = n == 0 && whet_node_int(k->n, "noop_with_empty_axes", 0) == 0;
     for (int d = 0; d < rank && all; d++) marked[d] = true;
-    return make_state(k, k->n->op->name, marked);
+    return WHET_OK;
 }
 
-/* The source summed over the dimensions in which the target has size 1 or none. */
-static whet_status sum_to_create(whet_cpu_node *k)
+void whet_cpu_summed_axes(const whet_cpu_node *k, bool marked[WHET_MAX_RANK])
 {
-    bool marked[WHET_MAX_RANK] = {false};
     const int lead = k->in[0].shape.rank - k->in[1].shape.rank;
     for (int d = 0; d < k->in[0].shape.rank; d++)
         marked[d] = d < lead || (k->in[1].shape.dims[d - lead] == 1 && k->in[0].shape.dims[d] != 1);
+}
+
+static whet_status reduce_create(whet_cpu_node *k)
+{
+    bool marked[WHET_MAX_RANK] = {false};
+    WHET_TRY(whet_cpu_reduced_axes(k, marked));
+    return make_state(k, k->n->op->name, marked);
+}
+
+static whet_status sum_to_create(whet_cpu_node *k)
+{
+    bool marked[WHET_MAX_RANK] = {false};
+    whet_cpu_summed_axes(k, marked);
     return make_state(k, "ReduceSum", marked);
 }
 

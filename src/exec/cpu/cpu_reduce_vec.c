@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "exec/cpu/cpu_nest.h"
 #include "exec/cpu/cpu_own.h"
+#include "exec/cpu/cpu_reduce.h"
 #include "kernels/reduce/reduce_vec.h"
 
 #define GRAIN 8192     /* elements a chunk has at least */
@@ -84,29 +85,14 @@ static whet_status begin(whet_cpu_node *k, const bool *marked)
 static whet_status create(whet_cpu_node *k)
 {
     bool marked[WHET_MAX_RANK] = {false};
-    const int rank = k->in[0].shape.rank;
-    int64_t n = 0;
-    if (k->n_in > 1 && k->in[1].vid >= 0) {
-        if (!k->in[1].constant) return whet_cpu_refuse(k, "the axes are not constant");
-        const whet_tensor axes = {.dtype = k->in[1].dtype, .shape = k->in[1].shape, .data = k->in[1].data};
-        n = k->in[1].numel;
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t a = whet_tensor_get_s64(&axes, i);
-            if (a < -rank || a >= rank) return whet_cpu_refuse(k, "axis %lld is outside of rank %d", (long long)a, rank);
-            marked[a < 0 ? a + rank : a] = true;
-        }
-    }
-    const bool all = n == 0 && whet_node_int(k->n, "noop_with_empty_axes", 0) == 0;
-    for (int d = 0; d < rank && all; d++) marked[d] = true;
+    WHET_TRY(whet_cpu_reduced_axes(k, marked));
     return begin(k, marked);
 }
 
 static whet_status sum_to_create(whet_cpu_node *k)
 {
     bool marked[WHET_MAX_RANK] = {false};
-    const int lead = k->in[0].shape.rank - k->in[1].shape.rank;
-    for (int d = 0; d < k->in[0].shape.rank; d++)
-        marked[d] = d < lead || (k->in[1].shape.dims[d - lead] == 1 && k->in[0].shape.dims[d] != 1);
+    whet_cpu_summed_axes(k, marked);
     return begin(k, marked);
 }
 
