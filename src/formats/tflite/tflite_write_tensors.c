@@ -5,7 +5,7 @@
 
 #include "formats/tflite/tflite_writer.h"
 
-enum { SMALL_CONST = 64 /* bytes up to which equal constants become one */, HALVE_FROM = 9 /* elements */ };
+enum { SMALL_CONST = 64 /* bytes up to which equal constants become one */, HALVE_FROM = 9 /* elements */, SMALL_LISTS = 1 << 13 };
 
 int tflw_lost(tfl_writer *w, whet_status status)
 {
@@ -77,18 +77,30 @@ static bool same_quant(const tfl_quant *a, const tfl_quant *b)
     return true;
 }
 
-static int find_equal(const tfl_writer *w, const whet_tensor *t, const tfl_quant *q)
+/* The head of the list of small constants with this hash; NULL: a large one, or no memory for the table. */
+static int *same_hash(tfl_writer *w, const whet_tensor *t)
+{
+    const size_t bytes = whet_tensor_bytes(t);
+    const uint8_t *p = t->data;
+    uint64_t h = 14695981039346656037u ^ (uint64_t)t->dtype ^ (uint64_t)t->shape.rank << 8; /* FNV-1a */
+    if (bytes > SMALL_CONST) return NULL;
+    if (!w->small) w->small = whet_arena_alloc(w->arena, SMALL_LISTS * sizeof(*w->small));
+    for (size_t i = 0; i < bytes; i++) h = (h ^ p[i]) * 1099511628211u;
+    return w->small ? &w->small[(h ^ h >> 32) & (SMALL_LISTS - 1)] : NULL;
+}
+
+/* Among the tensors of a list, by number + 1. */
+static int find_equal(const tfl_writer *w, int first, const whet_tensor *t, const tfl_quant *q)
 {
     const size_t bytes = whet_tensor_bytes(t);
     const tfl_quant none = {.n = 0};
-    if (bytes > SMALL_CONST) return -1;
-    for (size_t i = 0; i < w->n_tensors; i++) {
-        const tfl_tensor *have = &w->tensors[i];
-        if (have->buffer == 0 || have->dtype != t->dtype || have->rank != t->shape.rank || w->buffers[have->buffer].size != bytes) continue;
+    for (int i = first; i > 0; i = w->tensors[i - 1].next_small) {
+        const tfl_tensor *have = &w->tensors[i - 1];
+        if (have->dtype != t->dtype || have->rank != t->shape.rank || w->buffers[have->buffer].size != bytes) continue;
         if (memcmp(w->buffers[have->buffer].data, t->data, bytes) != 0 || !same_quant(&have->q, q ? q : &none)) continue;
         bool same = true;
         for (int k = 0; k < have->rank; k++) same = same && have->shape[k] == t->shape.dims[k];
-        if (same) return (int)i;
+        if (same) return i - 1;
     }
     return -1;
 }
@@ -97,7 +109,8 @@ int tflw_const(tfl_writer *w, const whet_tensor *t, const char *name, const tfl_
 {
     int32_t shape[WHET_MAX_RANK];
     if (w->status != WHET_OK) return -1;
-    const int have = find_equal(w, t, q);
+    int *list = same_hash(w, t);
+    const int have = list ? find_equal(w, *list, t, q) : -1;
     if (have >= 0) return have;
     if (!WHET_GROW(&w->held, w->n_held, &w->cap_held) || !WHET_GROW(&w->buffers, w->n_buffers, &w->cap_buffers))
         return tflw_lost(w, WHET_ENOMEM);
@@ -115,7 +128,12 @@ int tflw_const(tfl_writer *w, const whet_tensor *t, const char *name, const tfl_
         if (t->shape.dims[i] > INT32_MAX) return tflw_lost(w, tflw_fail(w, "a constant has 2^31 or more elements along an axis"));
         shape[i] = (int32_t)t->shape.dims[i];
     }
-    return add_tensor(w, name ? name : fresh_name(w, "c"), t->dtype, t->shape.rank, shape, (int)w->n_buffers++, q);
+    const int made = add_tensor(w, name ? name : fresh_name(w, "c"), t->dtype, t->shape.rank, shape, (int)w->n_buffers++, q);
+    if (made >= 0 && list) {
+        w->tensors[made].next_small = *list;
+        *list = made + 1;
+    }
+    return made;
 }
 
 int tflw_const_s32(tfl_writer *w, int n, const int64_t *x)

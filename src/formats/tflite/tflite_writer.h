@@ -28,6 +28,7 @@ typedef struct tfl_tensor {
     int32_t shape[WHET_MAX_RANK]; /* -1: open (the batch) */
     int buffer;                   /* 0: none */
     int made_by;                  /* number of the operator + 1, 0: none */
+    int next_small;               /* of small constants with the same hash: number + 1, 0: none */
     tfl_quant q;
 } tfl_tensor;
 
@@ -61,6 +62,7 @@ typedef struct tfl_writer {
     size_t n_tensors, cap_tensors, n_buffers, cap_buffers, n_ops, cap_ops;
     whet_tensor *held; /* permuted constants, until the file is written */
     size_t n_held, cap_held;
+    int *small;        /* by hash: the first of its small constants, number + 1 */
     int *tensor_of;    /* per value: as the graph has it, -1 */
     int *integer_of;   /* per value of 8 or 16 bits: its signed form inside, -1 */
     uint8_t *done, *integer_node; /* per node */

@@ -168,15 +168,6 @@ static const char *member(ts_writer *w, const char *base, const char *attr)
     return plain_name(attr) ? ts_text_of(w, "%s.%s", base, attr) : ts_text_of(w, "getattr(%s, \"%s\")", base, attr);
 }
 
-static bool attr_taken(const ts_module *m, const char *attr, bool by_module)
-{
-    for (const ts_slot *s = m->slots; s; s = s->next)
-        if (strcmp(s->attr, attr) == 0) return true;
-    for (const ts_module *c = m->children; c; c = c->next)
-        if (strcmp(c->attr, attr) == 0) return !by_module;
-    return strcmp(attr, "training") == 0 || strcmp(attr, "forward") == 0;
-}
-
 /* A part of a name as an attribute: printable, without quotes; "" becomes "_". */
 static const char *clean_part(ts_writer *w, const char *part, size_t n)
 {
@@ -190,21 +181,6 @@ static const char *clean_part(ts_writer *w, const char *part, size_t n)
     return s;
 }
 
-static ts_module *child(ts_writer *w, ts_module *m, const char *attr, const char *path)
-{
-    ts_module **tail = &m->children;
-    for (; *tail; tail = &(*tail)->next)
-        if (strcmp((*tail)->attr, attr) == 0) return *tail;
-    *tail = whet_arena_alloc(w->arena, sizeof(**tail));
-    if (!*tail) {
-        w->failed = true;
-        return m;
-    }
-    (*tail)->attr = attr;
-    (*tail)->type = path;
-    return *tail;
-}
-
 /* Makes the value an attribute by its name's parts; gives the expression. */
 static const char *add_slot(ts_writer *w, const whet_value *v, bool parameter)
 {
@@ -213,23 +189,23 @@ static const char *add_slot(ts_writer *w, const whet_value *v, bool parameter)
     int depth = 0;
     for (const char *dot = strchr(p, '.'); dot && depth < MAX_MODULES; p = dot + 1, dot = strchr(p, '.'), depth++) {
         const char *attr = clean_part(w, p, (size_t)(dot - p));
-        while (attr_taken(m, attr, true)) attr = ts_text_of(w, "%s_", attr);
+        while (ts_attr_taken(w, m, attr, true)) attr = ts_text_of(w, "%s_", attr);
         type = ts_text_of(w, "%s_%s", type, attr);
-        m = child(w, m, attr, type);
+        m = ts_child(w, m, attr, type);
         base = member(w, base, attr);
         if (w->failed) return "";
     }
     const char *attr = clean_part(w, p, strlen(p));
-    while (attr_taken(m, attr, false) && !w->failed) attr = ts_text_of(w, "%s_", attr);
-    ts_slot *s = whet_arena_alloc(w->arena, sizeof(*s)), **tail = &m->slots;
+    while (ts_attr_taken(w, m, attr, false) && !w->failed) attr = ts_text_of(w, "%s_", attr);
+    ts_slot *s = ts_add_slot(w, m, attr);
     if (!s || !WHET_GROW(&w->slots, (size_t)w->n_slots, &w->cap_slots)) {
         w->failed = true;
         return "";
     }
-    *s = (ts_slot){.attr = attr, .value = v, .key = w->n_slots, .parameter = parameter};
+    s->value = v;
+    s->key = w->n_slots;
+    s->parameter = parameter;
     w->slots[w->n_slots++] = v;
-    while (*tail) tail = &(*tail)->next;
-    *tail = s;
     return member(w, base, attr);
 }
 

@@ -19,9 +19,17 @@ typedef struct ts_slot {
 
 typedef struct ts_module {
     const char *attr, *type; /* in its parent; class name */
-    ts_slot *slots;
-    struct ts_module *children, *next;
+    ts_slot *slots, *last_slot;
+    struct ts_module *children, *last_child, *next;
 } ts_module;
+
+/* An attribute of a module, found by its name. */
+typedef struct ts_name {
+    const ts_module *of;
+    const char *attr;
+    ts_module *child; /* NULL: a slot */
+    struct ts_name *next;
+} ts_name;
 
 /* Whole numbers as expressions: what Shape and its arithmetic become. */
 typedef struct ts_size_list {
@@ -37,6 +45,7 @@ typedef struct ts_writer {
     ts_size_list *sizes;   /* per value */
     bool *parameter;       /* per value: trained, not counted */
     ts_module root;
+    ts_name **names;       /* by hash, made with the first */
     int n_names, n_slots;
     const whet_value **slots; /* by key */
     size_t cap_slots;
@@ -65,6 +74,11 @@ bool ts_const_ints(const ts_writer *w, whet_vid v, int cap, int64_t *out, int *n
 const whet_dims *ts_dims_of(const ts_writer *w, whet_vid v);
 whet_dtype ts_dtype_of(const ts_writer *w, whet_vid v);
 int64_t ts_axis_of(const whet_node *n, const char *attr, int64_t otherwise, int rank);
+
+/* ts_write_names.c: the attributes of modules. */
+bool ts_attr_taken(const ts_writer *w, const ts_module *m, const char *attr, bool by_module); /* by_module: a child may have it */
+ts_module *ts_child(ts_writer *w, ts_module *m, const char *attr, const char *type);          /* made if there is none */
+ts_slot *ts_add_slot(ts_writer *w, ts_module *m, const char *attr);                           /* behind the others; NULL: failed is set */
 
 /* ts_write_sizes.c: sizes that are known only when running. */
 /* Follows a node of integers; true if its output is such a list now and nothing is left to print. */
