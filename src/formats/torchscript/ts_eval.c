@@ -151,21 +151,12 @@ static whet_status call_path(ts_eval *e, const char *path, int n, const ts_value
     return ts_fail(e, WHET_EFORMAT, "'%.200s' is not in '%s'", path, f->path);
 }
 
-static bool lists(const ts_class *c, const char *field, const char *name)
-{
-    const ts_field *f = ts_field_find(c, field);
-    if (!f || !f->value || f->value->kind != TS_LIST) return false;
-    for (const ts_expr *x = f->value->items; x; x = x->next)
-        if (x->kind == TS_STRING && strcmp(x->s, name) == 0) return true;
-    return false;
-}
-
 /* What the class says of a tensor: a parameter, or a buffer that a training would change. */
-static whet_status mark_weight(ts_eval *e, ts_object *o, const char *name, ts_weight *w)
+static whet_status mark_weight(ts_eval *e, ts_object *o, int i, ts_weight *w)
 {
     WHET_TRY(load_class(e, o));
-    w->parameter = lists(o->def, "__parameters__", name);
-    w->variable = w->parameter || lists(o->def, "__buffers__", name);
+    w->parameter = (ts_object_listed(e, o, i) & TS_LISTED_PARAMETER) != 0;
+    w->variable = ts_object_listed(e, o, i) != 0;
     return WHET_OK;
 }
 
@@ -200,13 +191,13 @@ static whet_status get_attr(ts_eval *e, const ts_value *base, const char *name, 
     if (base->kind != TSV_OBJECT)
         return ts_fail(e, WHET_EUNSUPPORTED, "attribute '%.100s' of %s is not handled", name, ts_kind_name(base->kind));
     ts_object *o = base->as.object;
-    for (int i = 0; i < o->n; i++)
-        if (strcmp(o->names[i], name) == 0) {
-            *out = o->values[i];
-            if (strcmp(name, "training") == 0) *out = ts_bool(false); /* read as after eval() */
-            if (out->kind == TSV_TENSOR) return mark_weight(e, o, name, out->as.cell->weight);
-            return out->kind == TSV_LIST || out->kind == TSV_DICT ? copy_list(e, out) : WHET_OK;
-        }
+    const int i = ts_object_find(e, o, name);
+    if (i >= 0) {
+        *out = o->values[i];
+        if (strcmp(name, "training") == 0) *out = ts_bool(false); /* read as after eval() */
+        if (out->kind == TSV_TENSOR) return mark_weight(e, o, i, out->as.cell->weight);
+        return out->kind == TSV_LIST || out->kind == TSV_DICT ? copy_list(e, out) : WHET_OK;
+    }
     const ts_function *f = ts_method_find(e, o, name, &status);
     if (status != WHET_OK) return status;
     const ts_field *field = f ? NULL : ts_field_find(o->def, name);

@@ -74,7 +74,11 @@ typedef struct ts_object { /* a module: what data.pkl says of it */
     const char **names;
     ts_value *values;
     const ts_class *def; /* NULL until looked up */
+    int *index, cap;     /* by hash of the name: number + 1; NULL until asked for */
+    uint8_t *listed;     /* per attribute: what the class says of it, TS_LISTED_...; NULL until asked for */
 } ts_object;
+
+enum { TS_LISTED_PARAMETER = 1, TS_LISTED_BUFFER = 2 };
 
 /* Reads a source file of the archive: heap text, EFORMAT if there is none. */
 typedef whet_status (*ts_source_fn)(void *arg, const char *path, char **text, size_t *size);
@@ -146,6 +150,11 @@ bool ts_whole(const ts_value *v, int64_t *out);    /* BOOL, INT, and integer wei
 bool ts_truth(const ts_value *v, bool *out);
 ts_value *ts_names_find(const ts_names *n, const char *key); /* NULL if absent */
 whet_status ts_names_set(ts_eval *e, ts_names *n, const char *key, ts_value v);
+
+/* --- modules: ts_object.c */
+int ts_object_find(ts_eval *e, ts_object *o, const char *name); /* number of the attribute, -1 if there is none */
+/* Attribute i as the class lists it, TS_LISTED_...; the class is loaded. 0 without memory. */
+int ts_object_listed(ts_eval *e, ts_object *o, int i);
 
 /* --- errors: with source file and line */
 whet_status ts_fail(ts_eval *e, whet_status s, const char *fmt, ...) WHET_PRINTF(3, 4);
