@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "measure/bench_private.h"
+#include "wire/json.h"
+
+static const double LEAST_NET = 0.01; /* share of the gross energy */
 
 whet_status whet_bench_energy_start(whet_bench *b)
 {
@@ -50,6 +53,8 @@ static json_t *document(const whet_bench *b, const whet_bench_row *r, const whet
                           whet_meter_estimate(b->meter), "window_seconds", w->seconds, "images", images, "joules", joules, "watts", watts, "idle_watts",
                           real_or_null(idle), "j_per_img", joules / images, "j_per_img_net", real_or_null((joules - idle * w->seconds) / images),
                           "img_per_s_per_w", images / joules, "p50", p50, "sources", sources(b, w));
+    if (o != NULL) json_object_set_new(o, "img_per_s", json_real(images / w->seconds));
+    if (o != NULL) json_object_set_new(o, "definition", json_string("of the window: joules / pictures finished in its wall time; img_per_s and img_per_s_per_w likewise"));
     return o;
 }
 
@@ -81,6 +86,17 @@ whet_status whet_bench_energy_row(whet_bench *b, whet_bench_row *r)
     return WHET_OK;
 }
 
+/* A net energy that the meter cannot tell from idling is no figure: the difference of two windows may even be negative. */
+static void judge_net(const whet_bench_row *r, json_t *row)
+{
+    const double net = whet_json_real(r->energy, "j_per_img_net"), gross = whet_json_real(r->energy, "j_per_img");
+    char why[160];
+    if (!json_is_number(json_object_get(r->energy, "j_per_img_net")) || net > LEAST_NET * gross) return;
+    snprintf(why, sizeof why, "n/a: not above idle (%.4g W under load, %.4g W idle)", whet_json_real(r->energy, "watts"), whet_json_real(r->energy, "idle_watts"));
+    json_object_set_new(row, "j_per_img_net", json_null());
+    json_object_set_new(row, "j_per_img_net_na", json_string(why));
+}
+
 void whet_bench_put_energy(const whet_bench *b, const whet_bench_row *r, json_t *row)
 {
     static const char *const keys[] = {"j_per_img", "j_per_img_net", "img_per_s_per_w"};
@@ -90,7 +106,10 @@ void whet_bench_put_energy(const whet_bench *b, const whet_bench_row *r, json_t 
         json_object_set_new(row, keys[i], v != NULL ? json_incref(v) : json_null());
     }
     json_object_set_new(row, "energy", r->energy != NULL ? json_incref(r->energy) : json_null());
-    if (r->energy != NULL) return;
+    if (r->energy != NULL) {
+        judge_net(r, row);
+        return;
+    }
     snprintf(why, sizeof why, "n/a: %s", b->meter != NULL && !whet_meter_any(b->meter) ? whet_meter_why(b->meter) : "the row was not measured");
     json_object_set_new(row, "j_per_img_na", json_string(r->energy_why[0] != '\0' ? r->energy_why : why));
 }

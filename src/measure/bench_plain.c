@@ -12,8 +12,8 @@ enum { REPEATS = 100 };
 static const struct { const char *name, *text; } definitions[] = {
     {"mean_ms", "arithmetic mean of the first 100 timed runs (fewer where there are fewer: see repeats), outliers included, warm-up excluded"},
     {"min_ms", "fastest of the same runs"},
-    {"ms_per_img", "mean_ms / batch"},
-    {"img_per_s", "1000 x batch / mean_ms: one stream, no latency distribution, not the throughput of several streams"},
+    {"ms_per_img", "mean_ms / batch: the latency of one stream, longer than the time per picture where several streams work at once"},
+    {"img_per_s", "1000 x batch / mean_ms: what one stream would come to; the row's throughput is its own img_per_s, by the median or by the wall time as img_per_s_from says"},
     {"speed_up", "mean_ms of the base row / mean_ms of this row; the base is the first row of the table that was timed at the same batch and threads"},
     {"size_reduction", "bytes of the base row's files / bytes of this row's files"},
 };

@@ -130,6 +130,10 @@ whet_status whet_bench_sustain(whet_bench *b);
 whet_status whet_bench_scenario_try(whet_bench *b, whet_bench_row *r, int block, whet_bench_block *out);
 whet_status whet_bench_scenario_window(whet_bench *b, whet_bench_row *r, int block, int64_t runs, double seconds, whet_bench_block *out);
 bool whet_bench_by_rate(const whet_bench_row *r);
+/* Of a scenario's block: to the end of its last query, of paced frames to the end of the last period. */
+double whet_bench_span_ns(const whet_bench *b, const whet_bench_row *r, const whet_bench_block *k);
+/* Pictures a second over all blocks: samples / wall time. */
+double whet_bench_rate(const whet_bench *b, const whet_bench_row *r);
 whet_status whet_bench_judged_blocks(const whet_bench_row *r, whet_block **out, double **own); /* both heap */
 whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r, json_t *row);
 /* bench_energy.c */

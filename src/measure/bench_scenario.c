@@ -87,18 +87,32 @@ whet_status whet_bench_judged_blocks(const whet_bench_row *r, whet_block **out, 
 }
 
 /* --- the document */
-static double rate_of(const whet_bench_row *r, double *wall_seconds, int64_t *samples, int64_t *queries, int64_t *planned)
+/* A frame takes up its period, the last one too, however early its answer is: else ten frames in nine periods were more than came. */
+double whet_bench_span_ns(const whet_bench *b, const whet_bench_row *r, const whet_bench_block *k)
+{
+    const bool paced = r->scenario == WHET_SCENARIO_PACED && b->spec->rate > 0;
+    return paced ? fmax(k->busy_ns, (double)WHET_MAX(k->planned, k->samples) / b->spec->rate * 1e9) : k->busy_ns;
+}
+
+static double rate_of(const whet_bench *b, const whet_bench_row *r, double *wall_seconds, int64_t *samples, int64_t *queries, int64_t *planned)
 {
     double ns = 0;
     *samples = *queries = *planned = 0;
     for (int i = 0; i < r->n_blocks; i++) {
-        ns += r->blocks[i].busy_ns;
+        ns += whet_bench_span_ns(b, r, &r->blocks[i]);
         *samples += r->blocks[i].samples;
         *queries += (int64_t)r->blocks[i].n;
         *planned += r->blocks[i].planned;
     }
     *wall_seconds = ns / 1e9;
     return ns > 0 ? (double)*samples * r->batch / *wall_seconds : (double)NAN;
+}
+
+double whet_bench_rate(const whet_bench *b, const whet_bench_row *r)
+{
+    double seconds = 0;
+    int64_t n[3];
+    return rate_of(b, r, &seconds, &n[0], &n[1], &n[2]);
 }
 
 static whet_status put_rate(const whet_bench_row *r, uint64_t seed, double rate, json_t *o)
@@ -111,6 +125,7 @@ static whet_status put_rate(const whet_bench_row *r, uint64_t seed, double rate,
     WHET_TRY(whet_bench_judged_blocks(r, &blocks, &own));
     const whet_status status = whet_boot_median(blocks, r->n_blocks, 0.95, seed, &m);
     if (status == WHET_OK && m.low > 0) {
+        json_object_set_new(o, "img_per_s_median", json_real(1e3 * r->batch / m.value)); /* of the blocks; the interval is of this */
         json_object_set_new(o, "img_per_s_low", json_real(1e3 * r->batch / m.high));
         json_object_set_new(o, "img_per_s_high", json_real(1e3 * r->batch / m.low));
     }
@@ -144,6 +159,22 @@ static const char *figure_of(whet_scenario s)
     return figures[s];
 }
 
+/* The scenario's own figure beside its name, or why there is none. */
+static void put_figure(const json_t *row, json_t *o)
+{
+    const char *name = whet_json_str(o, "figure");
+    const json_t *places[] = {json_object_get(row, "latency"), row, o};
+    char na[40];
+    snprintf(na, sizeof na, "%s_na", name);
+    for (size_t i = 0; i < WHET_COUNT(places); i++)
+        if (json_is_number(json_object_get(places[i], name))) {
+            json_object_set(o, "figure_value", json_object_get(places[i], name));
+            return;
+        }
+    json_object_set_new(o, "figure_value", json_null());
+    if (*whet_json_str(places[0], na) != '\0') json_object_set(o, "figure_na", json_object_get(places[0], na));
+}
+
 whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r, json_t *row)
 {
     const whet_bench_spec *s = b->spec;
@@ -155,7 +186,7 @@ whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r
     json_object_set_new(row, "scenario", json_string(whet_scenario_name(r->scenario)));
     json_object_set_new(row, "load", o);
     if (r->scenario == WHET_SCENARIO_SINGLE || r->n_blocks == 0 || r->dead) return WHET_OK;
-    const double rate = rate_of(r, &seconds, &samples, &queries, &planned);
+    const double rate = rate_of(b, r, &seconds, &samples, &queries, &planned);
     json_t *latency = json_object_get(row, "latency");
     json_object_set_new(latency, "loaded", json_true());
     json_object_set_new(latency, "seconds", json_real(seconds));
@@ -171,10 +202,13 @@ whet_status whet_bench_put_scenario(const whet_bench *b, const whet_bench_row *r
         if (deadline > 0) put_lateness(r, deadline, planned, o);
         if (planned > queries) whet_json_add_text(r->notes, "it cannot keep up with %g arrivals a second: %lld of %lld were not begun in three times the planned time", s->rate,
                                                (long long)(planned - queries), (long long)planned);
-        snprintf(from, sizeof from, "delivered: samples / wall time, limited by %g arrivals a second", s->rate * r->batch);
+        snprintf(from, sizeof from, "delivered: samples / wall time%s, limited by %g arrivals a second",
+                 r->scenario == WHET_SCENARIO_PACED ? " to the end of the last frame's period" : "", s->rate);
     } else {
         snprintf(from, sizeof from, "samples / wall time, %d stream%s", r->settings.streams, r->settings.streams == 1 ? "" : "s");
     }
     json_object_set_new(row, "img_per_s_from", json_string(from));
-    return put_rate(r, s->seed, rate, row);
+    WHET_TRY(put_rate(r, s->seed, rate, row));
+    put_figure(row, o);
+    return WHET_OK;
 }

@@ -41,7 +41,7 @@ static whet_status one_window(whet_bench *b, whet_bench_row *r, double seconds, 
     WHET_TRY(status);
     whet_machine_now(&now, b->spec->meter_root, n, cpus);
     whet_sort_doubles(k.ms, k.n);
-    const double took = (double)(whet_now_ns() - began) / 1e9, rate = images_of(r, &k) / (k.busy_ns > 0 ? k.busy_ns / 1e9 : k.wall_ns / 1e9);
+    const double took = (double)(whet_now_ns() - began) / 1e9, rate = images_of(r, &k) / (k.busy_ns > 0 ? whet_bench_span_ns(b, r, &k) / 1e9 : k.wall_ns / 1e9);
     json_array_append_new(series, json_pack("{sf, sf, sI, sf, sf, so, so, so, so}", "t", (double)(began - t0) / 1e9, "seconds", took, "n", (json_int_t)k.n,
                                             "p50", whet_percentile(k.ms, k.n, 0.5), "img_per_s", rate, "mhz", real_or_null(now.mhz), "celsius",
                                             real_or_null(now.celsius), "throttles", real_or_null(now.throttles - was.throttles), "watts",

@@ -117,6 +117,9 @@ static void test_arrivals(void **state)
     assert_int_equal(whet_json_real(sc, "seed"), 5);
     assert_int_equal(whet_json_real(sc, "rate"), 2000);
     assert_true(whet_json_real(sc, "planned") >= 30);
+    const json_t *lat = json_object_get(row_at(doc[0], 0), "latency"); /* the server's figure is p99, or why there is none */
+    assert_true(json_is_null(json_object_get(sc, "figure_value")) ? strstr(whet_json_str(sc, "figure_na"), "662 are needed") != NULL
+                                                                 : whet_json_real(sc, "figure_value") == whet_json_real(lat, "p99"));
     json_decref(doc[0]);
     json_decref(doc[1]);
     whet_bench_spec_init(&s);
@@ -127,6 +130,8 @@ static void test_arrivals(void **state)
     sc = json_object_get(row_at(doc[0], 0), "load");
     assert_true(whet_json_real(sc, "late_share") == 1 && whet_json_real(sc, "worst_late_ms") > 0);
     assert_true(whet_json_real(sc, "late") == whet_json_real(sc, "planned"));
+    assert_true(whet_json_real(row_at(doc[0], 0), "img_per_s") <= 1000 * (1 + 1e-9)); /* no more is delivered than comes */
+    assert_true(whet_json_real(sc, "figure_value") == 1);
     json_decref(doc[0]);
     whet_bench_spec_init(&s);
     s.scenario = WHET_SCENARIO_PACED;
@@ -156,7 +161,10 @@ static void test_energy(void **state)
     assert_true(fabs(whet_json_real(e, "joules") - 40 * whet_json_real(e, "window_seconds")) < 1e-6);
     assert_true(fabs(whet_json_real(row, "j_per_img") * whet_json_real(e, "images") / whet_json_real(e, "joules") - 1) < 1e-9);
     assert_true(fabs(whet_json_real(row, "img_per_s_per_w") * whet_json_real(row, "j_per_img") - 1) < 1e-9);
-    assert_true(fabs(whet_json_real(row, "j_per_img_net")) < 1e-6 * whet_json_real(row, "j_per_img") + 1e-12); /* it idles at 40 W too */
+    assert_true(fabs(whet_json_real(e, "j_per_img_net")) < 1e-6 * whet_json_real(row, "j_per_img") + 1e-12); /* it idles at 40 W too */
+    assert_true(json_is_null(json_object_get(row, "j_per_img_net")));
+    assert_contains(whet_json_str(row, "j_per_img_net_na"), "n/a: not above idle (40 W under load, 40 W idle)");
+    assert_true(fabs(whet_json_real(e, "img_per_s") / whet_json_real(e, "watts") / whet_json_real(row, "img_per_s_per_w") - 1) < 1e-9);
     assert_int_equal(json_array_size(sources), 2); /* the second card has no counter */
     assert_string_equal(whet_json_str(json_array_get(sources, 1), "name"), "NVML 0 fake card 0");
     assert_true(json_is_false(json_object_get(json_array_get(sources, 1), "counts")));
