@@ -239,7 +239,10 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     json_object_set_new(o, "sha256", json_string(f->sha256));
     json_object_set_new(o, "format", json_string(f->format));
     json_object_set_new(o, "runtime", json_string(r->cell->runtime));
-    json_object_set_new(o, "runtime_title", json_string(r->title[0] != '\0' ? r->title : r->cell->runtime));
+    const char *title = r->title[0] != '\0' ? r->title : r->cell->runtime; /* a row that was refused before it ran is named as its siblings */
+    for (int i = 0; i < b->n_rows && r->title[0] == '\0'; i++)
+        if (b->rows[i].title[0] != '\0' && strcmp(b->rows[i].cell->runtime, r->cell->runtime) == 0) title = b->rows[i].title;
+    json_object_set_new(o, "runtime_title", json_string(title));
     json_object_set_new(o, "runtime_version", json_string(r->version));
     if (r->external) json_object_set_new(o, "external", json_true());
     if (r->external) set_real(o, "round_trip_ms", r->round_trip_ms);

@@ -30,7 +30,7 @@
     var cell = row.cells[column];
     if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
     var text = cell.textContent.trim();
-    return text === '–' || text === '' ? null : text;
+    return text === '–' || text === '' || text === 'n/a' ? null : text;
   }
   function compare(a, b) {
     if (typeof a === 'number' && typeof b === 'number') return a - b;

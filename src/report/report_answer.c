@@ -10,6 +10,7 @@
 #include "report/goal.h"
 #include "report/report.h"
 #include "report/report_columns.h"
+#include "store/stored_median.h"
 
 enum { AXES = 3, TEXT_ROWS = 4 };
 static const char *const axis_names[AXES] = {"accuracy", "p50", "size"};
@@ -38,9 +39,25 @@ static bool eligible(const json_t *row)
     return report_row_ok(row) && !json_is_false(report_get(row, "parity.ok")) && strcmp(report_str(row, "verdict"), "INVALID") != 0;
 }
 
-static void name_of(const candidates *c, size_t row, char *buf, size_t size)
+// Named with what keeps its figures from being quoted: "ONNX Runtime, int8 (UNSTABLE)".
+static void name_of(const candidates *c, size_t number, char *buf, size_t size)
 {
-    report_row_name_marked(c->doc, json_array_get(c->rows, row), buf, size);
+    const json_t *row = json_array_get(c->rows, number);
+    const char *flag = report_row_flag(row);
+    report_row_name_marked(c->doc, row, buf, size);
+    const size_t n = strlen(buf);
+    if (flag[0] != '\0' && n < size) snprintf(buf + n, size - n, " (%s)", flag);
+}
+
+// Of a row that is chosen also why.
+static void say_flag(const candidates *c, size_t number, whet_strbuf *b)
+{
+    const json_t *row = json_array_get(c->rows, number);
+    const char *flag = report_row_flag(row), *why = json_string_value(json_array_get(json_object_get(row, "verdict_reasons"), 0));
+    whet_stored_median m;
+    if (flag[0] != '\0') whet_strbuf_printf(b, " (%s%s%s)", flag, why != NULL ? ": " : "", why != NULL ? why : "");
+    if (whet_stored_median_of(row, &m) == WHET_OK && m.differs) whet_strbuf_puts(b, " (its stored figure and its samples disagree)");
+    whet_error_clear();
 }
 
 // --- Pareto
@@ -219,10 +236,14 @@ static void name_rows(const candidates *c, const json_t *list, whet_strbuf *b)
 static void row_values(const candidates *c, const whet_goal *g, size_t number, whet_strbuf *b)
 {
     char text[60];
+    bool any = false;
     for (int k = 0; k < g->n; k++) {
         whet_interval v = {0, 0, 0};
-        if (!report_figure_value(g->term[k].figure, c->doc, json_array_get(c->rows, number), &v)) continue;
-        whet_strbuf_printf(b, "%s%s %s", k > 0 ? ", " : "", g->term[k].figure->names[0], report_figure_text(g->term[k].figure, v.value, text, sizeof text));
+        bool said = !report_figure_value(g->term[k].figure, c->doc, json_array_get(c->rows, number), &v);
+        for (int j = 0; j < k; j++) said = said || g->term[j].figure == g->term[k].figure; // a limit that is the objective, too
+        if (said) continue;
+        whet_strbuf_printf(b, "%s%s %s", any ? ", " : "", g->term[k].figure->names[0], report_figure_text(g->term[k].figure, v.value, text, sizeof text));
+        any = true;
     }
 }
 
@@ -231,17 +252,19 @@ static void say_met(const candidates *c, const whet_goal *g, const json_t *a, wh
     const size_t best = (size_t)json_integer_value(json_object_get(a, "best"));
     const json_t *second = json_object_get(a, "runner_up"), *tied = json_object_get(a, "tied");
     char name[300];
-    name_of(c, best, name, sizeof name);
+    report_row_name_marked(c->doc, json_array_get(c->rows, best), name, sizeof name);
     whet_strbuf_printf(b, "%s meets the goal: ", name);
     row_values(c, g, best, b);
+    say_flag(c, best, b);
     if (json_array_size(tied) > 0) {
         whet_strbuf_puts(b, "; it cannot be told from ");
         name_rows(c, tied, b);
     }
     if (json_is_integer(second)) {
-        name_of(c, (size_t)json_integer_value(second), name, sizeof name);
+        report_row_name_marked(c->doc, json_array_get(c->rows, (size_t)json_integer_value(second)), name, sizeof name);
         whet_strbuf_printf(b, "; runner-up: %s with ", name);
         row_values(c, g, (size_t)json_integer_value(second), b);
+        say_flag(c, (size_t)json_integer_value(second), b);
     } else {
         whet_strbuf_puts(b, "; no other row meets it");
     }

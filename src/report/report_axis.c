@@ -36,7 +36,8 @@ report_axis report_axis_make(double low, double high, bool from_zero, bool may_l
         log_ticks(&a);
         return a;
     }
-    const double pad = fmax((a.high - a.low) * 0.06, fmax(fabs(a.high) * 1e-3, 1e-9));
+    const double alone = a.high > a.low || from_zero ? 0 : fabs(a.high) / 2; // one value: room around it, not ticks that differ in the fourth digit
+    const double pad = alone > 0 ? alone : fmax((a.high - a.low) * 0.06, fmax(fabs(a.high) * 1e-3, 1e-9));
     a.low = from_zero ? fmin(0, a.low) : a.low - pad;
     a.high += pad;
     linear_ticks(&a);

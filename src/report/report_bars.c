@@ -114,7 +114,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
 {
     const json_t *series = json_object_get(chart, "series");
     const size_t n = json_array_size(json_object_get(chart, "labels")), m = json_array_size(series);
-    const report_axis a = chart_axis(chart, !interval, false);
+    const report_axis a = chart_axis(chart, !interval, json_is_true(json_object_get(chart, "may_log")));
     const double line = report_num(chart, "zero_line");
     char text[40];
     add_legend(b, series);
@@ -144,6 +144,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     }
     whet_strbuf_puts(b, "</ol>");
     if (interval) add_axis(b, &a);
+    if (a.log) whet_strbuf_puts(b, "<p class='note'>logarithmic</p>");
 }
 
 static void outline(whet_strbuf *b, const report_axis *a, const json_t *o, double from, double to, int colour)

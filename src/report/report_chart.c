@@ -195,6 +195,7 @@ static void add_ratios(json_t *charts, const json_t *doc)
     char label[700], name[2][300];
     size_t i = 0, j = 0;
     json_object_set_new(chart, "zero_line", json_real(1));
+    json_object_set_new(chart, "may_log", json_true()); // twice and half as fast are as far from 1
     json_t *by_id = json_object();
     json_array_foreach(rows, i, row)
     {
@@ -392,11 +393,11 @@ json_t *report_charts(const json_t *doc, const json_t *answers)
     add_row_chart(charts, doc, chart_create("speed-median", "Median latency", "bar", "ms", "whiskers: 95 % interval of the median"), &p50, 1);
     add_distribution(charts, doc);
     add_ratios(charts, doc);
-    add_row_chart(charts, doc, chart_create("cost-rate", "Throughput", "bar", "img/s", ""), &rate, 1);
+    add_row_chart(charts, doc, chart_create("cost-rate", "Throughput", "bar", "img/s", "made of the median or of the wall time, as stands beneath the table of results"), &rate, 1);
     add_row_chart(charts, doc, chart_create("cost-start", "From file to first answer", "bar", "ms", ""), start, 2);
     add_row_chart(charts, doc, chart_create("cost-memory", "Peak memory", "bar", "MB", "in a run apart from the timed ones"), memory, 2);
     add_row_chart(charts, doc, chart_create("cost-size", "Size on disk", "bar", "MB", "every file the model needs"), &size, 1);
-    add_row_chart(charts, doc, chart_create("cost-energy", "Energy per picture", "bar", "J", ""), &energy, 1);
+    add_row_chart(charts, doc, chart_create("cost-energy", "Energy per picture", "bar", "J", "gross, by the wall time of a window of its own"), &energy, 1);
     add_sustained(charts, doc);
     add_profiles(charts, doc);
     add_curves(charts, doc);

@@ -21,6 +21,8 @@ static void row_link(whet_strbuf *b, const json_t *doc, size_t number)
     report_esc(b, name);
     whet_strbuf_puts(b, "</a>");
     if (strncmp(report_str(row, "runtime"), "native", 6) == 0) whet_strbuf_puts(b, " <small>whet's own engine</small>");
+    if (report_row_flag(row)[0] != '\0') whet_strbuf_puts(b, " ");
+    if (report_row_flag(row)[0] != '\0') report_chip(b, report_row_flag(row));
 }
 
 static const char *state_mark(const char *state)
@@ -126,12 +128,22 @@ static void front_cell(whet_strbuf *b, const report_figure *f, const json_t *doc
 
 static void front_table(whet_strbuf *b, const json_t *doc, const json_t *answer)
 {
-    static const char *const figures[] = {"accuracy", "p50", "size"};
+    static const char *const figures[] = {"accuracy", "p50", "size"}, *const titles[] = {"accuracy", "median latency", "size"};
     const json_t *front = json_object_get(answer, "pareto"), *rows = json_object_get(doc, "rows"), *x = NULL;
     size_t i = 0;
+    bool has[WHET_COUNT(figures)] = {false};
     if (json_array_size(front) == 0) return;
+    json_array_foreach(front, i, x)
+    {
+        whet_interval v = {0, 0, 0};
+        for (size_t k = 0; k < WHET_COUNT(figures); k++)
+            has[k] = has[k] || report_figure_value(report_figure_find(figures[k]), doc, json_array_get(rows, (size_t)json_integer_value(x)), &v);
+    }
     whet_strbuf_puts(b, "<div class='scroll' role='region' aria-label='Table of the Pareto front' tabindex='0'><table class='front'><thead><tr><th scope='col' class='num'>no.</th>"
-                        "<th scope='col'>row</th><th scope='col' class='num'>accuracy</th><th scope='col' class='num'>median latency</th><th scope='col' class='num'>size</th></tr></thead><tbody>\n");
+                        "<th scope='col'>row</th>");
+    for (size_t k = 0; k < WHET_COUNT(figures); k++)
+        if (has[k]) whet_strbuf_printf(b, "<th scope='col' class='num'>%s</th>", titles[k]);
+    whet_strbuf_puts(b, "</tr></thead><tbody>\n");
     json_array_foreach(front, i, x)
     {
         const json_t *row = json_array_get(rows, (size_t)json_integer_value(x));
@@ -139,7 +151,8 @@ static void front_table(whet_strbuf *b, const json_t *doc, const json_t *answer)
         whet_strbuf_printf(b, "<tr><td class='num'>%zu</td><th scope='row'>", i + 1);
         row_link(b, doc, (size_t)json_integer_value(x));
         whet_strbuf_puts(b, "</th>");
-        for (size_t k = 0; k < WHET_COUNT(figures); k++) front_cell(b, report_figure_find(figures[k]), doc, row);
+        for (size_t k = 0; k < WHET_COUNT(figures); k++)
+            if (has[k]) front_cell(b, report_figure_find(figures[k]), doc, row);
         whet_strbuf_puts(b, "</tr>\n");
     }
     whet_strbuf_puts(b, "</tbody></table></div>\n");

@@ -12,13 +12,17 @@
 typedef struct report_column {
     const char *id, *title, *help;
     const char *path;   /* of the number or text in a row, dots between names */
-    char format;        /* t text, m milliseconds, M megabytes, n count, N large count, a accuracy, p parity, k peak memory, c CV, f rate, l p50 */
+    char format;        /* t text, m milliseconds, M megabytes, n count, N large count, a accuracy, p parity, k peak memory, c CV, f rate, l p50, q percentile, e net energy */
     bool core;          /* shown even if no row has it; the others only when some row has a value */
     bool varies;        /* shown only if the rows differ in it */
 } report_column;
 
 int report_column_count(void);
 const report_column *report_column_at(int i);
+/* What the shown figures mean where the title does not say it: [{"name", "text"}], such as what img/s is made of. */
+json_t *report_column_notes(const json_t *doc, bool plain);
+/* Why the row's figures are to be taken with care, for the place where it is named: "UNSTABLE", "more threads than allowed"; "". */
+const char *report_row_flag(const json_t *row);
 /* True if the column belongs into a table of this document. */
 bool report_column_shown(const report_column *c, const json_t *doc);
 /* The plain numbers of older studies: they stand last on the page, and in documents only if they were asked for. */

@@ -77,6 +77,8 @@ void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
         snprintf(value, sizeof value, "%s ms", report_digits(digits[0], sizeof digits[0], report_num(best, "latency.p50")));
         snprintf(more, sizeof more, "median, %.300s", name);
         if (alike > 0) snprintf(more, sizeof more, "median, %.300s; %d more cannot be told from it", name, alike);
+        const size_t end = strlen(more);
+        if (report_row_flag(best)[0] != '\0') snprintf(more + end, sizeof more - end, "; %s", report_row_flag(best));
         tile(b, "lowest latency", value, more);
     }
     best = extreme_row(doc, "img_per_s", false);
@@ -168,6 +170,13 @@ static void cell_text(whet_strbuf *b, const report_column *c, const json_t *row,
     } else {
         report_esc(b, text[0] != '\0' ? text : "–");
     }
+    if (strcmp(c->id, "model") == 0) { // beside the model, which stays in sight where a phone scrolls the others
+        whet_strbuf_puts(b, "<small class='who'>");
+        report_esc(b, report_str(row, "runtime_title")[0] != '\0' ? report_str(row, "runtime_title") : report_str(row, "runtime"));
+        whet_strbuf_puts(b, report_str(row, "precision")[0] != '\0' ? ", " : "");
+        report_esc(b, report_str(row, "precision"));
+        whet_strbuf_puts(b, "</small>");
+    }
     if (front) whet_strbuf_puts(b, " <span class='diamond' title='no other row is surely better'>◆</span>");
 }
 
@@ -201,6 +210,7 @@ static bool in_page(const report_column *c, const json_t *doc)
 {
     report_column strict = *c;
     strict.core = false;
+    if (strcmp(c->id, "accuracy") == 0) return report_column_shown(&strict, doc); // of a bench: no column of dashes
     strict.varies = strcmp(c->id, "params") == 0 || strcmp(c->id, "macs") == 0;
     return report_column_shown(strict.varies ? &strict : c, doc);
 }
@@ -254,6 +264,11 @@ void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
         whet_strbuf_puts(b, "</tr>\n");
     }
     whet_strbuf_puts(b, "</tbody></table></div>\n");
+    json_t *notes = report_column_notes(doc, true), *note = NULL;
+    if (json_array_size(notes) > 0) whet_strbuf_puts(b, "<dl class='defs' id='columns'>\n");
+    json_array_foreach(notes, i, note) report_fact(b, report_str(note, "name"), report_str(note, "text"));
+    if (json_array_size(notes) > 0) whet_strbuf_puts(b, "</dl>\n");
+    json_decref(notes);
 }
 
 // --- sentences of the documents that explain rows

@@ -107,12 +107,20 @@ static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
     }
 }
 
+// " (UNSTABLE)" behind a figure that is not to be quoted alone.
+static const char *flagged(const json_t *row, char *buf, size_t size)
+{
+    const char *flag = report_row_flag(row);
+    snprintf(buf, size, flag[0] != '\0' ? " (%s)" : "", flag);
+    return buf;
+}
+
 // Rows that cannot be told from the fastest are named with it, native last.
 static void least_latency(whet_strbuf *b, const json_t *doc, const json_t *best)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *first = best;
     const report_figure *f = report_figure_find("p50");
-    char name[300], ms[40];
+    char name[300], ms[40], flag[60];
     size_t i = 0;
     int alike = 0;
     json_array_foreach(rows, i, row)
@@ -122,7 +130,7 @@ static void least_latency(whet_strbuf *b, const json_t *doc, const json_t *best)
         if (strncmp(report_str(first, "runtime"), "native", 6) == 0 && strncmp(report_str(row, "runtime"), "native", 6) != 0) first = row;
     }
     report_row_name(doc, first, true, name, sizeof name);
-    whet_strbuf_printf(b, "lowest latency: %s with a median of %s ms", name, report_digits(ms, sizeof ms, report_num(first, "latency.p50")));
+    whet_strbuf_printf(b, "lowest latency: %s with a median of %s ms%s", name, report_digits(ms, sizeof ms, report_num(first, "latency.p50")), flagged(first, flag, sizeof flag));
     if (alike == 0) return;
     whet_strbuf_puts(b, ", which cannot be told from ");
     if (alike > 1) {
@@ -141,7 +149,7 @@ static void speed_part(whet_strbuf *b, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL, *list = json_object_get(doc, "comparisons");
     size_t i = 0;
-    char name[200], ms[40];
+    char name[200], ms[40], flag[60];
     if (json_array_size(list) == 1) {
         one_comparison(b, doc, json_array_get(list, 0));
         return;
@@ -158,7 +166,7 @@ static void speed_part(whet_strbuf *b, const json_t *doc)
         least_latency(b, doc, best);
         return;
     }
-    whet_strbuf_printf(b, "latency: %s with a median of %s ms", name, report_digits(ms, sizeof ms, report_num(best, "latency.p50")));
+    whet_strbuf_printf(b, "latency: %s with a median of %s ms%s", name, report_digits(ms, sizeof ms, report_num(best, "latency.p50")), flagged(best, flag, sizeof flag));
 }
 
 static void failed_part(whet_strbuf *b, const json_t *doc)
@@ -235,7 +243,7 @@ static char *summary_of(const json_t *doc)
     if (!several_machines(doc)) speed_part(&b, doc); // figures of different machines are not set against each other
     failed_part(&b, doc);
     if (b.len == 0) whet_strbuf_puts(&b, json_array_size(rows) == 0 ? "nothing was measured" : "no row has figures");
-    if (!one || goal.len > 0) capital(b.data, one ? model : "");
+    capital(b.data, one ? model : "");
     if (goal.len > 0) {
         capital(goal.data, "");
         whet_strbuf_printf(&goal, ". %s", b.data != NULL ? b.data : "");

@@ -126,6 +126,22 @@ static void md_answers(whet_strbuf *b, const json_t *doc)
     json_decref(answers);
 }
 
+static void md_notes(whet_strbuf *b, const json_t *doc)
+{
+    json_t *notes = report_column_notes(doc, json_is_true(report_get(report_run_at(doc, 0), "settings.plain"))), *note = NULL;
+    size_t i = 0;
+    if (json_array_size(notes) > 0) whet_strbuf_puts(b, "\n");
+    json_array_foreach(notes, i, note)
+    {
+        whet_strbuf_puts(b, "- *");
+        md_text(b, report_str(note, "name"));
+        whet_strbuf_puts(b, "*: ");
+        md_text(b, report_str(note, "text"));
+        whet_strbuf_puts(b, "\n");
+    }
+    json_decref(notes);
+}
+
 static void md_warnings(whet_strbuf *b, const json_t *doc)
 {
     json_t *list = whet_report_warnings(doc), *w = NULL;
@@ -224,6 +240,7 @@ static whet_status markdown_of(const json_t *doc, char **text)
         }
         whet_strbuf_puts(&b, "\n");
     }
+    md_notes(&b, doc);
     md_warnings(&b, doc);
     md_versions(&b, doc);
     *text = whet_strbuf_take(&b);

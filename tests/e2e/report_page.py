@@ -139,6 +139,38 @@ def stored(doc):
     return doc
 
 
+BEYOND = """Array.from(document.querySelectorAll('body *')).filter(e => (e.matches('.scroll') || !e.closest('.scroll')) && getComputedStyle(e).display !== 'none' &&
+    e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5).slice(0, 3).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60))"""
+
+
+def check_narrow(check, page, whet, folder):
+    """Nothing is cut at the right of a phone: names without a blank, long reasons, everything folded out; tables scroll in their own box."""
+    doc = sample_results.study()
+    for i, row in enumerate(doc["rows"]):
+        row["model"] = f"networks/of_a_long_line/{'x' * 70}{i % 2}.onnx"
+        row["notes"] = ["a" * 120, f"coefficient of variation {i}.5 %"]
+        row["img_per_s_from"] = "batch / median latency, one stream" if i % 2 else "samples / wall time, 2 streams"
+    doc["rows"][-1]["status"] = "runtime missing: /usr/lib/" + "y" * 100 + ".so"
+    doc["rows"][0].update(verdict="UNSTABLE", verdict_reasons=["the interval of the median is wide " + "z" * 80])
+    doc["comparisons"][0]["text"] = "w" * 130
+    target = write(whet, folder, "narrow", doc, "--goal", "p50 <= 900 ms, size <= 300 MB, minimise p50")
+    for width in (360, 390):
+        for mobile in (True, False):
+            for dark in (False, True):
+                what = f"narrow, {width}{' mobile' if mobile else ''}{' dark' if dark else ''}"
+                page.open(target.as_uri(), width=width, mobile=mobile, dark=dark)
+                page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+                wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+                check.that(wide <= inner and inner == width, f"{what}: the page is {wide} wide in a window of {inner}")
+                check.that(not page.evaluate(BEYOND), f"{what}: cut at the right: {page.evaluate(BEYOND)}")
+    boxes = page.evaluate("Array.from(document.querySelectorAll('.scroll')).filter(e => e.scrollWidth > e.clientWidth).every(e => getComputedStyle(e).overflowX === 'auto')")
+    check.that(boxes and page.evaluate("document.querySelector('#rows').closest('.scroll').scrollWidth > 400"), "the table of results does not scroll in its own box")
+    lines = page.evaluate("Array.from(document.querySelectorAll('ul.warnings li')).map(l => l.textContent).filter(t => t.includes('coefficient of variation'))")
+    check.that(len(lines) == 1 and "0.5 to 12.5 %" in lines[0] and "every row" in lines[0], f"warnings that differ in a number are not one: {lines}")
+    shown = page.evaluate("document.querySelector('#rows tbody .who').offsetHeight > 0")
+    check.that(shown, "the first column does not name the runtime on a phone")
+
+
 def check_hostile(check, page, whet, folder):
     doc = hostile_document()
     target = write(whet, folder, "sample", doc)
@@ -211,7 +243,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     check = Check()
     with browser.Browser(chromium) as page:
-        for part in (check_hostile, check_small, check_selection, check_big):
+        for part in (check_hostile, check_narrow, check_small, check_selection, check_big):
             part(check, page, whet, folder)
     for problem in check.problems:
         print(f"FAIL: {problem}")

@@ -196,7 +196,7 @@ static void documents_without_rows(void **state)
     json_t *none = json_pack("{s:s}", "kind", "doctor"), *empty = json_pack("{s:s, s:[]}", "kind", "study", "rows");
     assert_status(whet_report_html(none, "/nonexistent", &html), WHET_EINVAL);
     assert_ok(whet_report_html(empty, "/nonexistent", &html));
-    assert_contains(html, "nothing was measured");
+    assert_contains(html, "Nothing was measured");
     whet_free(html);
     json_decref(none);
     json_decref(empty);
@@ -223,13 +223,47 @@ static void odd_documents_do_not_crash(void **state)
     }
 }
 
+// What a figure is made of stands beneath the table; a net energy of noise is no number; a server's p99 is there or its want is.
+static void figures_are_defined(void **state)
+{
+    (void)state;
+    char *text[2] = {NULL, NULL};
+    json_t *doc = sample_document("lenet"), *rows = json_object_get(doc, "rows");
+    for (size_t i = 0; i < 2; i++) {
+        json_t *row = json_array_get(rows, i);
+        json_object_set_new(row, "img_per_s_from", json_string(i == 0 ? "batch / median latency, one stream" : "samples / wall time, 2 streams"));
+        json_object_set_new(row, "scenario", json_string(i == 0 ? "single" : "server"));
+        json_object_set_new(row, "load", json_pack("{s:b, s:s}", "loaded", (int)i, "figure", i == 0 ? "p90" : "p99"));
+        json_object_set_new(row, "j_per_img", json_real(0.02));
+        json_object_set_new(row, "j_per_img_net", json_real(i == 0 ? -1e-19 : 0.012));
+        json_object_del(json_object_get(row, "latency"), "p99");
+        json_object_set_new(json_object_get(row, "latency"), "p99_na", json_string("n/a (n=90, 662 are needed)"));
+    }
+    assert_ok(whet_report_markdown(doc, &text[0]));
+    assert_ok(whet_report_html(doc, "/nonexistent", &text[1]));
+    for (int i = 0; i < 2; i++) {
+        assert_contains(text[i], "batch / median latency, one stream");
+        assert_contains(text[i], "samples / wall time, 2 streams");
+        assert_contains(text[i], "so img/s/W is not img/s");
+        assert_contains(text[i], "not above idle");
+    }
+    assert_contains(text[0], "img/s single");
+    assert_contains(text[0], "| p99 |");
+    assert_contains(text[0], "p99 n/a: n=90, 662 are needed");
+    assert_null(strstr(text[0], "-1.00e-19"));
+    assert_contains(text[1], "data-col='p99' title='n/a (n=90, 662 are needed)'>n/a</td>");
+    whet_free(text[0]);
+    whet_free(text[1]);
+    json_decref(doc);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary_says_what_is_true), cmocka_unit_test(numbers_are_written_for_people), cmocka_unit_test(page_escapes_everything),
         cmocka_unit_test(page_makes_no_request), cmocka_unit_test(page_without_library_draws_and_says_so), cmocka_unit_test(page_carries_the_document),
         cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits),
-        cmocka_unit_test(documents_without_rows), cmocka_unit_test(odd_documents_do_not_crash),
+        cmocka_unit_test(documents_without_rows), cmocka_unit_test(figures_are_defined), cmocka_unit_test(odd_documents_do_not_crash),
     };
     if (argc > 1) { // writes the sample's page, to be looked at
         char *html = NULL;
