@@ -26,9 +26,10 @@ static whet_status create(whet_cpu_node *k)
     const whet_shape *x = &k->in[0].shape;
     int64_t axis = whet_node_int(k->n, "axis", 1);
     if (s == NULL) return WHET_ENOMEM;
-    if (k->in[0].layout != WHET_NCHW || k->out[0].layout != WHET_NCHW) return whet_cpu_refuse(k, "only in NCHW layout");
     s->block = whet_node_int(k->n, "block_size", 0);
     s->whole = s->block == 0 && k->in[1].numel == 1;
+    if (k->in[0].layout != k->out[0].layout) return whet_cpu_refuse(k, "the layouts differ");
+    if (!s->whole && k->in[0].layout != WHET_NCHW) return whet_cpu_refuse(k, "scales along an axis, and not in NCHW layout");
     s->n = s->inner = 1;
     if (axis < 0) axis += x->rank;
     for (int i = (int)axis + 1; i < x->rank && !s->whole; i++) s->inner *= x->dims[i];

@@ -8,6 +8,7 @@
 #include "exec/cpu/cpu_own.h"
 #include "exec/cpu/cpu_unary.h"
 #include "kernels/unary/halves.h"
+#include "kernels/unary/quantize.h"
 #include "kernels/unary/unary_vec.h"
 
 #define GRAIN 8192 /* elements a chunk has at least: some microseconds */
@@ -123,13 +124,13 @@ static whet_status clip_grad_run(const whet_cpu_node *k)
     return WHET_OK;
 }
 
-/* --- Cast between f32 and bf16: activations kept for backward in half the bytes */
+/* --- Cast between f32 and bf16 (activations kept for backward in half the bytes) or s32 (sums of quantised operators) */
 
 static whet_status cast_create(whet_cpu_node *k)
 {
-    const whet_dtype from = k->in[0].dtype, to = k->out[0].dtype;
-    if (!(from == WHET_F32 && to == WHET_BF16) && !(from == WHET_BF16 && to == WHET_F32))
-        return whet_cpu_refuse(k, "%s to %s, not f32 and bf16", whet_dtype_name(from), whet_dtype_name(to));
+    const whet_dtype from = k->in[0].dtype, to = k->out[0].dtype, other = from == WHET_F32 ? to : from;
+    if ((from != WHET_F32 && to != WHET_F32) || (other != WHET_BF16 && other != WHET_S32))
+        return whet_cpu_refuse(k, "%s to %s, not f32 and bf16 or s32", whet_dtype_name(from), whet_dtype_name(to));
     return k->in[0].layout == k->out[0].layout ? WHET_OK : whet_cpu_refuse(k, "the layouts differ");
 }
 
@@ -137,8 +138,13 @@ static void cast_range(void *arg, int64_t lo, int64_t hi)
 {
     const whet_cpu_node *k = arg;
     const whet_halves *h = whet_halves_for(k->isa);
-    if (k->out[0].dtype == WHET_BF16) h->to_bf16(hi - lo, (const float *)k->in[0].data + lo, (uint16_t *)k->out[0].data + lo);
-    else h->from_bf16(hi - lo, (const uint16_t *)k->in[0].data + lo, (float *)k->out[0].data + lo);
+    const whet_quantize *q = whet_quantize_for(k->isa);
+    const void *src = k->in[0].data;
+    void *dst = k->out[0].data;
+    if (k->out[0].dtype == WHET_BF16) h->to_bf16(hi - lo, (const float *)src + lo, (uint16_t *)dst + lo);
+    else if (k->in[0].dtype == WHET_BF16) h->from_bf16(hi - lo, (const uint16_t *)src + lo, (float *)dst + lo);
+    else if (k->out[0].dtype == WHET_S32) q->cut_s32(hi - lo, (const float *)src + lo, (int32_t *)dst + lo);
+    else q->from_s32(hi - lo, (const int32_t *)src + lo, (float *)dst + lo);
 }
 
 static whet_status cast_run(const whet_cpu_node *k)

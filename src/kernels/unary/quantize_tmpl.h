@@ -21,6 +21,10 @@ ALWAYS_INLINE vi widen_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_
 ALWAYS_INLINE void narrow_8(void *p, vi x) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(x)); }
 ALWAYS_INLINE void narrow_16(void *p, vi x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(x)); }
 ALWAYS_INLINE vi unless_nan(vf x, vi q) { return _mm512_maskz_mov_epi32(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), q); }
+ALWAYS_INLINE int all_fit(vf x) { return _mm512_cmp_ps_mask(vf_abs(x), vf_set(0x1p31f), _CMP_LT_OQ) == 0xffff; }
+ALWAYS_INLINE vi cut(vf x) { return _mm512_cvttps_epi32(x); }
+ALWAYS_INLINE vi load_s32(const int32_t *p) { return _mm512_loadu_si512(p); }
+ALWAYS_INLINE void store_s32(int32_t *p, vi x) { _mm512_storeu_si512(p, x); }
 #else
 ALWAYS_INLINE vi widen_s8(const void *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 ALWAYS_INLINE vi widen_u8(const void *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
@@ -36,6 +40,10 @@ ALWAYS_INLINE void narrow_16(void *p, vi x)
     const __m256i pairs = _mm256_shuffle_epi8(x, _mm256_set1_epi64x(0x0d0c090805040100));
     _mm_storeu_si128((__m128i *)p, _mm_unpacklo_epi64(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
 }
+ALWAYS_INLINE int all_fit(vf x) { return _mm256_movemask_ps(vf_lt(vf_abs(x), vf_set(0x1p31f))) == 0xff; }
+ALWAYS_INLINE vi cut(vf x) { return _mm256_cvttps_epi32(x); }
+ALWAYS_INLINE vi load_s32(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+ALWAYS_INLINE void store_s32(int32_t *p, vi x) { _mm256_storeu_si256((__m256i *)(void *)p, x); }
 ALWAYS_INLINE vi unless_nan(vf x, vi q) { return _mm256_and_si256(q, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_ORD_Q))); }
 #endif
 
@@ -89,4 +97,22 @@ TYPE(uint8_t, u8, 8, 0, 255)
 TYPE(int16_t, s16, 16, -32768, 32767)
 TYPE(uint16_t, u16, 16, 0, 65535)
 
-const whet_quantize ROW = {NAME, ISA, {to_s8, to_u8, to_s16, to_u16}, {from_s8, from_u8, from_s16, from_u16}};
+static void cut_s32(int64_t n, const float *src, int32_t *dst)
+{
+    int64_t i = 0;
+    for (; i + VF <= n; i += VF) {
+        const vf x = vf_load(src + i);
+        if (all_fit(x)) store_s32(dst + i, cut(x));
+        else whet_quantize_ref.cut_s32(VF, src + i, dst + i);
+    }
+    whet_quantize_ref.cut_s32(n - i, src + i, dst + i);
+}
+
+static void from_s32(int64_t n, const int32_t *src, float *dst)
+{
+    int64_t i = 0;
+    for (; i + VF <= n; i += VF) vf_store(dst + i, vf_of(load_s32(src + i)));
+    whet_quantize_ref.from_s32(n - i, src + i, dst + i);
+}
+
+const whet_quantize ROW = {NAME, ISA, {to_s8, to_u8, to_s16, to_u16}, {from_s8, from_u8, from_s16, from_u16}, cut_s32, from_s32};

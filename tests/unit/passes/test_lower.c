@@ -411,9 +411,58 @@ static void test_views(void **state)
     whet_graph_free(t.g);
 }
 
+static whet_vid through_integers(net *t, whet_vid x, whet_dtype type, double scale, int64_t zero, whet_vid *q)
+{
+    whet_tensor s = {0}, z = {0};
+    const whet_shape scalar = whet_shape_of(0, NULL);
+    whet_vid in[3] = {x, WHET_NO_VALUE, WHET_NO_VALUE};
+    assert_ok(whet_tensor_alloc(&s, WHET_F32, &scalar));
+    assert_ok(whet_tensor_alloc(&z, type, &scalar));
+    whet_tensor_set_f64(&s, 0, scale);
+    whet_tensor_set_s64(&z, 0, zero);
+    assert_ok(whet_graph_const(t->g, NULL, &s, &in[1]));
+    assert_ok(whet_graph_const(t->g, NULL, &z, &in[2]));
+    whet_tensor_dispose(&s);
+    whet_tensor_dispose(&z);
+    in[0] = *q = op(t, "QuantizeLinear", 3, in, 0, NULL);
+    return op(t, "DequantizeLinear", 3, in, 0, NULL);
+}
+
+/* Integers in either layout, with and without vector rows. All sums are of few small multiples of 2^-7, so exact. */
+static void test_quantised(void **state)
+{
+    net t;
+    whet_vid q = WHET_NO_VALUE, w = WHET_NO_VALUE, s = WHET_NO_VALUE;
+    const whet_shape ws = WHET_SHAPE(8, 4, 1, 1), us = WHET_SHAPE(4, 8, 1, 1), scalar = whet_shape_of(0, NULL);
+    const int64_t two[2] = {2, 2};
+    whet_tensor scale = {0};
+    (void)state;
+    begin(&t, "quantised", 2, 4, 9);
+    whet_vid x = through_integers(&t, t.x, WHET_U8, 0.125, 100, &q);
+    w = through_integers(&t, constant(&t, &ws, 1), WHET_S8, 0.0625, 0, &q);
+    x = op(&t, "Relu", 1, (whet_vid[]){op(&t, "Conv", 2, (whet_vid[]){x, w}, 0, NULL)}, 0, NULL);
+    x = through_integers(&t, x, WHET_U8, 0.125, 3, &q);
+    assert_ok(whet_graph_output(t.g, x));
+    x = op(&t, "MaxPool", 1, &q, WHET_ATTRS(whet_attr_ints("kernel_shape", 2, two), whet_attr_ints("strides", 2, two)));
+    assert_ok(whet_graph_output(t.g, x));
+    assert_ok(whet_tensor_alloc(&scale, WHET_F64, &scalar)); /* sums too large for f32 are computed in f64 */
+    whet_tensor_set_f64(&scale, 0, 0.125);
+    assert_ok(whet_graph_const(t.g, NULL, &scale, &s));
+    assert_ok(whet_graph_output(t.g, op(&t, "DequantizeLinear", 2, (whet_vid[]){q, s}, 0, NULL)));
+    whet_tensor_dispose(&scale);
+    assert_ok(whet_graph_const_f32(t.g, NULL, 0.25f, &s));
+    x = op(&t, "DequantizeLinear", 2, (whet_vid[]){x, s}, 0, NULL);
+    w = through_integers(&t, constant(&t, &us, 1), WHET_S8, 0.0625, 0, &q);
+    x = op(&t, "Conv", 2, (whet_vid[]){x, w}, 0, NULL);
+    assert_ok(whet_graph_output(t.g, through_integers(&t, x, WHET_S8, 1, -5, &q)));
+    check_net(&t);
+    whet_graph_free(t.g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reorders), cmocka_unit_test(test_fused), cmocka_unit_test(test_fused_batchnorm),
-                                       cmocka_unit_test(test_inference), cmocka_unit_test(test_training), cmocka_unit_test(test_views)};
+                                       cmocka_unit_test(test_inference), cmocka_unit_test(test_training), cmocka_unit_test(test_views),
+                                       cmocka_unit_test(test_quantised)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
