@@ -11,6 +11,8 @@
 #include "base/spelling.h"
 #include "base/status.h"
 
+enum { MOST_GIVEN = 64 };
+
 static whet_status unknown(const char *word, const opt *common, const opt *own)
 {
     whet_spelling s = {.word = word};
@@ -66,9 +68,19 @@ static whet_status store(const opt *o, void *args, const char *value)
     return WHET_OK;
 }
 
+/* The last of two values would win in silence. */
+static whet_status once(const opt **seen, int *n, const opt *o)
+{
+    for (int i = 0; i < *n; i++)
+        if (seen[i] == o) return WHET_FAIL(WHET_EINVAL, "--%s is given twice, give it once", o->name);
+    if (*n < MOST_GIVEN) seen[(*n)++] = o;
+    return WHET_OK;
+}
+
 whet_status opt_parse(const opt *common, void *common_args, const opt *own, void *own_args, int *argc, char **argv)
 {
-    int rest = 1;
+    const opt *seen[MOST_GIVEN];
+    int rest = 1, n_seen = 0;
     bool ended = false;
     for (int i = 1; i < *argc; i++) {
         char *a = argv[i];
@@ -114,6 +126,7 @@ whet_status opt_parse(const opt *common, void *common_args, const opt *own, void
             *(const char **)(void *)((char *)args + o->offset) = equals != NULL ? equals + 1 : "";
             continue;
         }
+        if (o->kind != OPT_LIST) WHET_TRY(once(seen, &n_seen, o));
         if (equals == NULL && i + 1 >= *argc) return WHET_FAIL(WHET_EINVAL, "--%s wants a value (%s)", o->name, o->arg);
         WHET_TRY(store(o, args, equals != NULL ? equals + 1 : argv[++i]));
     }

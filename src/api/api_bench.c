@@ -27,6 +27,8 @@ static whet_status read_percentiles(const char *text, double *out, int *n)
         char *end = NULL;
         const double x = strtod(p, &end);
         if (end == p || (*end != ',' && *end != '\0') || !(x > 0 && x < 100)) return WHET_FAIL(WHET_EINVAL, "percentiles '%s' must be numbers between 0 and 100, as 50,90,99", text);
+        for (int i = 0; i < *n; i++)
+            if (out[i] == x) return WHET_FAIL(WHET_EINVAL, "percentiles '%s' name %g twice, name it once", text, x);
         if (*n == MAX_PERCENTILES) return WHET_FAIL(WHET_EINVAL, "at most %d percentiles are possible", MAX_PERCENTILES);
         out[(*n)++] = x;
         p = *end == ',' ? end + 1 : end;

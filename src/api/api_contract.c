@@ -40,6 +40,16 @@ whet_status whet_contract_fields_apply(whet_contract *c, const whet_contract_fie
     return WHET_OK;
 }
 
+whet_status whet_contract_fields_fit(bool grey, const whet_contract_fields *f)
+{
+    const struct { const char *key, *value; } lists[] = {{"mean", f != NULL ? f->mean : NULL}, {"std", f != NULL ? f->std : NULL}};
+    if (!grey) return WHET_OK;
+    for (size_t i = 0; i < WHET_COUNT(lists); i++)
+        if (lists[i].value != NULL && strchr(lists[i].value, ',') != NULL)
+            return WHET_FAIL(WHET_EINVAL, "%s '%s' is for several channels, the input is grey and has one: give one number", lists[i].key, lists[i].value);
+    return WHET_OK;
+}
+
 bool whet_contract_fields_scale(const whet_contract_fields *f) { return f && (f->base || f->scale || f->mean || f->std); }
 
 static whet_status contract_doc(const whet_contract *c, const char *model, json_t **doc)
@@ -110,6 +120,7 @@ whet_status whet_contract_put(whet_result **out, const char *model, const whet_c
     WHET_GOTO(whet_contract_fields_apply(&c, f));
     const bool open = f && !from_file && (!had || f->base); /* a preset says how levels are scaled, not what the input is */
     if (open) WHET_GOTO(whet_model_contract_settle(model, &c, !f->color, !f->layout));
+    WHET_GOTO(whet_contract_fields_fit(c.color == WHET_COLOR_GRAY, f));
     if (!c.given) {
         status = WHET_FAIL(WHET_EINVAL, "nothing to set, give --contract or single fields such as --mean and --std");
         goto done;

@@ -241,6 +241,7 @@ whet_status whet_eval(whet_result **out, const char *model, const whet_eval_opti
     eo.seed = opt->seed;
     eo.progress = opt->progress;
     eo.progress_arg = opt->progress_arg;
+    WHET_GOTO(whet_contract_fields_fit(whet_runner_predictor(j.m)->channels == 1, opt->contract));
     start = whet_now_ns();
     WHET_GOTO(at_model(&j, whet_evaluate(&s, j.d, whet_runner_predictor(j.m), &eo)));
     j.contract.height = whet_runner_predictor(j.m)->height;

@@ -9,6 +9,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "measure/kept.h"
 #include "store/document.h"
 #include "store/store.h"
 #include "wire/json.h"
@@ -180,16 +181,37 @@ whet_status whet_results_check(whet_result **out, const whet_results_options *op
     return done(out, s, status, status == WHET_OK ? whet_format("%s is sound", whet_store_path(s)) : NULL);
 }
 
+/* What interrupted benches left beside the store, in the user's data folder. */
+static void put_interrupted(json_t *doc)
+{
+    char *data = whet_data_dir(), *folder = data != NULL ? whet_path_join(data, "interrupted") : NULL;
+    const whet_kept k = folder != NULL ? whet_kept_count(folder) : (whet_kept){0, 0, 0};
+    if (k.fresh + k.old > 0)
+        json_object_set_new(doc, "interrupted", json_pack("{s:s, s:i, s:i, s:I}", "folder", folder, "files", k.fresh + k.old, "too_old", k.old, "bytes", (json_int_t)k.bytes));
+    whet_free(data);
+    whet_free(folder);
+}
+
+static void render_interrupted(const json_t *k, int width, whet_strbuf *out)
+{
+    char size[40];
+    const double n = whet_json_real(k, "files"), old = whet_json_real(k, "too_old");
+    if (k == NULL) return;
+    whet_render_wrapped(out, width, 2, "interrupted: %.0f measurement%s, %s; the same command goes on with one within a day%s", n, n == 1 ? "" : "s",
+                        whet_render_bytes(size, sizeof size, whet_json_real(k, "bytes")), old > 0 ? "; the next bench removes what is older" : "");
+    whet_strbuf_printf(out, "%s\n", whet_json_str(k, "folder"));
+}
+
 static void render_where(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     char size[40];
-    (void)width;
     (void)color;
     whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "store"));
     if (!json_is_true(json_object_get(doc, "exists"))) whet_strbuf_puts(out, "nothing is stored there yet\n");
     else
         whet_strbuf_printf(out, "%.0f runs, %s, version %.0f\n", whet_json_real(doc, "runs"), whet_render_bytes(size, sizeof size, whet_json_real(doc, "bytes")),
                            whet_json_real(doc, "version"));
+    render_interrupted(json_object_get(doc, "interrupted"), width, out);
 }
 
 whet_status whet_results_where(whet_result **out, const whet_results_options *opt)
@@ -201,11 +223,12 @@ whet_status whet_results_where(whet_result **out, const whet_results_options *op
     *out = NULL;
     if (path == NULL) return WHET_ENOMEM;
     const bool exists = whet_file_exists(path);
-    whet_status status = exists ? whet_store_open(&s, path, true) : WHET_OK;
+    whet_status status = exists || whet_dir_exists(path) ? whet_store_open(&s, path, true) : WHET_OK;
     if (status == WHET_OK && exists) status = whet_store_count(s, &runs);
     if (status == WHET_OK) {
         doc = json_pack("{s:s, s:b}", "store", path, "exists", exists);
         if (exists) json_object_update_new(doc, json_pack("{s:i, s:I, s:I}", "version", WHET_STORE_VERSION, "bytes", (json_int_t)whet_file_size(path), "runs", (json_int_t)runs));
+        put_interrupted(doc);
         status = whet_result_make(out, "results-where", doc, 0, render_where);
     }
     whet_store_close(s);

@@ -5,37 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/wrap.h"
 #include "base/mem.h"
 #include "base/printable.h"
 #include "report/report.h"
 #include "wire/json.h"
 
-/* Breaks at blanks; lines after the first begin with `indent` blanks. */
-static void wrapped(whet_strbuf *out, const char *text, int width, int indent)
-{
-    int col = 0;
-    for (const char *p = text; *p != '\0';) {
-        int n = (int)strcspn(p, " \n");
-        if (col > 0 && col + 1 + n > width) {
-            whet_strbuf_printf(out, "\n%*s", indent, "");
-            col = indent;
-        } else if (col > 0 && p != text) {
-            whet_strbuf_puts(out, " ");
-            col++;
-        }
-        whet_strbuf_add(out, p, (size_t)n);
-        col += n;
-        p += n;
-        while (*p == ' ' || *p == '\n') p++;
-    }
-    whet_strbuf_puts(out, "\n");
-}
-
 static void remark(whet_strbuf *out, const json_t *row, const char *text, int width)
 {
     char *model = whet_printable_copy(whet_json_str(row, "model"), 0), *runtime = whet_printable_copy(whet_json_str(row, "runtime"), 0);
-    char *safe = whet_printable_copy(text, 0), *line = model != NULL && runtime != NULL && safe != NULL ? whet_format("  %s on %s: %s", model, runtime, safe) : NULL;
-    if (line != NULL) wrapped(out, line + 2, width, 4);
+    char *safe = whet_printable_copy(text, 0), *line = model != NULL && runtime != NULL && safe != NULL ? whet_format("%s on %s: %s", model, runtime, safe) : NULL;
+    if (line != NULL) whet_put_wrapped(out, line, strlen(line), width, 4);
     out->failed = out->failed || line == NULL;
     whet_free(safe);
     whet_free(line);
@@ -87,7 +67,7 @@ static void remarks(const json_t *doc, int width, whet_strbuf *out)
         }
         char *where = whet_report_warning_rows(doc, w), *line = where != NULL ? whet_format("%s (%s)", text, where) : NULL;
         char *safe = line != NULL ? whet_printable_copy(line, 0) : NULL;
-        if (safe != NULL) wrapped(out, safe, width, 4);
+        if (safe != NULL) whet_put_wrapped(out, safe, strlen(safe), width, 4);
         out->failed = out->failed || safe == NULL;
         whet_free(safe);
         whet_free(line);
@@ -133,7 +113,7 @@ static void study_end(const json_t *doc, int width, whet_strbuf *out)
     snprintf(line, sizeof line, "%d steps done, %d taken from before; the test split was read %d time%s, by the final evaluation alone",
              (int)json_integer_value(json_object_get(doc, "steps_done")), (int)json_integer_value(json_object_get(doc, "steps_reused")), reads,
              reads == 1 ? "" : "s");
-    wrapped(out, line, width, 0);
+    whet_put_wrapped(out, line, strlen(line), width, 0);
     json_array_foreach(files, i, f)
     {
         if (strstr(json_string_value(f), ".html") != NULL) whet_strbuf_printf(out, "report: %s\n", json_string_value(f));
@@ -156,7 +136,7 @@ void whet_render_rows(const json_t *doc, int width, bool color, whet_strbuf *out
     remarks(doc, width, out);
     char *summary = whet_report_summary(doc);
     char *safe = summary != NULL ? whet_printable_copy(summary, 0) : NULL; /* a tab in a name is written out, too */
-    if (safe != NULL) wrapped(out, safe, width, 0);
+    if (safe != NULL) whet_put_wrapped(out, safe, strlen(safe), width, 0);
     whet_free(safe);
     whet_free(summary);
     if (strcmp(whet_json_str(doc, "kind"), "study") == 0) study_end(doc, width, out);

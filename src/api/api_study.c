@@ -40,7 +40,12 @@ static whet_status read_study(whet_study **s, const char *file, const whet_study
         if (opt->contract != NULL) WHET_TRY(whet_study_put(*s, "contract.preset", json_string(opt->contract)));
     }
     if (opt->out != NULL) WHET_TRY(whet_study_put(*s, "out", json_string(opt->out)));
-    for (int i = 0; opt->set != NULL && opt->set[i] != NULL; i++) WHET_TRY(whet_study_set(*s, opt->set[i]));
+    for (int i = 0; opt->set != NULL && opt->set[i] != NULL; i++) {
+        const size_t key = strcspn(opt->set[i], "=") + 1; /* with the sign */
+        for (int k = 0; k < i; k++)
+            if (strncmp(opt->set[i], opt->set[k], key) == 0) return WHET_FAIL(WHET_EINVAL, "--set: '%.*s' is set twice, set it once", (int)key - 1, opt->set[i]);
+        WHET_TRY(whet_study_set(*s, opt->set[i]));
+    }
     if (opt->mode != NULL && strcmp(opt->mode, "quick") == 0) WHET_TRY(whet_study_apply_quick(*s));
     return WHET_OK;
 }

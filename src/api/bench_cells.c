@@ -24,6 +24,8 @@ static whet_status split(whet_bench_cells *c, list *l, const char *text, const c
     c->text[c->n_texts++] = copy;
     l->n = 0;
     for (char *p = strtok_r(copy, ",", &save); p != NULL; p = strtok_r(NULL, ",", &save)) {
+        for (int i = 0; i < l->n; i++)
+            if (strcmp(l->item[i], p) == 0) return WHET_FAIL(WHET_EINVAL, "%s: '%s' stands twice in the list, name it once", what, p);
         if (l->n == MAX_VALUES) return WHET_FAIL(WHET_EINVAL, "%s: at most %d values are possible", what, MAX_VALUES);
         l->item[l->n++] = p;
     }

@@ -9,6 +9,7 @@
 
 #include "api/compare_text.h"
 #include "base/mem.h"
+#include "measure/bench.h"
 #include "wire/json.h"
 
 enum { MOST = 24, CELL = 96 };
@@ -117,8 +118,7 @@ static void medians(table *t, const json_t *rows)
         const double p50 = whet_json_real(lat, "p50");
         scaled(cell + i * CELL, lat, "p50");
         if (!(p50 > 0)) continue;
-        const double half = (whet_json_real(lat, "p50_high") - whet_json_real(lat, "p50_low")) / 2 / p50 * 100;
-        snprintf(cell + i * CELL + strlen(cell + i * CELL), 32, " ±%.1f%%", half);
+        snprintf(cell + i * CELL + strlen(cell + i * CELL), 32, " ±%.1f%%", whet_bench_half_width(lat) * 100);
     }
 }
 
@@ -201,21 +201,53 @@ static void plain_table(const json_t *doc, int width, bool color, whet_strbuf *o
 }
 
 /* --- scenario, load over time, energy */
+/* The percentile by which the scenario is judged, or why it is not known. */
+static void put_figure(whet_strbuf *out, const json_t *row)
+{
+    const char *key = whet_json_str(json_object_get(row, "load"), "figure");
+    const json_t *latency = json_object_get(row, "latency"), *v = json_object_get(latency, key);
+    char name[32];
+    if (key[0] != 'p') return;
+    if (json_is_number(v)) {
+        snprintf(name, sizeof name, "%s_low", key);
+        const double low = whet_json_real(latency, name);
+        snprintf(name, sizeof name, "%s_high", key);
+        whet_strbuf_printf(out, ", %s %.4g ms (%.4g to %.4g)", key, json_number_value(v), low, whet_json_real(latency, name));
+    } else {
+        snprintf(name, sizeof name, "%s_na", key);
+        whet_strbuf_printf(out, ", %s %s", key, whet_json_str(latency, name));
+    }
+}
+
+static void put_late(whet_strbuf *out, const json_t *load)
+{
+    const double late = whet_json_real(load, "late"), worst = whet_json_real(load, "worst_late_ms"), undone = whet_json_real(load, "undone");
+    if (json_object_get(load, "late_share") == NULL) return;
+    whet_strbuf_printf(out, ", %.3g %% late (%.0f of %.0f took over %.4g ms)", whet_json_real(load, "late_share") * 100, late, whet_json_real(load, "planned"),
+                       whet_json_real(load, "deadline_ms"));
+    if (worst > 0) whet_strbuf_printf(out, ", the worst by %.4g ms", worst);
+    if (undone > 0) whet_strbuf_printf(out, ", %.0f of them not begun in three times the planned time", undone);
+}
+
 static void scenario_lines(const json_t *doc, int width, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows"), *head = json_array_get(rows, 0), *first = json_object_get(head, "load");
-    char name[CELL], late[160];
+    char name[CELL];
     if (!json_is_true(json_object_get(first, "loaded"))) return;
     whet_render_wrapped(out, width, 2, "scenario %s: %s; the latency is that of the loaded machine", whet_json_str(head, "scenario"), whet_json_str(first, "definition"));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "load");
+        whet_strbuf line;
         if (json_object_get(s, "queries") == NULL) continue;
-        late[0] = '\0';
-        if (json_object_get(s, "late_share") != NULL)
-            snprintf(late, sizeof late, ", %.2f %% late (over %.1f ms), the worst by %.1f ms", whet_json_real(s, "late_share") * 100, whet_json_real(s, "deadline_ms"),
-                     whet_json_real(s, "worst_late_ms"));
-        whet_render_wrapped(out, width, 2, "%s on %s: %.0f queries in %.1f s, %.4g images/s%s", whet_json_str(o, "model"), name_of(rows, o, name),
-                            whet_json_real(s, "queries"), whet_json_real(s, "seconds"), whet_json_real(o, "img_per_s"), late);
+        whet_strbuf_init(&line);
+        whet_strbuf_printf(&line, "%s on %s: %.0f queries in %.1f s, ", whet_json_str(o, "model"), name_of(rows, o, name), whet_json_real(s, "queries"),
+                           whet_json_real(s, "seconds"));
+        whet_strbuf_printf(&line, whet_json_real(o, "img_per_s") >= 1000 ? "%.0f images/s" : "%.4g images/s", whet_json_real(o, "img_per_s"));
+        if (json_is_number(json_object_get(s, "rate"))) whet_strbuf_printf(&line, " of %.6g offered", whet_json_real(s, "rate") * whet_json_real(o, "batch"));
+        put_figure(&line, o);
+        put_late(&line, s);
+        if (line.data != NULL) whet_render_wrapped(out, width, 2, "%s", line.data);
+        whet_strbuf_dispose(&line);
     }
 }
 
@@ -246,7 +278,7 @@ static void energy_lines(const json_t *rows, int width, whet_strbuf *out)
     }
     const char *why = whet_json_str(json_array_get(rows, 0), "j_per_img_na");
     if (why[0] != '\0' && !any_has(rows, "j_per_img")) /* all that was looked for stands in the document */
-        whet_strbuf_printf(out, "energy: %.*s\n", (int)strcspn(why, ";"), why);
+        whet_render_wrapped(out, width, 2, "energy: %.*s", (int)strcspn(why, ";"), why);
 }
 
 static void render_reasons(const json_t *rows, int width, whet_strbuf *out)
@@ -290,8 +322,12 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     const json_t *rows = json_object_get(doc, "rows"), *first = json_array_get(rows, 0);
     main_table(doc, width, color, out);
     const char *source = whet_json_str(json_object_get(doc, "inputs"), "source");
-    whet_strbuf_printf(out, "\nbatch %.0f, %.0f thread%s, %s mode%s%s\n", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
-                       whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"), *source != '\0' ? "; inputs: " : "", source);
+    whet_strbuf_puts(out, "\n");
+    whet_render_wrapped(out, width, 2, "batch %.0f, %.0f thread%s, %s mode%s%s", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
+                        whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"), *source != '\0' ? "; inputs: " : "", source);
+    const json_t *set = json_object_get(doc, "settings");
+    const char *why = whet_json_str(set, "rounds_why");
+    if (*why != '\0') whet_render_wrapped(out, width, 2, "rounds: %.0f planned, %.0f run: %s", whet_json_real(set, "base_rounds"), whet_json_real(set, "rounds"), why);
     render_references(rows, width, out);
     scenario_lines(doc, width, out);
     render_reasons(rows, width, out);
@@ -300,7 +336,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", width, out);
     whet_strbuf_puts(out, "\n");
     render_list(json_object_get(doc, "comparisons"), "text", "", width, out);
-    if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "summary"));
+    if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_render_wrapped(out, width, 2, "%s", whet_json_str(doc, "summary"));
     if (json_is_true(json_object_get(json_object_get(doc, "settings"), "plain"))) plain_table(doc, width, color, out);
     if (json_is_integer(json_object_get(doc, "run_id"))) whet_strbuf_printf(out, "stored as run %.0f\n", whet_json_real(doc, "run_id"));
     if (json_is_object(json_object_get(doc, "baseline_compare"))) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/wrap.h"
 #include "base/mem.h"
 #include "base/printable.h"
 #include "wire/json.h"
@@ -89,29 +90,38 @@ const char *whet_result_text(whet_result *r, int width, int color)
         whet_free(r->text);
         r->text = safe;
     }
+    char *fitting = r->text && r->render ? whet_wrapped_lines(r->text, width > 0 ? width : 80) : NULL;
+    if (fitting) {
+        whet_free(r->text);
+        r->text = fitting;
+    }
     return r->text ? r->text : "";
 }
 
-/* Columns of UTF-8 text, every character counted as one. */
-static int columns(const char *s)
-{
-    int n = 0;
-    for (; *s; s++) n += (*s & 0xc0) != 0x80;
-    return n;
-}
+static int columns(const char *s) { return whet_text_columns(s, strlen(s)); }
 
 static const char *cell(const char *const *cells, int i) { return cells[i] ? cells[i] : ""; }
 
+/* What is too long loses its end, or if it is one name its middle. */
 static void put_cell(whet_strbuf *out, const char *text, int width, bool right, bool last)
 {
-    int n = columns(text), keep = n > width ? width - 1 : n;
+    const int n = columns(text);
+    char *line = whet_strdup(text);
+    out->failed = out->failed || !line;
+    if (!line) return;
+    for (char *p = line; *p; p++)
+        if (*p == '\n' || *p == '\t') *p = ' '; /* a name must not make rows */
     if (right) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
-    for (const char *p = text; *p; p++) {
-        if ((*p & 0xc0) != 0x80 && keep-- == 0) break;
-        whet_strbuf_add(out, *p == '\n' || *p == '\t' ? " " : p, 1); /* a name must not make rows */
+    if (n > width && strchr(line, ' ')) {
+        size_t end = strlen(line);
+        while (end > 0 && (whet_text_columns(line, end) > width - 1 || (line[end] & 0xc0) == 0x80)) end--;
+        whet_strbuf_add(out, line, end);
+        whet_strbuf_puts(out, "\xe2\x80\xa6");
+    } else {
+        whet_put_shortened(out, line, strlen(line), width);
     }
-    if (n > width) whet_strbuf_puts(out, "\xe2\x80\xa6");
     if (!right && !last) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
+    whet_free(line);
 }
 
 const char *whet_render_tail(char *buf, size_t size, const char *name, int width)
@@ -141,24 +151,48 @@ static void fit(int *widths, int n_cols, const char *align, int width)
     }
 }
 
-static void put_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
-                      int n_rows, const char *const *cells)
+typedef struct grid { int n_cols, n_rows; const char *const *titles, *align, *const *cells; int widths[MAX_COLUMNS]; } grid;
+
+/* The columns in front, again, and then those from `from` up to `to`. */
+static void put_part(whet_strbuf *out, const grid *g, bool color, int front, int from, int to)
 {
-    int widths[MAX_COLUMNS] = {0};
-    n_cols = WHET_MIN(n_cols, MAX_COLUMNS);
-    for (int c = 0; c < n_cols; c++) {
-        widths[c] = columns(titles[c]);
-        for (int r = 0; r < n_rows; r++) widths[c] = WHET_MAX(widths[c], columns(cell(cells, r * n_cols + c)));
-    }
-    fit(widths, n_cols, align, width);
-    for (int r = -1; r < n_rows; r++) {
+    for (int r = -1; r < g->n_rows; r++) {
         if (r < 0 && color) whet_strbuf_puts(out, "\x1b[1m");
-        for (int c = 0; c < n_cols; c++) {
+        for (int c = 0; c < to; c = c + 1 == front && from > front ? from : c + 1) {
             if (c) whet_strbuf_printf(out, "%*s", GAP, "");
-            put_cell(out, r < 0 ? titles[c] : cell(cells, r * n_cols + c), widths[c], align[c] == 'r', c == n_cols - 1);
+            put_cell(out, r < 0 ? g->titles[c] : cell(g->cells, r * g->n_cols + c), g->widths[c], g->align[c] == 'r', c == to - 1);
         }
         if (r < 0 && color) whet_strbuf_puts(out, "\x1b[0m");
         whet_strbuf_puts(out, "\n");
+    }
+}
+
+/* In parts below each other where even the shortened columns do not fit; each part begins with the names of the rows. */
+static void put_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
+                      int n_rows, const char *const *cells)
+{
+    grid g = {.n_cols = n_cols, .n_rows = n_rows, .titles = titles, .align = align, .cells = cells};
+    int front = 1, used = 0, total = -GAP;
+    g.n_cols = WHET_MIN(n_cols, MAX_COLUMNS);
+    for (int c = 0; c < g.n_cols; c++) {
+        g.widths[c] = columns(titles[c]);
+        for (int r = 0; r < n_rows; r++) g.widths[c] = WHET_MAX(g.widths[c], columns(cell(cells, r * n_cols + c)));
+    }
+    int natural[MAX_COLUMNS];
+    memcpy(natural, g.widths, sizeof natural);
+    fit(g.widths, g.n_cols, align, width);
+    for (int c = 0; c < g.n_cols; c++) total += g.widths[c] + GAP;
+    for (int c = 0; c < g.n_cols && total > width; c++)
+        if (align[c] != 'r') g.widths[c] = WHET_MIN(natural[c], WHET_MAX(width / 4, 8)); /* there is room in parts */
+    if (g.n_cols > 1 && align[0] != 'r' && align[1] != 'r') front = 2;
+    for (int c = 0; c < front && c < g.n_cols; c++) used += g.widths[c] + (c > 0 ? GAP : 0);
+    for (int from = front; from <= g.n_cols;) {
+        int to = from, wide = used;
+        while (to < g.n_cols && (to == from || wide + GAP + g.widths[to] <= width)) wide += g.widths[to++] + GAP;
+        if (from > front) whet_strbuf_puts(out, "\n");
+        put_part(out, &g, color, front, from, to);
+        if (to >= g.n_cols) return;
+        from = to;
     }
 }
 
@@ -211,23 +245,18 @@ const char *whet_render_count(char *buf, size_t size, int64_t n)
 
 void whet_render_wrapped(whet_strbuf *out, int width, int hang, const char *fmt, ...)
 {
-    char text[1200];
+    char text[1200], *more = NULL;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    const int n = vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    const char *at = text;
-    for (int indent = 0;; indent = hang) {
-        const size_t room = (size_t)WHET_MAX(width - indent, 8);
-        size_t n = strlen(at);
-        if (n > room) {
-            n = room;
-            while (n > 0 && at[n] != ' ') n--;
-            if (n <= strspn(at, " ")) n = room; /* one word fills the line */
-        }
-        whet_strbuf_printf(out, "%*s%.*s\n", indent, "", (int)n, at);
-        at += n;
-        while (*at == ' ') at++;
-        if (*at == '\0') return;
+    if (n >= (int)sizeof(text)) {
+        more = whet_alloc((size_t)n + 1);
+        va_start(ap, fmt);
+        if (more) vsnprintf(more, (size_t)n + 1, fmt, ap);
+        va_end(ap);
     }
+    const char *all = more ? more : text;
+    whet_put_wrapped(out, all, strlen(all), width, hang);
+    whet_free(more);
 }

@@ -148,15 +148,37 @@ static whet_status run_round(whet_bench *b, int planned)
     return status;
 }
 
-static whet_status any_unstable(const whet_bench *b, bool *out)
+/* Rows that are not steady; the first is told in why. */
+static whet_status count_unstable(const whet_bench *b, int *n, char *why, size_t size)
 {
-    *out = false;
-    for (int i = 0; i < b->n_rows && !*out; i++) {
+    *n = 0;
+    for (int i = 0; i < b->n_rows; i++) {
         whet_stability s;
-        if (b->rows[i].dead || b->rows[i].n_blocks == 0) continue;
-        WHET_TRY(whet_bench_row_stability(&b->rows[i], b->spec->seed, &s));
-        *out = s.wide || s.drifting;
+        const whet_bench_row *r = &b->rows[i];
+        if (r->dead || r->n_blocks == 0) continue;
+        WHET_TRY(whet_bench_row_stability(r, b->spec->seed, &s));
+        if ((s.wide || s.drifting) && (*n)++ == 0) whet_bench_extended_text(why, size, b->round, r->cell->label != NULL ? r->cell->label : r->facts->name, r->title, &s);
     }
+    return WHET_OK;
+}
+
+void whet_bench_extended_text(char *text, size_t size, int rounds, const char *model, const char *runtime, const whet_stability *s)
+{
+    if (s->wide)
+        snprintf(text, size, "after %d the median of %.100s on %.60s was not steady: its interval was ±%.1f %%, over 3 %%", rounds, model, runtime, s->half_width * 100);
+    else
+        snprintf(text, size, "after %d the median of %.100s on %.60s was not steady: that of the last three windows differed by %.1f %%, over 10 %%", rounds, model, runtime,
+                 s->window_spread * 100);
+}
+
+/* True if a round more is wanted behind the planned ones. */
+static whet_status want_more(whet_bench *b, bool *more)
+{
+    char why[400];
+    int n = 0;
+    WHET_TRY(count_unstable(b, &n, why, sizeof why));
+    *more = n > 0;
+    if (n > 0 && b->extended[0] == '\0') snprintf(b->extended, sizeof b->extended, n > 1 ? "%s; %d rows more" : "%s", why, n - 1);
     return WHET_OK;
 }
 
@@ -164,7 +186,7 @@ static whet_status run_rounds(whet_bench *b)
 {
     for (b->round = b->first_round; b->round < b->max_rounds && alive(b) > 0; b->round++) {
         bool more = b->round < b->rounds;
-        if (!more) WHET_TRY(any_unstable(b, &more));
+        if (!more) WHET_TRY(want_more(b, &more));
         if (!more) break;
         WHET_TRY(run_round(b, b->round < b->rounds ? b->rounds : b->max_rounds));
         if (whet_bench_keep_due(b) && whet_bench_keep_save(b, b->round + 1) != WHET_OK)
@@ -183,7 +205,8 @@ static whet_status interrupted(whet_bench *b)
         whet_free(why);
         return status;
     }
-    return WHET_FAIL(WHET_ECANCELLED, "interrupted after %d round%s: they are kept, the same command goes on from there", b->round, b->round == 1 ? "" : "s");
+    return WHET_FAIL(WHET_ECANCELLED, "interrupted after %d round%s: they are kept for a day in %s, the same command goes on from there", b->round,
+                     b->round == 1 ? "" : "s", b->keep);
 }
 
 static void dispose_blocks(whet_bench_block *blocks, int n)
@@ -250,6 +273,7 @@ whet_status whet_bench_run(json_t **out, const whet_bench_spec *given)
     if (status == WHET_OK) status = whet_bench_sustain(&b);
     if (status == WHET_ECANCELLED) status = interrupted(&b);
     if (status == WHET_OK) status = whet_bench_document(&b, out);
+    if (status == WHET_OK && b.round > b.rounds) json_object_set_new(json_object_get(*out, "settings"), "rounds_why", json_string(b.extended));
     if (status == WHET_OK) whet_bench_keep_drop(&b);
 done:
     dispose(&b);

@@ -68,5 +68,7 @@ void whet_bench_spec_init(whet_bench_spec *s);
 
 /* Fails only for a wrong spec, a lack of memory or an interruption: what goes wrong with a model or a runtime is a row. */
 whet_status whet_bench_run(json_t **out, const whet_bench_spec *spec);
+/* Of a document's "latency": the wider half of the median's interval as a share of the median, which the verdict judges; 0 without one. */
+double whet_bench_half_width(const json_t *latency);
 
 #endif

@@ -134,6 +134,12 @@ static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o,
     if (slow > 0) whet_json_add_text(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
 }
 
+double whet_bench_half_width(const json_t *latency)
+{
+    const double p50 = whet_json_real(latency, "p50");
+    return p50 > 0 ? fmax(whet_json_real(latency, "p50_high") - p50, p50 - whet_json_real(latency, "p50_low")) / p50 : 0;
+}
+
 bool whet_bench_spread_text(char *text, size_t size, double cv, bool ok)
 {
     if (ok && cv > 0.25) /* such a figure beside an `ok` puzzles */
@@ -152,7 +158,10 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
     WHET_TRY(whet_bench_row_stability(r, b->spec->seed, &s));
     const bool invalid = n < b->min_runs || seconds < 0.98 * b->min_seconds;
     if (invalid) whet_json_add_text(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
-    if (s.wide) whet_json_add_text(reasons, "the interval of the median is +-%.1f %% wide, over 3 %%", s.half_width * 100);
+    if (s.wide && whet_bench_by_rate(r))
+        whet_json_add_text(reasons, "the interval of the median time per picture of a block is ±%.1f %%, over 3 %%", s.half_width * 100);
+    else if (s.wide)
+        whet_json_add_text(reasons, "the interval of the median is ±%.1f %%, over 3 %%", whet_bench_half_width(lat) * 100);
     if (s.drifting) whet_json_add_text(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
     /* these warn; the verdict is about the figure's own spread (R7) */
     if (r->still_falling) whet_json_add_text(r->notes, "the runs were still becoming faster after the warm-up");

@@ -15,10 +15,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "measure/bench_private.h"
+#include "measure/kept.h"
 #include "measure/machine.h"
 #include "wire/json.h"
 
-enum { KEEP_VERSION = 2, FRESH_SECONDS = 86400, SAVE_AFTER_SECONDS = 60, MAX_LOADS = 64 };
+enum { KEEP_VERSION = 2, SAVE_AFTER_SECONDS = 60, MAX_LOADS = 64 };
 
 /* Everything that the figures depend on. */
 static json_t *identity(const whet_bench *b)
@@ -173,7 +174,7 @@ static json_t *find_kept(const whet_bench *b)
 {
     struct stat st;
     json_t *o = NULL;
-    if (stat(b->keep, &st) != 0 || time(NULL) - st.st_mtime > FRESH_SECONDS) return NULL;
+    if (stat(b->keep, &st) != 0 || time(NULL) - st.st_mtime > WHET_KEPT_SECONDS) return NULL;
     if (whet_json_read(&o, b->keep) != WHET_OK) return NULL;
     const json_t *rounds = json_object_get(o, "rounds");
     const bool good = json_is_integer(rounds) && json_integer_value(rounds) >= 1 && json_integer_value(rounds) <= b->max_rounds &&
@@ -186,6 +187,7 @@ static json_t *find_kept(const whet_bench *b)
 whet_status whet_bench_keep_load(whet_bench *b)
 {
     if (b->spec->keep == NULL) return WHET_OK;
+    whet_kept_remove_old(b->spec->keep);
     WHET_TRY(find_path(b));
     json_t *o = find_kept(b);
     if (o == NULL) return WHET_OK;

@@ -95,6 +95,7 @@ typedef struct whet_bench {
     bool together;
     char *keep;                  /* file of what an interruption left, or will leave; NULL: nothing is kept */
     int first_round;             /* rounds taken from there */
+    char extended[480];          /* why there were more rounds than planned; "": there were not */
     double seconds_before;       /* spent on them */
     whet_meter *meter;
     whet_meter_window idle;      /* nothing ran */
@@ -166,6 +167,8 @@ json_t *whet_bench_replay_json(const whet_bench *b, const whet_bench_row *r);
 /* bench_json.c */
 whet_status whet_bench_document(whet_bench *b, json_t **out);
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);
+/* Why rounds were added behind the planned ones. */
+void whet_bench_extended_text(char *text, size_t size, int rounds, const char *model, const char *runtime, const whet_stability *s);
 /* A remark on the coefficient of variation; false: none is due. `ok`: the verdict on the median. */
 bool whet_bench_spread_text(char *text, size_t size, double cv, bool ok);
 /* The row's blocks in the form of the statistics; heap array. */

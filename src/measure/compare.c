@@ -49,6 +49,8 @@ static whet_status parse_keys(key_list *k, const char *text)
     snprintf(k->text, sizeof k->text, "%s", text);
     for (char *p = strtok_r(k->text, ",", &save); p != NULL; p = strtok_r(NULL, ",", &save)) {
         if (!is_known(p)) return WHET_FAIL(WHET_EINVAL, "rows have no key '%s'; they are model, runtime, precision, batch, threads, ... , settings.NAME, axes.NAME", p);
+        for (int i = 0; i < k->n; i++)
+            if (strcmp(k->item[i], p) == 0) return WHET_FAIL(WHET_EINVAL, "the key '%s' stands twice in the list, name it once", p);
         if (k->n == MAX_KEYS) return WHET_FAIL(WHET_EINVAL, "at most %d keys are possible", MAX_KEYS);
         k->item[k->n++] = p;
     }

@@ -50,6 +50,7 @@ static whet_status parse_one(whet_gates *g, const char *item, size_t n)
     if (equals != NULL) *equals = '\0';
     for (int f = 0; f < WHET_FIGURES; f++) {
         if (strcmp(text, figures[f].name) != 0) continue;
+        if (g->g[f].asked) return WHET_FAIL(WHET_EINVAL, "gate '%s' is given twice, give it one band", figures[f].name);
         g->g[f].on = g->g[f].asked = true;
         return equals != NULL ? parse_band(&g->g[f], (whet_figure)f, equals + 1) : WHET_OK;
     }

@@ -28,6 +28,7 @@ static whet_status set_key(whet_accept *a, const char *name, size_t n, const cha
         if (strlen(keys[i].name) != n || strncmp(keys[i].name, name, n) != 0) continue;
         if (end == value || (*end != '\0' && *end != ',') || !(x >= 0) || (keys[i].integer && (x != floor(x) || x > 1e6)))
             return WHET_FAIL(WHET_EINVAL, "'%s' needs a number from 0, not '%.*s'", keys[i].name, (int)strcspn(value, ","), value);
+        if (*(bool *)((char *)a + keys[i].has)) return WHET_FAIL(WHET_EINVAL, "the acceptance key '%s' is given twice, give it one bound", keys[i].name);
         *(bool *)((char *)a + keys[i].has) = true;
         if (keys[i].integer)
             *(int *)((char *)a + keys[i].value) = (int)x;

@@ -260,6 +260,11 @@ whet_status whet_store_open(whet_store **out, const char *path, bool read_only)
         status = WHET_ENOMEM;
         goto done;
     }
+    if (whet_dir_exists(s->path)) {
+        status = WHET_FAIL(WHET_EINVAL, "this is a folder, the store is a file in it: give its path, such as %s/results.sqlite", s->path);
+        whet_error_at_file(s->path);
+        goto done;
+    }
     if (read_only && !whet_file_exists(s->path)) {
         status = WHET_FAIL(WHET_ENOTFOUND, "no results are stored yet: 'whet study' and 'whet bench' store theirs here");
         whet_error_at_file(s->path);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text of a bench from documents that were made up: one interval, rounds that were added, figures of scenarios, lines within
+ * the width. */
+#include <string.h>
+
+#include "api/bench_text.h"
+#include "measure/bench_private.h"
+#include "support.h"
+
+static char *text_of(const char *row, const char *settings, int width)
+{
+    whet_strbuf out;
+    char *doc = whet_format("{\"mode\": \"quick\", \"summary\": \"\", \"settings\": %s, \"rows\": [{\"model\": \"%s\", \"runtime\": \"native\", "
+                            "\"status\": \"ok\", \"batch\": 1, \"threads\": 1, %s}]}", settings,
+                            "a_name_of_a_file_that_is_so_long_that_no_line_of_a_terminal_can_hold_it_together_with_its_figures.onnx", row);
+    json_t *o = json_loads(doc, 0, NULL);
+    assert_non_null(o);
+    whet_strbuf_init(&out);
+    whet_bench_render(o, width, false, &out);
+    json_decref(o);
+    whet_free(doc);
+    return whet_strbuf_take(&out);
+}
+
+/* Without line breaks, so that words can be looked for wherever they were broken. */
+static void expect(char *text, const char *words)
+{
+    char *flat = whet_strdup(text), *to = flat;
+    for (const char *p = flat; *p != '\0'; p++)
+        if (to == flat || !(to[-1] == ' ' && (*p == ' ' || *p == '\n'))) *to++ = *p == '\n' ? ' ' : *p;
+    *to = '\0';
+    if (strstr(flat, words) == NULL) fail_msg("'%s' is not in:\n%s", words, text);
+    whet_free(flat);
+}
+
+#define QUIET "\"verdict\": \"ok\", \"verdict_reasons\": []"
+
+static void test_one_interval(void **state)
+{
+    (void)state;
+    /* the upper half is the wider one: 8.4 % of the median, as the verdict says */
+    json_t *latency = json_loads("{\"p50\": 0.5, \"p50_low\": 0.48, \"p50_high\": 0.542}", 0, NULL);
+    assert_true(whet_bench_half_width(latency) > 0.0839 && whet_bench_half_width(latency) < 0.0841);
+    json_decref(latency);
+    char *text = text_of("\"latency\": {\"p50\": 0.5, \"p50_low\": 0.48, \"p50_high\": 0.542}, " QUIET, "{}", 80);
+    expect(text, "0.500 ±8.4%");
+    whet_free(text);
+}
+
+static void test_added_rounds(void **state)
+{
+    const whet_stability wide = {.half_width = 0.084, .wide = true}, drift = {.half_width = 0.01, .window_spread = 0.12, .drifting = true};
+    char why[400], settings[600];
+    (void)state;
+    whet_bench_extended_text(why, sizeof why, 3, "m.onnx", "ORT", &drift);
+    assert_string_equal(why, "after 3 the median of m.onnx on ORT was not steady: that of the last three windows differed by 12.0 %, over 10 %");
+    whet_bench_extended_text(why, sizeof why, 3, "m.onnx", "ORT", &wide);
+    snprintf(settings, sizeof settings, "{\"rounds\": 9, \"base_rounds\": 3, \"rounds_why\": \"%s\"}", why);
+    char *text = text_of(QUIET, settings, 80);
+    expect(text, "rounds: 3 planned, 9 run: after 3 the median of m.onnx on ORT was not steady: its interval was ±8.4 %, over 3 %");
+    whet_free(text);
+}
+
+static void test_server(void **state)
+{
+    (void)state;
+    char *text = text_of("\"scenario\": \"server\", \"img_per_s\": 29.3, \"latency\": {\"p99_na\": \"n/a (n=157, 662 are needed)\"}, \"load\": {\"definition\": \"d\", "
+                         "\"loaded\": true, \"figure\": \"p99\", \"queries\": 157, \"seconds\": 5.4, \"rate\": 30.0}, " QUIET, "{}", 80);
+    expect(text, "157 queries in 5.4 s, 29.3 images/s of 30 offered, p99 n/a (n=157, 662 are needed)");
+    whet_free(text);
+    text = text_of("\"scenario\": \"server\", \"img_per_s\": 29.3, \"latency\": {\"p99\": 12.5, \"p99_low\": 11, \"p99_high\": 14}, \"load\": {\"definition\": \"d\", "
+                   "\"loaded\": true, \"figure\": \"p99\", \"queries\": 700, \"seconds\": 24, \"rate\": 30.0}, " QUIET, "{}", 80);
+    expect(text, "p99 12.5 ms (11 to 14)");
+    whet_free(text);
+}
+
+static void test_frames(void **state)
+{
+    (void)state;
+    char *text = text_of("\"scenario\": \"paced\", \"img_per_s\": 28.0, \"load\": {\"definition\": \"d\", \"loaded\": true, \"figure\": \"late_share\", \"queries\": 160, "
+                         "\"planned\": 162, \"seconds\": 5.4, \"rate\": 30.0, \"deadline_ms\": 33.3333, \"late\": 5, \"late_share\": 0.03086, \"worst_late_ms\": 7.25, "
+                         "\"undone\": 2}, " QUIET, "{}", 80);
+    expect(text, "28 images/s of 30 offered, 3.09 % late (5 of 162 took over 33.33 ms), the worst by 7.25 ms, 2 of them not begun in three times the planned time");
+    whet_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_interval), cmocka_unit_test(test_added_rounds), cmocka_unit_test(test_server),
+                                       cmocka_unit_test(test_frames)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
