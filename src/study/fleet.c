@@ -34,10 +34,11 @@ typedef struct fleet {
     char run[25]; /* hash of settings and mode: the name of the run there */
 } fleet;
 
-static void give_up(fleet_host *h)
+/* Of a single machine the study's own error says it. */
+static void give_up(const fleet *f, fleet_host *h)
 {
     h->error = whet_strdup(whet_error_message());
-    whet_log(WHET_LOG_WARN, "%s", whet_error_message());
+    if (f->n > 1) whet_log(WHET_LOG_WARN, "%s", whet_error_message());
 }
 
 static void tell(const fleet *f, const fleet_host *h, const char *what)
@@ -130,7 +131,7 @@ static whet_status send_bundle(const fleet *f, fleet_host *h, char place[80])
     WHET_TRY(find_bundle(f, h, &bundle));
     whet_status status = check_bundle(h, bundle);
     if (status == WHET_OK) status = whet_sha256_file(bundle, hex);
-    if (status == WHET_OK) status = (rel = whet_format("bundles/%.24s", hex)) != NULL ? fleet_has(h, rel, &there) : WHET_ENOMEM;
+    if (status == WHET_OK) status = (rel = whet_format("bundles/%.24s", hex)) != NULL ? fleet_has(h, rel, f->patience, &there) : WHET_ENOMEM;
     if (status == WHET_OK && !there) {
         tell(f, h, "copying the program");
         status = fleet_send(h, rel, "z", NULL, bundle, f->patience);
@@ -163,7 +164,7 @@ static whet_status send_files(const fleet *f, fleet_host *h)
         const fleet_file *file = &f->plan.files[i];
         bool there = false;
         char what[120], *dir = NULL;
-        WHET_TRY(fleet_has(h, file->rel, &there));
+        WHET_TRY(fleet_has(h, file->rel, f->patience, &there));
         if (there) continue;
         snprintf(what, sizeof what, "copying %.90s", file->inside);
         tell(f, h, what);
@@ -194,7 +195,7 @@ static whet_status send_runtime(const fleet *f, fleet_host *h, const char *text)
         return WHET_OK;
     }
     snprintf(rel, sizeof rel, "runtimes/%s/%s", name, have[chosen].version);
-    WHET_TRY(fleet_has(h, rel, &there));
+    WHET_TRY(fleet_has(h, rel, f->patience, &there));
     if (there) return WHET_OK;
     snprintf(what, sizeof what, "copying %.60s %.60s", name, have[chosen].version);
     tell(f, h, what);
@@ -248,8 +249,12 @@ static whet_status name_run(fleet *f)
 static void collect(const fleet *f, fleet_host *h)
 {
     h->running = false;
-    if (fleet_fetch(h, f->run, f->patience) != WHET_OK) give_up(h);
-    else if (json_array_size(json_object_get(h->doc, "rows")) == 0) h->error = whet_strdup("its study gave no rows");
+    if (fleet_fetch(h, f->run, f->patience) != WHET_OK) give_up(f, h);
+    if (h->error != NULL || json_array_size(json_object_get(h->doc, "rows")) > 0) return;
+    json_decref(h->doc); /* its rows are those that say why */
+    h->doc = NULL;
+    (void)WHET_FAIL(WHET_ERUNTIME, "%s: its study gave no rows", h->name);
+    give_up(f, h);
 }
 
 /* ECANCELLED when interrupted: every machine has been told to stop then. */
@@ -258,7 +263,7 @@ static whet_status run_all(fleet *f)
     int left = 0;
     for (int i = 0; i < f->n && !whet_cancelled(); i++) {
         const whet_status status = prepare(f, &f->hosts[i]);
-        if (status != WHET_OK && status != WHET_ECANCELLED) give_up(&f->hosts[i]);
+        if (status != WHET_OK && status != WHET_ECANCELLED) give_up(f, &f->hosts[i]);
         left += status == WHET_OK;
     }
     for (int i = 0; left > 0 && !whet_cancelled(); i = (i + 1) % f->n) {
@@ -267,7 +272,7 @@ static whet_status run_all(fleet *f)
         if (f->o->progress != NULL) f->o->progress(f->o->progress_arg, "machines", f->n - left, f->n, "machines", h->name);
         const whet_status status = fleet_wait(h, f->run, left > 1 ? 1 : ASK_SECONDS, f->patience);
         if (status != WHET_OK && status != WHET_ECANCELLED) {
-            give_up(h);
+            give_up(f, h);
             h->running = false;
             left--;
         } else if (h->ended) {

@@ -33,8 +33,9 @@ void fleet_host_dispose(fleet_host *h);
 /* Type, glibc, room, folder. */
 whet_status fleet_probe(fleet_host *h, double patience);
 /* True if the folder `rel` (below its base) is complete there. */
-whet_status fleet_has(fleet_host *h, const char *rel, bool *there);
-/* Unpacks what `feeder` prints, or `file`, with `tar -x<how>f -` as folder `rel`. */
+whet_status fleet_has(fleet_host *h, const char *rel, double patience, bool *there);
+/* Unpacks what `feeder` prints, or `file`, with `tar -x<how>f -` as folder `rel`, which is there when all has arrived. EIO if the
+ * feeder fails. */
 whet_status fleet_send(fleet_host *h, const char *rel, const char *how, char *const *feeder, const char *file, double patience);
 /* Starts the study `text` (JSON) in runs/<run> with the program below `bundle`, unless it runs already or has ended. */
 whet_status fleet_start(fleet_host *h, const char *run, const char *bundle, const char *text, const char *mode, double patience);

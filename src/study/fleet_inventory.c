@@ -4,8 +4,11 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "study/fleet.h"
 #include "wire/yaml.h"
+
+enum { MAX_FOLDER = 400 };
 
 static whet_status add(fleet_host **list, int *n, fleet_host **made)
 {
@@ -30,6 +33,8 @@ static whet_status check(const fleet_host *list, int n)
     if (h->machine != NULL && strcmp(h->machine, "x86_64") != 0 && strcmp(h->machine, "aarch64") != 0)
         return WHET_FAIL(WHET_EINVAL, "%s: machine '%s' is neither x86_64 nor aarch64", h->name, h->machine);
     if (h->folder != NULL && h->folder[0] != '/') return WHET_FAIL(WHET_EINVAL, "%s: the folder '%s' must begin with /", h->name, h->folder);
+    if (h->folder != NULL && (strlen(h->folder) > MAX_FOLDER || !whet_is_printable(h->folder, 0)))
+        return WHET_FAIL(WHET_EINVAL, "%s: the folder's name is too long, over %d bytes, or has control characters", h->name, MAX_FOLDER);
     for (int i = 0; i < n - 1; i++)
         if (strcmp(list[i].name, h->name) == 0) return WHET_FAIL(WHET_EINVAL, "the machine '%s' is named twice", h->name);
     return WHET_OK;
@@ -68,7 +73,7 @@ static whet_status from_entry(const whet_yaml *y, const whet_yaml_node *e, fleet
     }
     if (h->address == NULL) return whet_yaml_fail(y, e, WHET_EINVAL, "the machine has no address");
     if (h->name == NULL) h->name = whet_strdup(h->address);
-    if (h->wrapper != NULL && strpbrk(h->wrapper, "'\"\\`$;|&<>()") != NULL) return whet_yaml_fail(y, e, WHET_EINVAL, "the wrapper '%s' is more than a program and its words", h->wrapper);
+    if (h->wrapper != NULL && strpbrk(h->wrapper, "'\"\\`$;|&<>()\n") != NULL) return whet_yaml_fail(y, e, WHET_EINVAL, "the wrapper '%s' is more than a program and its words", h->wrapper);
     return WHET_OK;
 }
 

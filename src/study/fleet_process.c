@@ -93,16 +93,24 @@ static bool start_both(ends *e, const fleet_call *c)
     return e->pid > 0 && (c->feeder == NULL || e->feeder > 0);
 }
 
+/* tar's last words are never the reason. */
+static bool is_farewell(const char *line)
+{
+    return strncmp(line, "tar: ", 5) == 0 && (strstr(line, "xiting with failure") != NULL || strstr(line, "exiting now") != NULL || strstr(line, "hild returned status") != NULL);
+}
+
 static void keep_last_line(fleet_call *c, whet_strbuf *err)
 {
+    char line[sizeof c->said];
     const char *p = err->len > 0 ? err->data : "";
     for (size_t left = err->len; left > 0;) {
         const char *end = memchr(p, '\n', left);
         const size_t n = end != NULL ? (size_t)(end - p) : left, take = n < sizeof c->said ? n : sizeof c->said - 1;
         if (strspn(p, " \r\n\t") < n) {
-            memcpy(c->said, p, take);
-            c->said[take] = '\0';
-            c->said[strcspn(c->said, "\r")] = '\0';
+            memcpy(line, p, take);
+            line[take] = '\0';
+            line[strcspn(line, "\r")] = '\0';
+            if (c->said[0] == '\0' || !is_farewell(line)) memcpy(c->said, line, sizeof line);
         }
         left -= end != NULL ? n + 1 : n;
         p += end != NULL ? n + 1 : n;
@@ -171,11 +179,11 @@ whet_status fleet_process(fleet_call *c)
     else if (!running) status = WHET_FAIL(WHET_ERUNTIME, "'%s' cannot be started: is it installed?", e.pid > 0 ? c->feeder[0] : c->argv[0]);
     const bool through = running && converse(&e, c, &err);
     const int fed = wait_for(e.feeder, !through);
+    c->fed = c->feeder != NULL ? fed : 0;
     c->code = wait_for(e.pid, !through);
     close_ends(&e);
     keep_last_line(c, &err);
     whet_strbuf_dispose(&err);
-    if (status == WHET_OK && c->feeder != NULL && fed != 0 && c->code == 0) c->code = -1; /* half of it was sent */
     if (status == WHET_OK && !through && !c->timed_out) return WHET_FAIL(WHET_ECANCELLED, "interrupted");
     return status;
 }

@@ -16,8 +16,9 @@ typedef struct fleet_call {
     double seconds;       /* at most; 0: no limit */
     bool deaf;            /* goes on after an interruption (cleaning up) */
     whet_strbuf out;      /* what it printed, at most 256 MiB; initialised by fleet_process */
-    char said[512];       /* last line on its standard error */
+    char said[512];       /* last line on its standard error that says something */
     int code;             /* exit code; -1: killed, or over its time */
+    int fed;              /* the same of the feeder; 0 if there is none */
     bool timed_out;
 } fleet_call;
 

@@ -40,6 +40,8 @@ class Fleet:
         self.sshd = shutil.which("sshd") or ("/usr/sbin/sshd" if os.path.exists("/usr/sbin/sshd") else None)
         if not self.sshd or not shutil.which("ssh-keygen") or not shutil.which("ssh"):
             skip("OpenSSH's server and client are not both installed")
+        subprocess.run([sys.executable, str(ROOT / "tools/make_bundle.py"), build, "--out", str(scratch / f"whet-{os.uname().machine}.tar.gz")], check=True,
+                       stdout=subprocess.DEVNULL)
         for key in ("host", "id"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(scratch / key)], check=True)
         shutil.copy(scratch / "id.pub", scratch / "authorized")
@@ -58,8 +60,6 @@ class Fleet:
             time.sleep(0.1)
         else:
             skip("a server of our own cannot be logged in to: " + (scratch / "sshd.log").read_text()[-200:])
-        subprocess.run([sys.executable, str(ROOT / "tools/make_bundle.py"), build, "--out", str(scratch / f"whet-{os.uname().machine}.tar.gz")], check=True,
-                       stdout=subprocess.DEVNULL)
 
     def inventory(self, name, *more):
         path = self.scratch / f"{name}.yaml"

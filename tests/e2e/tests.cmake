@@ -30,3 +30,5 @@ add_test(NAME e2e.robust COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/robust.py
 set_tests_properties(e2e.robust PROPERTIES LABELS e2e TIMEOUT 300)
 add_test(NAME e2e.fleet COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/fleet.py $<TARGET_FILE:whet> ${CMAKE_BINARY_DIR})
 set_tests_properties(e2e.fleet PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77)
+add_test(NAME e2e.fleet_faults COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/fleet_faults.py $<TARGET_FILE:whet>)
+set_tests_properties(e2e.fleet_faults PROPERTIES LABELS e2e TIMEOUT 300)
