@@ -2,8 +2,8 @@
 /* The process behind `exec:COMMAND`: pipes, time limits, and what to say when it misbehaves.
  *
  * Each request carries a number that the reply must repeat, so that a line written too early or too late is found out
- * instead of being taken for the answer to something else. The program's stderr goes to a file of its own; its last line is
- * part of the reason when the program ends. The memory file is sealed against shrinking: a mapping whose file is cut off
+ * instead of being taken for the answer to something else. The program's stderr goes to a file of its own, which lies in memory
+ * and is cut when it has grown; its last line is part of the reason when the program ends. The memory file is sealed against shrinking: a mapping whose file is cut off
  * would kill the reader. */
 #include "backend/external_link.h"
 
@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { MAX_LINE = 1 << 20, MAX_PROGRAMS = 64, SAFE_FD = 20, SLICE_MS = 200, END_MS = 2000, MAX_DEPTH = 8 };
+enum { MAX_LINE = 1 << 20, MAX_SAID = 8 << 20, MAX_PROGRAMS = 64, SAFE_FD = 20, SLICE_MS = 200, END_MS = 2000, MAX_DEPTH = 8 };
 
 struct whet_external {
     pid_t pid;             /* 0: has been waited for */
@@ -103,7 +103,7 @@ static whet_status launch(whet_external *e, const char *command)
     e->memory = memfd_create("whet-tensors", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     e->said = memfd_create("whet-said", MFD_CLOEXEC);
     if (script == NULL) WHET_GOTO(WHET_ENOMEM);
-    if (e->memory < 0 || e->said < 0 || pipe2(ends, O_CLOEXEC) != 0 || pipe2(ends + 2, O_CLOEXEC) != 0) {
+    if (e->memory < 0 || e->said < 0 || fcntl(e->said, F_SETFL, O_APPEND) != 0 || pipe2(ends, O_CLOEXEC) != 0 || pipe2(ends + 2, O_CLOEXEC) != 0) {
         status = WHET_FAIL(WHET_ERUNTIME, "an external program cannot be prepared: %s", strerror(errno));
         goto done;
     }
@@ -243,12 +243,18 @@ static ssize_t write_quietly(int fd, const char *p, size_t n)
     return k;
 }
 
+static void cut_talk(const whet_external *e)
+{
+    if (lseek(e->said, 0, SEEK_END) > MAX_SAID && ftruncate(e->said, 0) != 0) return; /* the next look tries again */
+}
+
 /* Waits until fd can be read or written; EUNAVAILABLE when the time is over. */
-static whet_status wait_for(int fd, short events, uint64_t deadline)
+static whet_status wait_for(const whet_external *e, int fd, short events, uint64_t deadline)
 {
     struct pollfd p = {.fd = fd, .events = events};
     for (;;) {
         const uint64_t now = whet_now_ns();
+        cut_talk(e);
         if (whet_cancelled()) return WHET_FAIL(WHET_ECANCELLED, "interrupted");
         if (now >= deadline) return WHET_EUNAVAILABLE;
         const int n = poll(&p, 1, (int)WHET_MIN((deadline - now) / 1000000 + 1, (uint64_t)SLICE_MS));
@@ -273,7 +279,7 @@ static whet_status send_line(whet_external *e, const char *what, const char *lin
         if (k > 0) {
             done += (size_t)k;
         } else if (k < 0 && errno == EAGAIN) {
-            const whet_status status = wait_for(e->to, POLLOUT, deadline);
+            const whet_status status = wait_for(e, e->to, POLLOUT, deadline);
             if (status == WHET_EUNAVAILABLE) return too_late(e, what, seconds, true);
             if (status != WHET_OK) return status;
         } else if (k < 0 && errno != EINTR) {
@@ -310,7 +316,7 @@ static whet_status receive(whet_external *e, const char *what, double seconds, u
     while (first_line(e, seen, &taken) == NULL) {
         seen = e->used;
         if (e->used == MAX_LINE) return give_up(e, "it wrote a line of over 1 MiB");
-        const whet_status status = wait_for(e->from, POLLIN, deadline);
+        const whet_status status = wait_for(e, e->from, POLLIN, deadline);
         if (status == WHET_EUNAVAILABLE) return too_late(e, what, seconds, false);
         if (status != WHET_OK) return status;
         const ssize_t n = read(e->from, e->line + e->used, MAX_LINE - e->used);
@@ -352,6 +358,7 @@ static whet_status exchange(whet_external *e, const char *what, const char *line
     }
     WHET_TRY(send_line(e, what, line, seconds, deadline));
     WHET_TRY(receive(e, what, seconds, deadline, out));
+    cut_talk(e);
     const json_t *id = json_object_get(*out, "id");
     if (json_is_integer(id) && json_integer_value(id) == e->turn) return WHET_OK;
     snprintf(text, sizeof text, "its reply to '%s' does not repeat \"id\":%ld of the request", what, e->turn);

@@ -15,15 +15,18 @@
 #include "base/strbuf.h"
 
 enum { MAX_ARGS = 40 };
+static const char list_name[] = "requirements.txt";
 
-/* Runs a program with its output into `log` and waits; its exit code, -1 if it cannot be started, -2 if cancelled. */
-static int run_program(char *const argv[], const char *log)
+/* Runs a program in the folder `dir` with its output into `log` and waits; its exit code, -1 if it cannot be started, -2 if
+ * cancelled. "python -m" takes modules from the folder it is started in first: a pip.py there must not be run, so `dir` is ours. */
+static int run_program(char *const argv[], const char *dir, const char *log)
 {
     int code = 0;
     const int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return -1;
     const pid_t pid = fork();
     if (pid == 0) {
+        if (chdir(dir) != 0) _exit(127);
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
         execvp(argv[0], argv);
@@ -51,13 +54,13 @@ static void last_words(const char *log, char *out, size_t cap)
     if (f != NULL) fclose(f);
 }
 
-static whet_status explain(const whet_runtime_pin *r, const whet_runtime_wheel *w, const char *log, int code)
+static whet_status explain(const whet_runtime_pin *r, const whet_runtime_wheel *w, const char *dir, const char *log, int code)
 {
     char said[512] = "";
     char *no_pip[] = {(char *)"python3", (char *)"-m", (char *)"pip", (char *)"--version", NULL};
     if (code == -2) return WHET_FAIL(WHET_ECANCELLED, "interrupted; nothing was installed");
     last_words(log, said, sizeof said);
-    const int pip = run_program(no_pip, "/dev/null");
+    const int pip = run_program(no_pip, dir, "/dev/null");
     if (pip == -1) return WHET_FAIL(WHET_EUNAVAILABLE, "python3 is needed to fetch the wheel: run `apt-get install python3-pip`");
     if (pip != 0) return WHET_FAIL(WHET_EUNAVAILABLE, "python3 has no pip: run `apt-get install python3-pip`");
     return WHET_FAIL(WHET_EUNAVAILABLE,
@@ -98,7 +101,7 @@ static whet_status write_requirements(const whet_runtime_pin *r, const char *mac
     return status;
 }
 
-static whet_status fetch(const whet_runtime_pin *r, const whet_runtime_wheel *w, const char *dir, char *file, char *list, char *log)
+static whet_status fetch(const whet_runtime_pin *r, const whet_runtime_wheel *w, const char *dir, char *file, char *log)
 {
     char version[16], *python = NULL, *abi = NULL, *platforms = NULL;
     if (!split_tags(file, &python, &abi, &platforms)) return WHET_FAIL(WHET_EINVAL, "'%s' is no name of a wheel", w->file);
@@ -108,7 +111,7 @@ static whet_status fetch(const whet_runtime_pin *r, const whet_runtime_wheel *w,
     snprintf(version, sizeof version, "%.1s%s%.8s", digits, digits[0] != '\0' && digits[1] != '\0' ? "." : "", digits[0] != '\0' ? digits + 1 : "");
     python[letters] = '\0';
     const char *const fixed[] = {"python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
-                                 "--implementation", python, "--python-version", version, "--abi", abi, "--dest", dir, "-r", list};
+                                 "--implementation", python, "--python-version", version, "--abi", abi, "--dest", ".", "-r", list_name};
     char *argv[MAX_ARGS] = {NULL};
     size_t n = 0;
     for (; n < WHET_COUNT(fixed); n++) argv[n] = (char *)fixed[n];
@@ -117,8 +120,8 @@ static whet_status fetch(const whet_runtime_pin *r, const whet_runtime_wheel *w,
         argv[n++] = (char *)"--platform";
         argv[n++] = p;
     }
-    const int code = run_program(argv, log);
-    return code == 0 ? WHET_OK : explain(r, w, log, code);
+    const int code = run_program(argv, dir, log);
+    return code == 0 ? WHET_OK : explain(r, w, dir, log, code);
 }
 
 whet_status whet_pip_download(const whet_runtime_pin *r, const char *machine, const char *dir)
@@ -126,10 +129,10 @@ whet_status whet_pip_download(const whet_runtime_pin *r, const char *machine, co
     const whet_runtime_wheel *w = whet_runtime_wheel_at(r, machine, 0);
     whet_status status = WHET_OK;
     if (w == NULL) return WHET_FAIL(WHET_EUNSUPPORTED, "there is no pinned wheel of %s %s for a machine of type '%s'", r->package, r->version, machine);
-    char *list = whet_format("%s/requirements.txt", dir), *log = whet_format("%s/pip.log", dir), *file = whet_strdup(w->file);
+    char *list = whet_path_join(dir, list_name), *log = whet_format("%s/pip.log", dir), *file = whet_strdup(w->file);
     if (list == NULL || log == NULL || file == NULL) WHET_GOTO(WHET_ENOMEM);
     WHET_GOTO(write_requirements(r, machine, list));
-    WHET_GOTO(fetch(r, w, dir, file, list, log));
+    WHET_GOTO(fetch(r, w, dir, file, log));
 done:
     whet_free(list);
     whet_free(log);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -86,7 +87,13 @@ whet_status whet_store_export_file(whet_store *s, const char *path, const int64_
     whet_status status = WHET_OK;
     json_t *list = NULL;
     whet_writer *w = NULL;
+    struct stat here, there;
     *count = 0;
+    if (stat(s->path, &here) == 0 && stat(path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
+        whet_fail(WHET_EINVAL, "this is the results store itself, name another file");
+        whet_error_at_file(path);
+        return WHET_EINVAL;
+    }
     if (ids == NULL) WHET_GOTO(whet_store_list(s, &list, NULL));
     WHET_GOTO(whet_writer_open(&w, path));
     WHET_GOTO(whet_writer_write(w, head, sizeof head - 1));

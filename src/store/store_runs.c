@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs: storing a document with its rows flattened for listing, finding, tagging, removing.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,12 +24,18 @@ static const char insert_row[] =
     "INSERT INTO rows(run, n, model, runtime, precision, status, verdict, accuracy, p50_ms, img_s, size_bytes,"
     " runtime_version, batch, threads, memory_bytes, model_sha256) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
+// What a file says may be any number; one that no column of whole numbers holds is none.
+static bool is_whole(const json_t *v)
+{
+    return json_is_integer(v) || (json_is_real(v) && fabs(json_real_value(v)) < 9e18);
+}
+
 static int bind_flat(sqlite3_stmt *st, int at, const struct flat *f, const json_t *row)
 {
     const json_t *v = row;
     for (int i = 0; i < 3 && f->path[i] != NULL; i++) v = json_object_get(v, f->path[i]);
     if (f->type == 't' && json_is_string(v)) return sqlite3_bind_text(st, at, json_string_value(v), -1, SQLITE_TRANSIENT);
-    if (f->type == 'i' && json_is_number(v)) return sqlite3_bind_int64(st, at, (int64_t)json_number_value(v));
+    if (f->type == 'i' && is_whole(v)) return sqlite3_bind_int64(st, at, (int64_t)json_number_value(v));
     if (f->type == 'd' && json_is_number(v)) return sqlite3_bind_double(st, at, json_number_value(v));
     return sqlite3_bind_null(st, at);
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend/external.h"
 #include "base/clock.h"
@@ -137,6 +139,30 @@ static void test_settings(void **state)
         if (cases[i].want != WHET_OK) assert_contains(whet_error_message(), cases[i].value);
         t->close(m);
     }
+}
+
+/* Bytes of what programs have said, which lie in memory. */
+static long long said_bytes(void)
+{
+    long long sum = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        char path[64], name[256] = "";
+        struct stat st;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, name, sizeof name - 1) > 0 && strstr(name, "whet-said") != NULL && fstat(fd, &st) == 0) sum += (long long)st.st_blocks * 512;
+    }
+    return sum;
+}
+
+/* What a program says on stderr does not fill the memory. */
+static void test_talk(void **state)
+{
+    const whet_backend *t = program("talk");
+    whet_backend_model *m = NULL;
+    (void)state;
+    assert_ok(t->open(&m, model, NULL, 0));
+    if (said_bytes() > 16 << 20) fail_msg("%lld bytes of talk are kept", said_bytes());
+    t->close(m);
 }
 
 static void test_hostile(void **state)
@@ -292,7 +318,7 @@ int main(int argc, char **argv)
     model = whet_format("%s/net.twice", scratch);
     if (whet_file_write(model, "twice", 5) != WHET_OK) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),    cmocka_unit_test(test_instances), cmocka_unit_test(test_settings),        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_good),    cmocka_unit_test(test_instances), cmocka_unit_test(test_settings),        cmocka_unit_test(test_talk), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_commands), cmocka_unit_test(test_worker),   cmocka_unit_test(test_worker_failures),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
