@@ -12,22 +12,12 @@
 #include "ir/op.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "distance.h"
 
 static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
 {
     whet_tensor_init(y);
     assert_ok(whet_convert_reference(g, x, y));
-}
-
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_int_equal(whet_tensor_numel(a), whet_tensor_numel(b));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        d = fmax(d, fabs(whet_tensor_get_f64(a, i) - whet_tensor_get_f64(b, i)));
-        top = fmax(top, fabs(whet_tensor_get_f64(b, i)));
-    }
-    return d / top;
 }
 
 static whet_graph *open_net(const char *net, whet_tensor *x, whet_tensor *y)

@@ -11,6 +11,7 @@
 #include "formats/onnx/onnx.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "distance.h"
 
 static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"};
 static const char *const kinds[] = {"legacy", "dynamo"};
@@ -86,21 +87,6 @@ static void run(const whet_graph *g, const whet_tensor *x, const mode *m, whet_t
     whet_exec_free(e);
     whet_team_free(o.team);
     whet_graph_free(copy);
-}
-
-/* max |a - b| / max |b| */
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_int_equal(a->dtype, b->dtype);
-    assert_true(whet_shape_equal(&a->shape, &b->shape));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        double x = whet_tensor_get_f64(a, i), y = whet_tensor_get_f64(b, i);
-        if (!isfinite(x)) return INFINITY;
-        d = fmax(d, fabs(x - y));
-        top = fmax(top, fabs(y));
-    }
-    return d / top;
 }
 
 /* The largest distance of all modes. */

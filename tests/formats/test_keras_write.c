@@ -11,6 +11,8 @@
 #include "passes/lower.h"
 #include "passes/passes.h"
 #include "wire/zip.h"
+#include "distance.h"
+#include "run_graph.h"
 
 static const char *const forms[] = {"keras", "keras_h5"};
 
@@ -19,25 +21,6 @@ static const whet_model_format *format(const char *name)
     const whet_model_format *f = NULL;
     assert_ok(whet_format_for_writing(name, "m", &f));
     return f;
-}
-
-static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
-{
-    whet_exec_options o;
-    whet_pass_options po;
-    whet_graph *copy = NULL;
-    whet_exec *e = NULL;
-    whet_exec_options_init(&o);
-    o.lower = whet_passes_lower;
-    whet_pass_options_init(&po);
-    po.freeze = true;
-    assert_ok(whet_graph_clone(&copy, g));
-    assert_ok(whet_passes_run(copy, &po, NULL));
-    assert_ok(whet_exec_create(&e, copy, &o));
-    whet_tensor_init(y);
-    assert_ok(whet_exec_run(e, 1, x, 1, y));
-    whet_exec_free(e);
-    whet_graph_free(copy);
 }
 
 /* A picture of seeded numbers for the graph's input; `last`: the same, channels last. */
@@ -54,17 +37,6 @@ static void inputs(const whet_graph *g, whet_tensor *x, whet_tensor *last)
     for (int64_t i = 0; i < n * c * area; i++) ((float *)x->data)[i] = (float)((i * 7919) % 255) / 255.f;
     for (int64_t i = 0; i < n * area; i++)
         for (int64_t k = 0; k < c; k++) ((float *)last->data)[i * c + k] = ((float *)x->data)[(i / area * c + k) * area + i % area];
-}
-
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_int_equal(whet_tensor_numel(a), whet_tensor_numel(b));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        d = fmax(d, fabs(whet_tensor_get_f64(a, i) - whet_tensor_get_f64(b, i)));
-        top = fmax(top, fabs(whet_tensor_get_f64(b, i)));
-    }
-    return d / top;
 }
 
 static void assert_same_bytes(const char *a, const char *b)

@@ -10,6 +10,7 @@
 #include "onnx_maker.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "distance.h"
 
 static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"};
 /* Largest difference by the largest value. The second is for vit, whose softmax spreads a step of the quantiser. */
@@ -37,19 +38,6 @@ static void run(const whet_graph *g, const whet_tensor *x, bool passes, whet_ten
     whet_exec_free(e);
     whet_team_free(o.team);
     whet_graph_free(copy);
-}
-
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_int_equal(whet_tensor_numel(a), whet_tensor_numel(b));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        const double x = whet_tensor_get_f64(a, i), y = whet_tensor_get_f64(b, i);
-        if (!isfinite(x)) return INFINITY;
-        d = fmax(d, fabs(x - y));
-        top = fmax(top, fabs(y));
-    }
-    return d / top;
 }
 
 /* The quantiser made no valid convnext/qoperator and no vit/fp16. */
@@ -88,7 +76,7 @@ static void one(const char *net, size_t k, const char *path)
     double worst = 0;
     for (int passes = 0; passes < 2; passes++) {
         run(g, &x, passes != 0, &y);
-        const double d = distance(&y, &want);
+        const double d = distance_of_numbers(&y, &want);
         if (!(d <= bound)) fail_msg("%s, passes %s: output differs by %.3g, allowed is %.3g", path, passes ? "on" : "off", d, bound);
         worst = fmax(worst, d);
         whet_tensor_dispose(&y);
@@ -97,7 +85,7 @@ static void one(const char *net, size_t k, const char *path)
     assert_ok(whet_onnx_read_mem(&again, bytes, n, "again.onnx", NULL, NULL));
     check_ends(again, half);
     run(again, &x, true, &y);
-    assert_true(distance(&y, &want) <= bound);
+    assert_true(distance_of_numbers(&y, &want) <= bound);
     printf("%s/%s: off by %.2g, allowed is %.2g\n", net, kinds[k].name, worst, bound);
     whet_tensor_dispose(&y);
     whet_tensor_dispose(&x);

@@ -9,28 +9,10 @@
 #include "formats/openvino/openvino.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "run_graph.h"
 
 static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"};
 static const struct { const char *name; double bound, cosine; } kinds[] = {{"fp32", 1e-4, 1}, {"fp16", 2e-3, 1}, {"int8", 1, 0.998}};
-
-static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
-{
-    whet_exec_options o;
-    whet_exec *e = NULL;
-    whet_graph *copy = NULL;
-    whet_pass_options po;
-    whet_tensor_init(y);
-    whet_exec_options_init(&o);
-    o.lower = whet_passes_lower;
-    whet_pass_options_init(&po);
-    po.freeze = true;
-    assert_ok(whet_graph_clone(&copy, g));
-    assert_ok(whet_passes_run(copy, &po, NULL));
-    assert_ok(whet_exec_create(&e, copy, &o));
-    assert_ok(whet_exec_run(e, 1, x, 1, y));
-    whet_exec_free(e);
-    whet_graph_free(copy);
-}
 
 typedef struct agreement { double distance, cosine; } agreement;
 

@@ -3,6 +3,7 @@
  * wrappers made by hand; what an attacker could write; round trips. */
 #include <math.h>
 
+#include "distance.h"
 #include "torch_maker.h"
 #include "weights_equal.h"
 #include "exec/exec.h"
@@ -72,18 +73,6 @@ static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
     assert_ok(whet_exec_create(&e, g, &o));
     assert_ok(whet_exec_run(e, 1, x, 1, y));
     whet_exec_free(e);
-}
-
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_true(whet_shape_equal(&a->shape, &b->shape));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        const double x = whet_tensor_get_f64(a, i), y = whet_tensor_get_f64(b, i);
-        d = isfinite(x) ? fmax(d, fabs(x - y)) : INFINITY;
-        top = fmax(top, fabs(y));
-    }
-    return d / top;
 }
 
 /* Every float constant of more than one element becomes zero, so that only what is applied counts. */

@@ -14,43 +14,9 @@
 #include "passes/channels_last.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "distance.h"
+#include "run_graph.h"
 #include "weights_equal.h"
-
-static void run(const whet_graph *g, const whet_tensor *x, whet_tensor *y)
-{
-    whet_exec_options o;
-    whet_exec *e = NULL;
-    whet_graph *copy = NULL;
-    whet_pass_options po;
-    whet_tensor_init(y);
-    whet_exec_options_init(&o);
-    assert_ok(whet_team_create(&o.team, 1));
-    o.lower = whet_passes_lower;
-    assert_ok(whet_graph_clone(&copy, g));
-    whet_pass_options_init(&po);
-    po.freeze = true;
-    assert_ok(whet_passes_run(copy, &po, NULL));
-    assert_ok(whet_exec_create(&e, copy, &o));
-    assert_ok(whet_exec_run(e, 1, x, 1, y));
-    whet_exec_free(e);
-    whet_team_free(o.team);
-    whet_graph_free(copy);
-}
-
-/* max |a - b| / max |b| */
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    assert_int_equal(a->dtype, b->dtype);
-    assert_int_equal(whet_tensor_numel(a), whet_tensor_numel(b));
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        const double x = whet_tensor_get_f64(a, i), y = whet_tensor_get_f64(b, i);
-        if (!isfinite(x)) return INFINITY;
-        d = fmax(d, fabs(x - y));
-        top = fmax(top, fabs(y));
-    }
-    return d / top;
-}
 
 static const char *shared(const char *rel)
 {

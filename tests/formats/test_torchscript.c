@@ -12,6 +12,7 @@
 #include "models/models.h"
 #include "passes/lower.h"
 #include "passes/passes.h"
+#include "distance.h"
 
 static const char *const nets[] = {"resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"};
 
@@ -42,20 +43,6 @@ done:
     whet_team_free(o.team);
     whet_graph_free(copy);
     return status;
-}
-
-/* max |a - b| / max |b| */
-static double distance(const whet_tensor *a, const whet_tensor *b)
-{
-    double d = 0, top = 0;
-    if (!whet_shape_equal(&a->shape, &b->shape)) return INFINITY;
-    for (int64_t i = 0; i < whet_tensor_numel(b); i++) {
-        double x = whet_tensor_get_f64(a, i), y = whet_tensor_get_f64(b, i);
-        if (!isfinite(x)) return INFINITY;
-        d = fmax(d, fabs(x - y));
-        top = fmax(top, fabs(y));
-    }
-    return d / top;
 }
 
 /* The second graph's tensors are the first one's, bit for bit. */
