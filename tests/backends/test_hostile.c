@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "fake_bench.h"
 #include "measure/bench.h"
 #include "measure/launch.h"
 #include "measure/worker.h"
@@ -17,27 +18,8 @@
 
 static char *scratch;
 
-static char *model(const char *trick)
-{
-    char *path = whet_format("%s/%s.fake", scratch, trick), *text = whet_format("fake\n%s\n", trick);
-    for (char *p = path; *p != '\0'; p++)
-        if (*p == ' ') *p = '_';
-    assert_ok(whet_file_write(path, text, strlen(text)));
-    whet_free(text);
-    return path;
-}
-
-static void fast(whet_bench_spec *s, const whet_bench_cell *cells, int n)
-{
-    whet_bench_spec_init(s);
-    s->cells = cells;
-    s->n_cells = n;
-    s->mode = WHET_BENCH_QUICK;
-    s->min_runs = 24;
-    s->min_seconds = 0.006;
-    s->warmup_seconds = 0.005;
-    s->time_limit = 1;
-}
+static char *model(const char *trick) { return fake_model(scratch, trick); }
+static void fast(whet_bench_spec *s, const whet_bench_cell *cells, int n) { fake_spec(s, cells, n, 24, 0.006, 1); }
 
 static const json_t *row(const json_t *doc, size_t i) { return json_array_get(json_object_get(doc, "rows"), i); }
 

@@ -9,33 +9,15 @@
 #include "base/threads.h"
 #include "formats/onnx/onnx.h"
 #include "ir/graph.h"
+#include "fake_bench.h"
 #include "measure/bench.h"
 #include "measure/worker.h"
 #include "support.h"
 
 static char *scratch;
 
-static char *model(const char *trick)
-{
-    char *path = whet_format("%s/%s.fake", scratch, trick), *text = whet_format("fake\n%s\n", trick);
-    for (char *p = path; *p != '\0'; p++)
-        if (*p == ' ') *p = '_';
-    assert_ok(whet_file_write(path, text, strlen(text)));
-    whet_free(text);
-    return path;
-}
-
-static void fast(whet_bench_spec *s, const whet_bench_cell *cells, int n)
-{
-    whet_bench_spec_init(s);
-    s->cells = cells;
-    s->n_cells = n;
-    s->mode = WHET_BENCH_QUICK;
-    s->min_runs = 60;
-    s->min_seconds = 0.03;
-    s->warmup_seconds = 0.005;
-    s->time_limit = 30;
-}
+static char *model(const char *trick) { return fake_model(scratch, trick); }
+static void fast(whet_bench_spec *s, const whet_bench_cell *cells, int n) { fake_spec(s, cells, n, 60, 0.03, 30); }
 
 static json_t *bench(const whet_bench_spec *s)
 {
