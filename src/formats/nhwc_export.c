@@ -3,6 +3,7 @@
  * ceil(in / stride) outputs, half of the missing rows in front (rounded down), the rest behind. */
 #include "formats/nhwc_export.h"
 
+#include "formats/permute.h"
 #include "ir/window.h"
 
 static const int channels_last[4] = {0, 2, 3, 1}; /* axis of the file -> axis of the graph */
@@ -52,35 +53,19 @@ static bool keeps_order(const int64_t *dims, int rank, const int *perm)
 whet_status whet_nhwc_permute(const whet_tensor *src, const int *perm, whet_tensor *out)
 {
     const int rank = src->shape.rank;
-    const size_t size = whet_dtype_size(src->dtype);
-    int64_t step[WHET_MAX_RANK] = {0}, at[WHET_MAX_RANK] = {0};
+    int64_t order[WHET_MAX_RANK] = {0};
     whet_shape shape = {.rank = rank};
     whet_tensor_init(out);
-    for (int i = 0; i < rank; i++) shape.dims[i] = src->shape.dims[perm[i]];
-    if (size == 0) return WHET_FAIL(WHET_EUNSUPPORTED, "a %s constant cannot be brought to channels-last", whet_dtype_name(src->dtype));
-    if (keeps_order(src->shape.dims, rank, perm)) {
-        if (src->buffer) whet_tensor_ref(out, src);
-        else WHET_TRY(whet_tensor_copy(out, src));
-        out->shape = shape;
-        return WHET_OK;
-    }
-    WHET_TRY(whet_tensor_alloc(out, src->dtype, &shape));
     for (int i = 0; i < rank; i++) {
-        step[i] = (int64_t)size;
-        for (int k = perm[i] + 1; k < rank; k++) step[i] *= src->shape.dims[k];
+        order[i] = perm[i];
+        shape.dims[i] = src->shape.dims[perm[i]];
     }
-    const int64_t n = whet_tensor_numel(out), run = shape.dims[rank - 1], inner = step[rank - 1];
-    const char *from = src->data;
-    char *to = out->data;
-    for (int64_t done = 0; done < n; done += run) {
-        for (int64_t i = 0; i < run; i++, to += size) memcpy(to, from + i * inner, size);
-        for (int i = rank - 2; i >= 0; i--) {
-            from += step[i];
-            if (++at[i] < shape.dims[i]) break;
-            from -= step[i] * shape.dims[i];
-            at[i] = 0;
-        }
-    }
+    if (whet_dtype_size(src->dtype) == 0)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "a %s constant cannot be brought to channels-last", whet_dtype_name(src->dtype));
+    if (!keeps_order(src->shape.dims, rank, perm)) return whet_tensor_permute(src, order, out);
+    if (src->buffer) whet_tensor_ref(out, src);
+    else WHET_TRY(whet_tensor_copy(out, src));
+    out->shape = shape;
     return WHET_OK;
 }
 

@@ -12,6 +12,7 @@
 #ifndef WHET_FORMATS_NHWC_IMPORT_H
 #define WHET_FORMATS_NHWC_IMPORT_H
 
+#include "formats/permute.h"
 #include "ir/graph.h"
 
 typedef struct whet_nhwc {
@@ -57,8 +58,6 @@ whet_status whet_nhwc_elementwise(whet_graph *g, const char *op, const char *nam
 /* Makes t an output of the graph, channels last, under exactly that name; other values of that name get another. */
 whet_status whet_nhwc_output(whet_graph *g, whet_nhwc *t, const char *name);
 
-/* dst (to be disposed of) = src with axes permuted: axis i of dst is axis perm[i] of src. EUNSUPPORTED for packed types. */
-whet_status whet_tensor_permute(const whet_tensor *src, const int64_t *perm, whet_tensor *dst);
 /* A weight of the file with its axes permuted as a value: a constant of that name, or, where the bytes are many and in a mapped
  * file, a Transpose of the constant, so that reading a file copies no large weights. */
 whet_status whet_nhwc_weight(whet_graph *g, const char *name, const whet_tensor *src, const int64_t *perm, whet_vid *out);

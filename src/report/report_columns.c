@@ -84,6 +84,17 @@ const char *report_str(const json_t *o, const char *path)
     return s != NULL ? s : "";
 }
 
+const json_t *report_row_by_id(const json_t *doc, const char *id)
+{
+    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        if (strcmp(report_str(row, "id"), id) == 0) return row;
+    }
+    return NULL;
+}
+
 double report_num(const json_t *o, const char *path)
 {
     const json_t *v = report_get(o, path);

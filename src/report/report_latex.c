@@ -241,17 +241,6 @@ done:
     whet_strbuf_dispose(&caption);
 }
 
-static const json_t *row_by_id(const json_t *doc, const char *id)
-{
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
-    size_t i = 0;
-    json_array_foreach(rows, i, row)
-    {
-        if (strcmp(report_str(row, "id"), id) == 0) return row;
-    }
-    return NULL;
-}
-
 static void comparisons_table(whet_strbuf *b, const json_t *doc)
 {
     static const char head[] = "A & B & A as fast as B & interval & verdict of A \\\\\n\\midrule\n";
@@ -270,7 +259,7 @@ static void comparisons_table(whet_strbuf *b, const json_t *doc)
     {
         static const char *const ends[] = {"a", "b"};
         for (size_t k = 0; k < 2; k++) {
-            const json_t *row = row_by_id(doc, report_str(c, ends[k]));
+            const json_t *row = report_row_by_id(doc, report_str(c, ends[k]));
             if (row != NULL) report_row_name(doc, row, true, name, sizeof name);
             report_tex(b, row != NULL ? name : report_str(c, ends[k]));
             whet_strbuf_puts(b, " & ");

@@ -11,17 +11,6 @@
 #include "report/report.h"
 #include "report/report_columns.h"
 
-static const json_t *row_by_id(const json_t *doc, const char *id)
-{
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
-    size_t i = 0;
-    json_array_foreach(rows, i, row)
-    {
-        if (strcmp(report_str(row, "id"), id) == 0) return row;
-    }
-    return NULL;
-}
-
 static void accuracy_part(whet_strbuf *b, const json_t *doc, const char *model)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL;
@@ -79,7 +68,7 @@ static void parity_part(whet_strbuf *b, const json_t *doc)
 
 static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
 {
-    const json_t *rows[2] = {row_by_id(doc, report_str(c, "a")), row_by_id(doc, report_str(c, "b"))};
+    const json_t *rows[2] = {report_row_by_id(doc, report_str(c, "a")), report_row_by_id(doc, report_str(c, "b"))};
     const char *verdict = report_str(c, "verdict");
     char name[2][200], ms[2][40];
     double x = report_num(c, "speedup"), low = report_num(c, "speedup_low"), high = report_num(c, "speedup_high");
