@@ -10,6 +10,8 @@
 
 #include "wire/hdf5_stream.h"
 
+enum { MANY_TEXTS = 1000 };
+
 static hid_t plain(hid_t class)
 {
     const hid_t p = H5Pcreate(class);
@@ -75,6 +77,8 @@ static whet_status write_attribute(hid_t file, const whet_hdf5_item *it)
     hid_t attribute = -1;
     if (object >= 0 && type >= 0 && space >= 0) attribute = H5Acreate2(object, it->name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     if (texts == NULL) status = WHET_FAIL(WHET_ENOMEM, "no memory");
+    else if (attribute < 0 && n > MANY_TEXTS) /* 64 KB is the most in the oldest form */
+        status = WHET_FAIL(WHET_EIO, "the attribute '%s' has %llu texts, more than HDF5 holds in one; .keras has it elsewhere", it->name, (unsigned long long)n);
     else if (attribute < 0 || (n > 0 && H5Awrite(attribute, type, texts) < 0)) status = h5_fail(WHET_EIO, "an attribute cannot be written");
     if (attribute >= 0) H5Aclose(attribute);
     if (space >= 0) H5Sclose(space);

@@ -105,8 +105,10 @@ static whet_status parse_layers(keras_reader *r, keras_model *m, const char *sco
     json_t *used = json_object();
     const size_t n = json_array_size(m->layers_json);
     m->index = json_object();
-    if (n == 0 || n > KERAS_MAX_LAYERS)
-        status = WHET_FAIL(WHET_EFORMAT, "the model '%s' has %s layers", m->name, n == 0 ? "no" : "too many");
+    if (n == 0)
+        status = WHET_FAIL(WHET_EFORMAT, "the model '%s' has no layers", m->name);
+    else if (n > KERAS_MAX_LAYERS)
+        status = WHET_FAIL(WHET_EFORMAT, "the model '%s' has %zu layers, of which %d can be read", m->name, n, KERAS_MAX_LAYERS);
     else if ((m->layers = whet_calloc(n, sizeof *m->layers)) == NULL || used == NULL || m->index == NULL)
         status = WHET_FAIL(WHET_ENOMEM, "out of memory");
     while (status == WHET_OK && m->n < n) {
