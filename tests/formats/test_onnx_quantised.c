@@ -111,8 +111,49 @@ static void interop(void **state)
     assert_int_equal(n, 26);
 }
 
+/* Sums beyond 2^24 are exact, and computed in f32: in parts, and not by Winograd's transformations. */
+static void large_sums(void **state)
+{
+    enum { IC = 256, OC = 64, SIZE = 22, K = IC * 9 };
+    static uint8_t weights[OC * K];
+    static const uint8_t zero = 3;
+    static int64_t want[OC * (SIZE - 2) * (SIZE - 2)];
+    const int64_t dims[4] = {OC, IC, 3, 3};
+    whet_graph *g = NULL;
+    whet_tensor x = {0}, y;
+    const whet_shape xs = WHET_SHAPE(1, IC, SIZE, SIZE);
+    maker m;
+    (void)state;
+    for (int i = 0; i < OC * K; i++) weights[i] = (uint8_t)(i / K % 2 == 0 ? 131 - i % 4 : i * 7 % 128);
+    assert_ok(whet_tensor_alloc(&x, WHET_U8, &xs));
+    for (int i = 0; i < IC * SIZE * SIZE; i++) ((uint8_t *)x.data)[i] = (uint8_t)(255 - i * 13 % 64);
+    for (int o = 0, i = 0; o < OC; o++)
+        for (int r = 0; r < SIZE - 2; r++)
+            for (int c = 0; c < SIZE - 2; c++, i++)
+                for (int k = 0; k < K; k++)
+                    want[i] += (((uint8_t *)x.data)[k / 9 * SIZE * SIZE + (r + k % 9 / 3) * SIZE + c + k % 3]) * (weights[o * K + k] - zero);
+    maker_init(&m, 13);
+    maker_input(&m, "x", 2, MAKER_DIMS(1, IC, SIZE, SIZE));
+    maker_output(&m, "y", 6, MAKER_DIMS(1, OC, SIZE - 2, SIZE - 2));
+    m.tensors[0] = (onnx_tensor){.name = "w", .data_type = 2, .dims = {4, dims}, .raw_data = {weights, sizeof weights}};
+    m.tensors[1] = (onnx_tensor){.name = "z", .data_type = 2, .raw_data = {&zero, 1}};
+    m.graph.initializer.n = 2;
+    NODE(&m, "ConvInteger", "conv", "x w - z", "y");
+    assert_ok(maker_read(&m, NULL, NULL, &g));
+    for (int passes = 0; passes < 2; passes++) {
+        run(g, &x, passes != 0, &y);
+        assert_int_equal(whet_tensor_numel(&y), WHET_COUNT(want));
+        for (size_t i = 0; i < WHET_COUNT(want); i++)
+            if (((int32_t *)y.data)[i] != want[i]) fail_msg("passes %d: sum %zu is %d, not %lld", passes, i, ((int32_t *)y.data)[i], (long long)want[i]);
+        whet_tensor_dispose(&y);
+    }
+    for (int i = 0; i < g->n_values; i++) assert_int_not_equal(g->values[i].dtype, WHET_F64);
+    whet_tensor_dispose(&x);
+    whet_graph_free(g);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(interop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(interop), cmocka_unit_test(large_sums)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

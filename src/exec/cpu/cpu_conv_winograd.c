@@ -50,11 +50,21 @@ static whet_status prepare(whet_cpu_node *k, wino_state *s, const whet_conv2d_ge
     return WHET_OK;
 }
 
+/* Weights of integer operators: their sums are cast to integers and must be exact. Others end this at their first element. */
+static bool whole_numbers(const whet_cpu_arg *w)
+{
+    if (!w->constant || w->numel == 0) return false;
+    for (int64_t i = 0; i < w->numel; i++)
+        if (((const float *)w->data)[i] != truncf(((const float *)w->data)[i])) return false;
+    return true;
+}
+
 static whet_status forward_create(whet_cpu_node *k)
 {
     wino_state *s = NULL;
     whet_conv2d_geom g;
     WHET_TRY(whet_own_need_forward(k));
+    if (whole_numbers(&k->in[1])) return whet_cpu_refuse(k, "the weights are whole numbers, whose sums it would round");
     s = whet_cpu_state(k, sizeof *s);
     if (!s) return WHET_ENOMEM;
     WHET_TRY(whet_own_epilogue(k, &s->lo, &s->hi, &s->finish, &s->after));

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators on integers as graphs of others, after their definitions: QLinearMatMul and QLinearConv as dequantise, compute,
- * quantise; MatMulInteger and ConvInteger in f32 where that holds their sums exactly, else in f64; DynamicQuantizeLinear. */
+ * quantise; MatMulInteger and ConvInteger in f32 where that holds their sums exactly, if need be in parts, else in f64;
+ * DynamicQuantizeLinear. */
 #include "formats/onnx/onnx_expand.h"
 #include "formats/onnx/onnx_upgrade.h"
+
+#define MAX_PARTS 8 /* of a product whose sums are too large for f32 */
 
 static onnx_builder begin(onnx_reader *r, onnx_work *w, int n_in)
 {
@@ -44,23 +47,37 @@ whet_status onnx_upgrade_qlinear_conv(onnx_reader *r, onnx_work *w)
     return onnx_b_done(&b);
 }
 
-/* Sums of integers are exact in f32 below 2^24: what the largest column or filter of constant weights can come to. */
-static bool fits_f32(const onnx_builder *b, whet_vid weights, whet_vid zero, bool filters)
+/* Sums of integers are exact in f32 below 2^24: what the largest column or filter of constant weights can come to, from
+ * `begin` to `end` of what is summed. */
+static bool fits_f32(const whet_tensor *w, const whet_tensor *z, bool filters, int64_t columns, int64_t begin, int64_t end)
 {
-    const whet_tensor *w = whet_graph_const_data(b->g, weights), *z = zero >= 0 ? whet_graph_const_data(b->g, zero) : NULL;
-    if (w == NULL || (zero >= 0 && z == NULL) || w->shape.rank < 2) return false;
-    const int64_t n = whet_tensor_numel(w), columns = filters ? w->shape.dims[0] : w->shape.dims[w->shape.rank - 1];
-    const int64_t inner = columns > 0 ? n / columns : 0, points = z != NULL ? whet_tensor_numel(z) : 0;
+    const int64_t inner = whet_tensor_numel(w) / columns, points = z != NULL ? whet_tensor_numel(z) : 0;
     for (int64_t c = 0; c < columns; c++) {
         const int64_t point = points == 0 ? 0 : whet_tensor_get_s64(z, points == columns ? c : 0);
         int64_t sum = 0;
-        for (int64_t k = 0; k < inner; k++) {
+        for (int64_t k = begin; k < end; k++) {
             const int64_t x = whet_tensor_get_s64(w, filters ? c * inner + k : k * columns + c) - point;
             sum += x < 0 ? -x : x;
         }
         if (sum >= (1 << 24) / 255) return false;
     }
     return true;
+}
+
+/* Into how many parts of the summed axis (channels of the input, rows of the matrix) the product must be cut for f32; 0: f64. */
+static int f32_parts(const onnx_builder *b, int weights, int zero, bool filters, bool cut)
+{
+    const whet_vid zv = onnx_b_in(b, zero), wv = onnx_b_in(b, weights);
+    const whet_tensor *w = wv >= 0 ? whet_graph_const_data(b->g, wv) : NULL, *z = zv >= 0 ? whet_graph_const_data(b->g, zv) : NULL;
+    if (w == NULL || (zv >= 0 && z == NULL) || w->shape.rank < 2 || whet_tensor_numel(w) == 0) return 0;
+    const int64_t columns = filters ? w->shape.dims[0] : w->shape.dims[w->shape.rank - 1], inner = whet_tensor_numel(w) / columns;
+    const int64_t length = filters ? w->shape.dims[1] : inner, each = inner / length;
+    for (int n = 1; n <= (cut && (filters || w->shape.rank == 2) ? MAX_PARTS : 1) && n <= length; n++) {
+        bool fits = true;
+        for (int i = 0; i < n && fits; i++) fits = fits_f32(w, z, filters, columns, length * i / n * each, length * (i + 1) / n * each);
+        if (fits) return n;
+    }
+    return 0;
 }
 
 /* Input i less its zero point, as a dequantisation by 1. A zero point that is not a single number belongs to `axis`. */
@@ -82,13 +99,28 @@ static whet_vid shifted(onnx_builder *b, int i, int zero, int64_t axis, whet_dty
     return scaled(b, "DequantizeLinear", x, scale, z, axis);
 }
 
+/* op(x, w) as s32, in f32 as the sum of `parts` products along axis `ax` of x and `aw` of w, or in f64 (parts 0). */
+static whet_vid integer_product(onnx_builder *b, const char *op, whet_vid x, whet_vid w, int parts, int64_t ax, int64_t aw)
+{
+    const int64_t length = b->status == WHET_OK && parts > 1 ? onnx_b_dim(b, w, (int)aw) : 0;
+    whet_vid sum = WHET_NO_VALUE;
+    for (int i = 0; i < WHET_MAX(parts, 1); i++) {
+        const int64_t from = length * i / WHET_MAX(parts, 1), to = length * (i + 1) / WHET_MAX(parts, 1);
+        const whet_vid in[2] = {parts > 1 ? onnx_b_slice(b, x, ax, from, to, 1) : x, parts > 1 ? onnx_b_slice(b, w, aw, from, to, 1) : w};
+        const whet_vid y = onnx_b_cast(b, onnx_b_node(b, op, 2, in, b->w->n_attr, b->w->attr), WHET_S32);
+        sum = i == 0 ? y : onnx_b_op2(b, "Add", sum, y);
+    }
+    return sum;
+}
+
 whet_status onnx_upgrade_matmul_integer(onnx_reader *r, onnx_work *w)
 {
     onnx_builder b = begin(r, w, 2);
     onnx_b_attrs(&b, "");
-    const whet_dtype t = fits_f32(&b, onnx_b_in(&b, 1), onnx_b_in(&b, 3), false) ? WHET_F32 : WHET_F64;
-    const whet_vid y = onnx_b_op2(&b, "MatMul", shifted(&b, 0, 2, -2, t), shifted(&b, 1, 3, -1, t));
-    onnx_b_out(&b, 0, onnx_b_cast(&b, y, WHET_S32));
+    const int rank = onnx_b_rank(&b, onnx_b_in(&b, 0)), parts = f32_parts(&b, 1, 3, false, rank > 0);
+    const whet_dtype t = parts > 0 ? WHET_F32 : WHET_F64;
+    const whet_vid x = shifted(&b, 0, 2, -2, t), y = shifted(&b, 1, 3, -1, t);
+    onnx_b_out(&b, 0, integer_product(&b, "MatMul", x, y, parts, rank - 1, 0));
     return onnx_b_done(&b);
 }
 
@@ -96,9 +128,10 @@ whet_status onnx_upgrade_conv_integer(onnx_reader *r, onnx_work *w)
 {
     onnx_builder b = begin(r, w, 2);
     onnx_b_attrs(&b, "auto_pad dilations group kernel_shape pads strides");
-    const whet_dtype t = fits_f32(&b, onnx_b_in(&b, 1), onnx_b_in(&b, 3), true) ? WHET_F32 : WHET_F64;
-    const whet_vid in[2] = {shifted(&b, 0, 2, 1, t), shifted(&b, 1, 3, 0, t)};
-    onnx_b_out(&b, 0, onnx_b_cast(&b, onnx_b_node(&b, "Conv", 2, in, w->n_attr, w->attr), WHET_S32));
+    const int parts = f32_parts(&b, 1, 3, true, onnx_work_int(w, "group", 1) == 1);
+    const whet_dtype t = parts > 0 ? WHET_F32 : WHET_F64;
+    const whet_vid x = shifted(&b, 0, 2, 1, t), y = shifted(&b, 1, 3, 0, t);
+    onnx_b_out(&b, 0, integer_product(&b, "Conv", x, y, parts, 1, 1));
     return onnx_b_done(&b);
 }
 
