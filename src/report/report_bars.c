@@ -224,6 +224,10 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         }
     }
     axis[0] = report_axis_make(low[0], high[0], false, true);
+    if (!json_is_true(json_object_get(chart, "less")) && !(high[1] > low[1])) { // one accuracy: a point of per cent around it
+        low[1] -= 1;
+        high[1] = fmin(high[1] + 1, 100);
+    }
     axis[1] = report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")));
     runtimes_legend(b, points);
     whet_strbuf_puts(b, "<p class='y-title'>");

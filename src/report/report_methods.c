@@ -343,16 +343,34 @@ static void failures(whet_strbuf *b, const json_t *doc)
         if (!open) whet_strbuf_puts(b, "\\paragraph{Limits of these measurements.} ");
         open = true;
         char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? whet_report_warning_rows(doc, w) : NULL;
-        if (rows != NULL) {
-            say(b, rows);
-            whet_strbuf_puts(b, ": ");
-        }
         say(b, report_str(w, "text"));
+        if (rows != NULL) {
+            whet_strbuf_puts(b, " (");
+            say(b, rows);
+            whet_strbuf_puts(b, ")");
+        }
         whet_strbuf_puts(b, ". ");
         whet_free(rows);
     }
     if (open) whet_strbuf_puts(b, "\n");
     json_decref(list);
+}
+
+// What is made of which time, as beneath the page's table.
+static void figures(whet_strbuf *b, const json_t *doc)
+{
+    json_t *notes = report_column_notes(doc, false), *note = NULL;
+    size_t i = 0;
+    json_array_foreach(notes, i, note)
+    {
+        whet_strbuf_puts(b, i == 0 ? "\\paragraph{Figures.} " : " ");
+        say(b, report_str(note, "name"));
+        whet_strbuf_puts(b, ": ");
+        say(b, report_str(note, "text"));
+        whet_strbuf_puts(b, ".");
+    }
+    if (json_array_size(notes) > 0) whet_strbuf_puts(b, "\n\n");
+    json_decref(notes);
 }
 
 void report_methods(whet_strbuf *b, const json_t *doc, json_t *cited)
@@ -361,6 +379,7 @@ void report_methods(whet_strbuf *b, const json_t *doc, json_t *cited)
     size_t i = 0;
     protocol(b, doc, cited);
     statistics(b, doc, cited);
+    figures(b, doc);
     parity(b, doc);
     machine(b, doc);
     versions(b, doc, cited);

@@ -48,9 +48,9 @@ typedef struct meaning { const char *path, *name, *text; } meaning;
 json_t *report_column_notes(const json_t *doc, bool plain)
 {
     static const meaning meanings[] = {
-        {"latency.p50_high", "p50 ±", "the wider half of the median's 95 % interval, by which a row is also judged"},
+        {"latency.p50_high", "p50 ±", "the wider half of the median's 95 % interval; a row is judged by it, in multi and offline by that of the time per picture of a block"},
         {"latency.p90", "p90, p95, p99", "nearest rank, with 64, 130 and 662 samples or more; n/a: there were fewer"},
-        {"latency.loaded", "p50 to p99 of multi, offline, server, paced", "under the load of that scenario, not of one picture at a time; 1 / latency is no throughput there"},
+        {"latency.loaded", "p50 to p99 under load", "of multi, offline, server and paced: not of one picture at a time, so 1 / latency is no throughput"},
         {"load.late_share", "late %", "of all arrivals those that were not done by their deadline, with those that were never begun"},
         {"j_per_img", "J/img, img/s/W", "all energy of a window / pictures finished in its wall time, and the inverse; so img/s/W is not img/s (where that is of the median) by watts"},
         {"energy.idle_watts", "net J/img", "less what the idle machine takes in that time; \"not above idle\" where 1 % of the energy or less is left"},

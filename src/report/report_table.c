@@ -63,6 +63,7 @@ whet_status whet_report_csv(const json_t *doc, char **text)
     {
         for (size_t c = 0; c < WHET_COUNT(csv); c++) {
             const json_t *v = report_get(row, csv[c].path);
+            if (strcmp(csv[c].path, "j_per_img_net") == 0 && !(report_num(row, "j_per_img_net") > 0)) v = NULL; // the noise of two windows
             if (c > 0) whet_strbuf_puts(&b, ",");
             if (json_is_string(v)) csv_text(&b, json_string_value(v));
             if (json_is_number(v) || json_is_boolean(v)) {
