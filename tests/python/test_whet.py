@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
+from unittest import mock
 import warnings
 import xml.etree.ElementTree
 
@@ -71,6 +73,20 @@ class Calls(unittest.TestCase):
         self.assertEqual(list(r.samples()), list(r.samples("r0")))
         self.assertEqual(len(r.table()), 1)
         self.assertIn("1 rows", repr(r))
+
+    def test_pandas(self):
+        """A DataFrame where pandas is there, the same flat rows as a list where it is not."""
+        document = {"kind": "bench", "rows": [{"id": "r0", "model": "m.onnx", "runtime": "native", "size_bytes": 2_500_000, "latency": {"p50": 1.5, "p50_low": 1.4},
+                                               "energy": None, "axes": {"train.lr": 0.1}}]}
+        r = whet.Result(document)
+        with mock.patch.dict(sys.modules, {"pandas": None}):
+            flat = r.table()
+        self.assertIsInstance(flat, list)
+        self.assertEqual([flat[0][k] for k in ("id", "size_mb", "p50_ms", "p90_ms", "train.lr")], ["r0", 2.5, 1.5, None, 0.1])
+        fake = types.ModuleType("pandas")
+        fake.DataFrame = lambda rows: ("frame", rows)
+        with mock.patch.dict(sys.modules, {"pandas": fake}):
+            self.assertEqual(r.table(), ("frame", flat))
 
     def test_bench_is_stored(self):
         stored = whet.results()
