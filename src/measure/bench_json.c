@@ -474,7 +474,8 @@ static json_t *settings(const whet_bench *b)
     json_t *o = json_pack("{si, si, so, si, si, si, si, sf, si, sf, sI, ss, ss, sb}", "batch", b->rows[0].batch, "threads", b->rows[0].threads, "cpus", list,
                           "rounds", b->round, "base_rounds", b->rounds, "max_rounds", b->max_rounds, "min_runs", b->min_runs, "min_seconds",
                           b->min_seconds, "warmup_runs", s->warmup_runs > 0 ? s->warmup_runs : 10, "warmup_seconds",
-                          s->warmup_seconds < 0 ? 0.5 : s->warmup_seconds, "seed", (json_int_t)s->seed, "denormals", "zero", "accept",
+                          s->warmup_seconds < 0 ? 0.5 : s->warmup_seconds, "seed", (json_int_t)s->seed, "denormals",
+                          whet_setting_get(&b->rows[0].settings, whet_setting_at(2)), "accept",
                           s->accept != NULL ? s->accept : "by precision", "together", b->together);
     json_object_set_new(o, "blocks", json_integer(b->blocks));
     json_object_set_new(o, "scenario", json_string(whet_scenario_name(s->scenario)));
