@@ -2,6 +2,7 @@
 /* Statistics against textbook values, and on the recorded latency traces of tests/data. */
 #include <math.h>
 
+#include "base/rng.h"
 #include "stats/stats.h"
 #include "support.h"
 
@@ -160,6 +161,37 @@ static void test_repeatable(void **state)
     assert_status(whet_boot_ratio(t.b[0], 0, t.b[1], 8, 5, &q), WHET_EINVAL);
 }
 
+/* Three processes that differ by more than their runs: the interval of the median is as careful as that of a ratio. */
+static void test_few_processes(void **state)
+{
+    enum { TRIALS = 300, ROUNDS = 3, BLOCKS = 4, RUNS = 9 };
+    static double x[ROUNDS * BLOCKS][RUNS], one[ROUNDS * BLOCKS][RUNS];
+    int held = 0, of_ratio = 0;
+    (void)state;
+    for (int t = 0; t < TRIALS; t++) {
+        whet_rng rng = whet_rng_at(11, (uint64_t)t);
+        whet_block b[ROUNDS * BLOCKS], flat[ROUNDS * BLOCKS];
+        whet_interval m;
+        whet_ratio r;
+        for (int i = 0; i < ROUNDS * BLOCKS; i++) {
+            static double level;
+            if (i % BLOCKS == 0) level = 1 + 0.02 * whet_rng_normal(&rng);
+            for (int k = 0; k < RUNS; k++) {
+                x[i][k] = level + 0.001 * whet_rng_normal(&rng);
+                one[i][k] = 1;
+            }
+            b[i] = (whet_block){i / BLOCKS, i % BLOCKS, RUNS, x[i]};
+            flat[i] = (whet_block){i / BLOCKS, i % BLOCKS, RUNS, one[i]};
+        }
+        assert_ok(whet_boot_median(b, ROUNDS * BLOCKS, 0.95, 1, &m));
+        assert_ok(whet_boot_ratio(b, ROUNDS * BLOCKS, flat, ROUNDS * BLOCKS, 1, &r));
+        held += m.low <= 1 && m.high >= 1;
+        of_ratio += r.low <= 1 && r.high >= 1;
+    }
+    print_message("3 processes: the interval of the median holds the truth in %d of %d, that of the ratio in %d\n", held, TRIALS, of_ratio);
+    assert_true(abs(held - of_ratio) <= TRIALS / 100);
+}
+
 static void test_holm(void **state)
 {
     (void)state;
@@ -206,7 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_percentiles), cmocka_unit_test(test_percentile_interval), cmocka_unit_test(test_interval_coverage),
         cmocka_unit_test(test_summary),     cmocka_unit_test(test_wilson),              cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_repeatable),  cmocka_unit_test(test_holm),                cmocka_unit_test(test_items_and_windows),
+        cmocka_unit_test(test_repeatable),  cmocka_unit_test(test_few_processes), cmocka_unit_test(test_holm),                cmocka_unit_test(test_items_and_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
