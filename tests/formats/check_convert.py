@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from checking import find_shared, other_python, skip_for
+from checking import find_shared, onnx_packages, other_python, skip_for
 
 skip = skip_for("pyonnx")
 
@@ -57,13 +57,7 @@ def judge(mods, out, x, want, bound, integers):
 
 def main():
     other_python("WHET_PYTHON")
-    try:
-        import numpy as np
-        import onnx
-        import onnxruntime as ort
-    except ImportError as error:
-        skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
-    ort.set_default_logger_severity(4)
+    np, onnx, ort = onnx_packages(skip, 4)
     whet, scratch, shared = sys.argv[1], sys.argv[2], find_shared(skip)
     out = os.path.join(scratch, "check_convert.onnx")
     n = failed = 0

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from checking import find_shared, other_python, skip_for
+from checking import find_shared, onnx_packages, other_python, skip_for
 
 skip = skip_for("pyonnx")
 
@@ -45,13 +45,7 @@ def check(onnx, ort, np, converter, scratch, folder, kind, opset):
 
 def main():
     other_python("WHET_PYTHON")
-    try:
-        import numpy as np
-        import onnx
-        import onnxruntime as ort
-    except ImportError as error:
-        skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
-    ort.set_default_logger_severity(3)
+    np, onnx, ort = onnx_packages(skip, 3)
     shared, failed, n = find_shared(skip), 0, 0
     for net in NETS:
         for kind in ("legacy", "dynamo"):

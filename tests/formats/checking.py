@@ -26,3 +26,15 @@ def find_shared(skip):
     if os.path.isdir(os.path.join(path, "interop")):
         return path
     return skip("the shared folder is missing (set WHET_SHARED)")
+
+
+def onnx_packages(skip, severity):
+    """numpy, onnx and onnxruntime, which says nothing below `severity`."""
+    try:
+        import numpy
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
+    onnxruntime.set_default_logger_severity(severity)
+    return numpy, onnx, onnxruntime

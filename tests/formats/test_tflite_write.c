@@ -383,6 +383,23 @@ static void check_operators(const file *f, int *products)
     }
 }
 
+/* A file of the shared folder, written as TFLite and opened; f->data is to be freed. */
+static void write_shared(const char *rel, const char *name, file *f)
+{
+    int missing = 0;
+    whet_graph *g = NULL, *ready = NULL;
+    const char *from = support_shared_path(rel, &missing);
+    if (missing) support_skip("shared", "%s is missing", rel);
+    char *p = path_of(name, ".tflite");
+    assert_ok(whet_format_read(&g, from, NULL));
+    prepare(&ready, g);
+    write_as(ready, p, WHET_DTYPE_NONE);
+    open_file(f, name);
+    whet_free(p);
+    whet_graph_free(g);
+    whet_graph_free(ready);
+}
+
 static void rules_of_the_format(void **state)
 {
     static const char *const names[] = {"resnet", "mobilenetv2"};
@@ -390,17 +407,10 @@ static void rules_of_the_format(void **state)
     (void)state;
     for (size_t i = 0; i < WHET_COUNT(names); i++) {
         char rel[128];
-        int missing = 0, found = 0;
-        whet_graph *g = NULL, *ready = NULL;
+        int found = 0;
         file f;
         snprintf(rel, sizeof(rel), "interop/onnx/%s/qdq_u8s8.onnx", names[i]);
-        const char *from = support_shared_path(rel, &missing);
-        if (missing) support_skip("shared", "%s is missing", rel);
-        char *p = path_of(names[i], ".tflite");
-        assert_ok(whet_format_read(&g, from, NULL));
-        prepare(&ready, g);
-        write_as(ready, p, WHET_DTYPE_NONE);
-        open_file(&f, names[i]);
+        write_shared(rel, names[i], &f);
         assert_memory_equal(f.data + 4, "TFL3", 4);
         assert_int_equal(whet_fb_uint(&f.root, TFL_MODEL_VERSION, 4, 0), 3);
         check_buffers(&f);
@@ -408,9 +418,6 @@ static void rules_of_the_format(void **state)
         check_operators(&f, &found);
         assert_int_equal(found, products[i]);
         whet_free(f.data);
-        whet_free(p);
-        whet_graph_free(g);
-        whet_graph_free(ready);
     }
 }
 
@@ -421,17 +428,10 @@ static void attention(void **state)
     (void)state;
     for (size_t i = 0; i < WHET_COUNT(names); i++) {
         char rel[128];
-        int missing = 0, integer = 0, two_values = 0;
-        whet_graph *g = NULL, *ready = NULL;
+        int integer = 0, two_values = 0;
         file f;
         snprintf(rel, sizeof(rel), "interop/onnx/vit/%s.onnx", names[i]);
-        const char *from = support_shared_path(rel, &missing);
-        if (missing) support_skip("shared", "%s is missing", rel);
-        char *p = path_of(names[i], ".tflite");
-        assert_ok(whet_format_read(&g, from, NULL));
-        prepare(&ready, g);
-        write_as(ready, p, WHET_DTYPE_NONE);
-        open_file(&f, names[i]);
+        write_shared(rel, names[i], &f);
         for (size_t k = 0; k < f.ops.n; k++) {
             whet_fb_table o, c;
             whet_fb_vector in;
@@ -451,9 +451,6 @@ static void attention(void **state)
         assert_int_equal(two_values, 6);
         assert_int_equal(integer, 14);
         whet_free(f.data);
-        whet_free(p);
-        whet_graph_free(g);
-        whet_graph_free(ready);
     }
 }
 

@@ -43,12 +43,17 @@ static whet_status convolve(tfl_reader *r, const tfl_node *n, whet_nhwc_window *
     return tfl_last(r, n, 0, act, WHET_NCHW, "Conv", in[2] >= 0 ? 3 : 2, in, k, attrs);
 }
 
+static whet_status conv_dims(const tfl_reader *r, const tfl_node *n, whet_dims *input, whet_dims *weights)
+{
+    WHET_TRY(tfl_arity(r, n, 2, 3, 1));
+    WHET_TRY(input_dims(r, n, 0, input));
+    return weight_dims(r, n, weights);
+}
+
 TFL_READ(conv)
 {
     whet_dims x, d;
-    WHET_TRY(tfl_arity(r, n, 2, 3, 1));
-    WHET_TRY(input_dims(r, n, 0, &x));
-    WHET_TRY(weight_dims(r, n, &d));
+    WHET_TRY(conv_dims(r, n, &x, &d));
     whet_nhwc_window w = {.kernel = {d.dims[1], d.dims[2]},
                           .dilation = {tfl_s32(n, TFL_CONV2D_DILATION_H, 1), tfl_s32(n, TFL_CONV2D_DILATION_W, 1)}};
     WHET_TRY(read_window(r, n, TFL_CONV2D_PADDING, TFL_CONV2D_STRIDE_W, TFL_CONV2D_STRIDE_H, &w));
@@ -60,9 +65,7 @@ TFL_READ(conv)
 TFL_READ(depthwise)
 {
     whet_dims x, d;
-    WHET_TRY(tfl_arity(r, n, 2, 3, 1));
-    WHET_TRY(input_dims(r, n, 0, &x));
-    WHET_TRY(weight_dims(r, n, &d));
+    WHET_TRY(conv_dims(r, n, &x, &d));
     whet_nhwc_window w = {.kernel = {d.dims[1], d.dims[2]},
                           .dilation = {tfl_s32(n, TFL_DEPTHWISE_DILATION_H, 1), tfl_s32(n, TFL_DEPTHWISE_DILATION_W, 1)}};
     WHET_TRY(read_window(r, n, TFL_DEPTHWISE_PADDING, TFL_DEPTHWISE_STRIDE_W, TFL_DEPTHWISE_STRIDE_H, &w));

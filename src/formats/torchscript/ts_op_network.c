@@ -63,13 +63,19 @@ static whet_status padding(ts_call *c, int i, int n, conv_args *a)
     return WHET_OK;
 }
 
+/* What all three begin with: strides and padding of n dimensions. */
+static whet_status begin(ts_call *c, conv_args *a, int *n)
+{
+    WHET_TRY(spatial(c, n));
+    WHET_TRY(ts_get_each(c, 3, *n, 1, a->strides));
+    return padding(c, 4, *n, a);
+}
+
 whet_status ts_read_conv(ts_call *c)
 {
     conv_args a = {.group = 1};
     int n = 0;
-    WHET_TRY(spatial(c, &n));
-    WHET_TRY(ts_get_each(c, 3, n, 1, a.strides));
-    WHET_TRY(padding(c, 4, n, &a));
+    WHET_TRY(begin(c, &a, &n));
     WHET_TRY(ts_get_each(c, 5, n, 1, a.dilations));
     WHET_TRY(ts_get_int(c, 6, 1, &a.group));
     return emit_conv(c, &a);
@@ -79,9 +85,7 @@ whet_status ts_read_conv_transpose(ts_call *c)
 {
     conv_args a = {.group = 1, .transposed = true};
     int n = 0;
-    WHET_TRY(spatial(c, &n));
-    WHET_TRY(ts_get_each(c, 3, n, 1, a.strides));
-    WHET_TRY(padding(c, 4, n, &a));
+    WHET_TRY(begin(c, &a, &n));
     WHET_TRY(ts_get_each(c, 5, n, 0, a.output_padding));
     WHET_TRY(ts_get_int(c, 6, 1, &a.group));
     WHET_TRY(ts_get_each(c, 7, n, 1, a.dilations));
@@ -92,9 +96,7 @@ whet_status ts_read_convolution(ts_call *c)
 {
     conv_args a = {.group = 1};
     int n = 0;
-    WHET_TRY(spatial(c, &n));
-    WHET_TRY(ts_get_each(c, 3, n, 1, a.strides));
-    WHET_TRY(padding(c, 4, n, &a));
+    WHET_TRY(begin(c, &a, &n));
     WHET_TRY(ts_get_each(c, 5, n, 1, a.dilations));
     WHET_TRY(ts_get_bool(c, 6, false, &a.transposed));
     WHET_TRY(ts_get_each(c, 7, n, 0, a.output_padding));
