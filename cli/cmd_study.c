@@ -106,7 +106,8 @@ const cmd cmd_study = {
     .details = "Runs what the study file asks for and has not been done yet: data, training, ONNX export, parity, speed,\n"
                "memory and accuracy on every runtime, then the report. A broken step is a row with a reason. After an\n"
                "interruption the same command goes on. With a model file instead of a study it makes the study itself\n"
-               "and leaves the study.yaml that it ran. Exit 0: all rows ok, 1: some row failed, 3: nothing ran.",
+               "(every format and 16-bit weights, on every runtime present) and leaves the study.yaml that it ran.\n"
+               "Exit 0: all rows ok, 1: some row failed, 3: nothing ran.",
     .examples = "  $ whet study studies/demo.yaml\n"
                 "  $ whet study studies/demo.yaml --dry-run\n"
                 "  $ whet study studies/demo.yaml --quick --set threads=1\n"

@@ -23,14 +23,78 @@ static void remark(whet_strbuf *out, const json_t *row, const char *text, int wi
     whet_free(runtime);
 }
 
+enum { ACCURACY = 2, RATE = 5 }; /* places in whet_report_brief */
+
+static const json_t *agreement_of(const json_t *row)
+{
+    const json_t *v = json_object_get(json_object_get(row, "agreement"), "value");
+    return json_is_number(v) ? v : NULL;
+}
+
+/* Without labels the quality is the agreement with the original; a column that nobody fills is left out. */
+static void settle_quality(const json_t *rows, json_t *cells, bool *shown, const char **title)
+{
+    const json_t *row = NULL;
+    size_t i = 0;
+    bool accuracy = false, agreement = false;
+    char text[24];
+    json_array_foreach(rows, i, row)
+    {
+        const char *has = json_string_value(json_array_get(cells, i * WHET_REPORT_BRIEF + ACCURACY));
+        accuracy = accuracy || (has != NULL && has[0] != '\0');
+        agreement = agreement || agreement_of(row) != NULL;
+    }
+    *shown = accuracy || agreement;
+    if (accuracy || !agreement) return;
+    *title = "agree %";
+    json_array_foreach(rows, i, row)
+    {
+        if (agreement_of(row) == NULL) continue;
+        snprintf(text, sizeof text, "%.1f", 100 * json_number_value(agreement_of(row)));
+        json_array_set_new(cells, i * WHET_REPORT_BRIEF + ACCURACY, json_string(text));
+    }
+}
+
+/* Columns of the terminal that the table would take. */
+static int natural_width(const json_t *cells, size_t n_rows, const bool *shown, const char *const *titles)
+{
+    int total = -2;
+    for (size_t c = 0; c < WHET_REPORT_BRIEF; c++) {
+        size_t most = strlen(titles[c]);
+        for (size_t r = 0; shown[c] && r < n_rows; r++) {
+            const char *p = json_string_value(json_array_get(cells, r * WHET_REPORT_BRIEF + c));
+            size_t n = 0;
+            for (; p != NULL && *p != '\0'; p++) n += (*p & 0xc0) != 0x80;
+            most = WHET_MAX(most, n);
+        }
+        if (shown[c]) total += (int)most + 2;
+    }
+    return total;
+}
+
 static void table(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     json_t *cells = whet_report_brief(doc);
-    size_t n = json_array_size(cells);
-    const char **texts = whet_calloc(n > 0 ? n : 1, sizeof *texts);
-    for (size_t i = 0; texts != NULL && i < n; i++) texts[i] = json_string_value(json_array_get(cells, i));
-    if (texts != NULL && n > 0)
-        whet_render_table(out, width, color, WHET_REPORT_BRIEF, whet_report_brief_titles, whet_report_brief_align, (int)n / WHET_REPORT_BRIEF, texts);
+    const size_t n = json_array_size(cells), n_rows = n / WHET_REPORT_BRIEF;
+    const char **texts = whet_calloc(n > 0 ? n : 1, sizeof *texts), *titles[WHET_REPORT_BRIEF] = {NULL}, *all[WHET_REPORT_BRIEF] = {NULL};
+    char align[WHET_REPORT_BRIEF + 1] = "";
+    bool shown[WHET_REPORT_BRIEF];
+    int columns = 0;
+    for (size_t c = 0; c < WHET_REPORT_BRIEF; c++) {
+        shown[c] = true;
+        all[c] = whet_report_brief_titles[c];
+    }
+    settle_quality(json_object_get(doc, "rows"), cells, &shown[ACCURACY], &all[ACCURACY]);
+    shown[RATE] = natural_width(cells, n_rows, shown, all) <= width; /* it follows from the latency: names need the room more */
+    for (size_t c = 0; c < WHET_REPORT_BRIEF; c++) {
+        if (!shown[c]) continue;
+        titles[columns] = all[c];
+        align[columns++] = whet_report_brief_align[c];
+    }
+    for (size_t r = 0, at = 0; texts != NULL && r < n_rows; r++)
+        for (size_t c = 0; c < WHET_REPORT_BRIEF; c++)
+            if (shown[c]) texts[at++] = json_string_value(json_array_get(cells, r * WHET_REPORT_BRIEF + c));
+    if (texts != NULL && n > 0) whet_render_table(out, width, color, columns, titles, align, (int)n_rows, texts);
     whet_free(texts);
     json_decref(cells);
 }

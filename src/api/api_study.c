@@ -46,6 +46,8 @@ static whet_status read_study(whet_study **s, const char *file, const whet_study
             if (strncmp(opt->set[i], opt->set[k], key) == 0) return WHET_FAIL(WHET_EINVAL, "--set: '%.*s' is set twice, set it once", (int)key - 1, opt->set[i]);
         WHET_TRY(whet_study_set(*s, opt->set[i]));
     }
+    // Other machines have other runtimes: what runs there is said in a study file.
+    if (!is_study_file(file) && opt->hosts == NULL) WHET_TRY(whet_study_plan_alone(*s));
     if (opt->mode != NULL && strcmp(opt->mode, "quick") == 0) WHET_TRY(whet_study_apply_quick(*s));
     return WHET_OK;
 }

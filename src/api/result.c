@@ -147,7 +147,7 @@ static void fit(int *widths, int n_cols, const char *align, int width)
             if (align[c] != 'r' && widths[c] > 8 && (widest < 0 || widths[c] > widths[widest])) widest = c;
         }
         if (total <= width || widest < 0) return;
-        widths[widest] -= WHET_MIN(total - width, widths[widest] - 8);
+        widths[widest]--; /* the widest in turn, so that no column pays for the others */
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "formats/formats.h"
 #include "measure/bench_private.h"
 #include "measure/relay.h"
 
@@ -156,7 +157,9 @@ static bool listed(const char *const *order, int n, const char *runtime)
 static int reference_order(const whet_bench *b, const whet_bench_row *r, const char *path, const char **order, int cap)
 {
     int n = 0;
-    const char *own = tool_chain(r->facts->format);
+    const whet_model_format *f = NULL;
+    if (r->cell->original != NULL && whet_format_of_file(path, &f) != WHET_OK) whet_error_clear();
+    const char *own = tool_chain(r->cell->original == NULL ? r->facts->format : f != NULL ? f->name : "");
     if (own != NULL) order[n++] = own;
     order[n++] = "native";
     for (int i = 0; i < b->n_rows && n < cap; i++) { /* a file that is known to nobody but the runtimes in the table */

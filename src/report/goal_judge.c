@@ -16,7 +16,8 @@ static bool is_drop(const report_figure *f)
 
 static bool is_f32(const json_t *row)
 {
-    const char *p = report_str(row, "precision");
+    const char *p = report_str(row, "precision"), *stored = report_str(row, "precision_in_file"); // a file of f16 computes in f32 too
+    if (strcmp(stored, "fp16") == 0 || strcmp(stored, "bf16") == 0 || strcmp(stored, "int8") == 0) return false;
     return strcmp(p, "f32") == 0 || strcmp(p, "f32-winograd") == 0;
 }
 

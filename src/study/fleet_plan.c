@@ -137,7 +137,7 @@ static char *place_here(const char *key, const char *value)
 
 static whet_status settle(fleet_plan *p, const char *key, const json_t *value, json_t **out)
 {
-    static const char *const never[] = {"name", "title", "out", "goal", "runtime", "precision"};
+    static const char *const never[] = {"name", "title", "out", "goal", "runtime", "precision", "format", "weights"};
     size_t number = 0;
     *out = NULL;
     if (json_is_array(value)) {

@@ -68,7 +68,10 @@ void whet_study_options_init(whet_study_options *o);
  * caller owns it. A failed row is a status in the document, not an error. ERUNTIME if no row could be run at all,
  * ECANCELLED if interrupted (finished steps stay), EINVAL for a study that cannot start, EIO if the folder cannot be written. */
 whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_options *opt);
-/* Settings for one model file (`whet study MODEL [--data DIR]`): ENOTFOUND if it is not there. data may be NULL. */
+/* Settings for one model file (`whet study MODEL [--data DIR]`): ENOTFOUND if it is not there. data may be NULL. The file as it is. */
 whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract);
+/* Formats, weights and runtimes that were not given are those that this machine can do; pairs that cannot run are excluded, unless
+ * both lists were given. Last, after whet_study_set. */
+whet_status whet_study_plan_alone(whet_study *s);
 
 #endif

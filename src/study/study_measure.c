@@ -97,13 +97,20 @@ static bool same(const json_t *a, const json_t *b)
     return (a == NULL && b == NULL) || json_equal(a, b);
 }
 
-// Rows that are timed in turns: the same file at the same batch, threads and inputs.
+// Of the file whose outputs are the reference.
+static const json_t *original_hash(const study_cell *c)
+{
+    const json_t *original = json_object_get(c->model, "original_sha256");
+    return original != NULL ? original : json_object_get(c->model, "sha256");
+}
+
+// Rows that are timed in turns: one model, in whatever format takes the same tensors, at the same batch, threads and inputs.
 static bool same_set(const study_cell *a, const study_cell *b)
 {
     static const char *const keys[] = {"batch", "threads", "seed", "verify.accept", "precision"};
     for (size_t i = 0; i < WHET_COUNT(keys); i++)
         if (!same(json_object_get(a->set, keys[i]), json_object_get(b->set, keys[i]))) return false;
-    return a->data == b->data && same(json_object_get(a->model, "sha256"), json_object_get(b->model, "sha256")) &&
+    return a->data == b->data && same(original_hash(a), original_hash(b)) && same(json_object_get(a->model, "nhwc"), json_object_get(b->model, "nhwc")) &&
            same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
 }
 
@@ -128,6 +135,14 @@ static const char *const numeric_keys[] = {"precision", "denormals"}; // these c
 static const char *const cell_keys[] = {"precision", "streams", "denormals", "arena"};
 static const char *const scenario_keys[] = {"bench.scenario", "bench.rate", "bench.deadline", "bench.sustain", "bench.percentiles", "bench.power_cmd"};
 
+// Which file the row runs, where it is not the model itself.
+static void put_converted(json_t *row, const study_cell *c)
+{
+    static const char *const keys[] = {"sha256", "label", "original_sha256"};
+    if (json_object_get(c->model, "original_sha256") == NULL) return;
+    for (size_t i = 0; i < WHET_COUNT(keys); i++) json_object_set(row, keys[i], json_object_get(c->model, keys[i]));
+}
+
 static json_t *bench_job(study_run *r, study_cell *const *set, int n)
 {
     const study_cell *c = set[0];
@@ -138,10 +153,12 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
         json_object_set(row, "version", json_object_get(runtime_of(r, set[i]), "version"));
         json_object_set_new(row, "optimisation", json_string(whet_study_text(set[i]->set, "optimisation")));
         put_unusual(row, set[i]->set, cell_keys, WHET_COUNT(cell_keys));
+        put_converted(row, set[i]);
         json_array_append_new(rows, row);
     }
-    json_t *job = json_pack("{s:O, s:O, s:o, s:i, s:i, s:s?, s:O, s:O, s:O, s:I, s:s, s:o, s:s}", "label", json_object_get(c->model, "label"),
-                            "sha256", json_object_get(c->model, "sha256"), "rows", rows, "batch", (int)whet_study_number(c->set, "batch"),
+    const json_t *original = json_object_get(c->model, "original_label");
+    json_t *job = json_pack("{s:O, s:O, s:o, s:i, s:i, s:s?, s:O, s:O, s:O, s:I, s:s, s:o, s:s}", "label",
+                            original != NULL ? original : json_object_get(c->model, "label"), "sha256", original_hash(c), "rows", rows, "batch", (int)whet_study_number(c->set, "batch"),
                             "threads", threads_of(c), "accept", whet_study_text(c->set, "verify.accept"), "min_runs",
                             json_object_get(c->set, "bench.iterations"), "min_seconds", json_object_get(c->set, "bench.min_time"),
                             "warmup_seconds", json_object_get(c->set, "bench.warmup"), "seed", (json_int_t)whet_study_number(c->set, "seed"),
@@ -160,13 +177,11 @@ static json_t *bench_job(study_run *r, study_cell *const *set, int n)
     return job;
 }
 
-// The path is left out of the job so that a study's folder can be moved; the hash names the file.
-static const char *path_by_hash(const study_run *r, const json_t *sha256)
+// Where the row has its own, or else the set's.
+static const json_t *of_row(const json_t *row, const json_t *job, const char *key)
 {
-    for (int i = 0; i < r->n_cells; i++)
-        if (r->c[i].model != NULL && json_equal(json_object_get(r->c[i].model, "sha256"), sha256))
-            return json_string_value(json_object_get(r->c[i].model, "path"));
-    return NULL;
+    const json_t *v = json_object_get(row, key);
+    return v != NULL ? v : json_object_get(job, key);
 }
 
 // A contract as a file, for calls that take one by name.
@@ -229,8 +244,9 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     if (status != WHET_OK) goto done;
     json_array_foreach(rows, i, row)
     {
-        cells[i] = (whet_bench_cell){.model = path_by_hash(r, json_object_get(job, "sha256")),
-                                     .label = json_string_value(json_object_get(job, "label")),
+        cells[i] = (whet_bench_cell){.model = study_path_by_hash(r, of_row(row, job, "sha256")),
+                                     .label = json_string_value(of_row(row, job, "label")),
+                                     .original = study_path_by_hash(r, json_object_get(row, "original_sha256")),
                                      .runtime = json_string_value(json_object_get(row, "runtime")),
                                      .batch = (int)json_integer_value(json_object_get(job, "batch")),
                                      .threads = (int)json_integer_value(json_object_get(job, "threads")),
@@ -336,7 +352,7 @@ static whet_status bench_set(study_run *r, study_cell *const *set, int n)
     const study_cell *c = set[0];
     json_t *job = bench_job(r, set, n), *outputs = NULL;
     char label[300];
-    snprintf(label, sizeof label, "%s, %d row%s", json_string_value(json_object_get(c->model, "label")), n, n == 1 ? "" : "s");
+    snprintf(label, sizeof label, "%s, %d row%s", whet_json_str(job, "label"), n, n == 1 ? "" : "s");
     whet_status status = study_step(r, &study_bench_step, label, job, n * bench_seconds(r, c), 1e5 * n, &outputs);
     if (status == WHET_OK && outputs != NULL) take_rows(r, set, n, json_object_get(outputs, "bench"));
     if (status != WHET_OK && status != WHET_ECANCELLED) {
@@ -426,7 +442,7 @@ static whet_status run_eval(study_run *r, const char *key, const json_t *job, js
     whet_evaluate_options opt;
     json_t *doc = NULL;
     (void)key;
-    whet_status status = open_model(&o, path_by_hash(r, json_object_get(job, "sha256")), job);
+    whet_status status = open_model(&o, study_path_by_hash(r, json_object_get(job, "sha256")), job);
     if (status != WHET_OK) goto done;
     whet_evaluate_options_init(&opt);
     opt.contract = &o.contract;
@@ -459,6 +475,15 @@ static void take_accuracy(study_run *r, study_cell *c, const json_t *eval)
     r->test_reads++;
 }
 
+// Without labels: how often the row decides as the original does, on the pictures of the parity gate.
+static void take_agreement(study_cell *c)
+{
+    const json_t *parity = json_object_get(c->row, "parity"), *share = json_object_get(json_array_get(json_object_get(parity, "outputs"), 0), "top1");
+    if (c->data == NULL || c->data->set == NULL || whet_dataset_classes(c->data->set) > 0 || !json_is_number(share)) return;
+    json_object_set_new(c->row, "agreement", json_pack("{s:s, s:O, s:O?, s:O?}", "metric", "top-1 as the original", "value", share, "count",
+                                                       json_object_get(parity, "inputs"), "reference", json_object_get(parity, "reference")));
+}
+
 static const char *no_accuracy(const study_cell *c)
 {
     if (c->data == NULL) return "no data";
@@ -474,15 +499,19 @@ whet_status study_eval(study_run *r, study_cell *c)
     const char *why = no_accuracy(c);
     char label[400];
     json_t *job = NULL, *outputs = NULL;
+    if (c->unknown && c->model == NULL && !c->failed && whet_study_flag(c->set, "bench.enabled")) {
+        snprintf(label, sizeof label, "%s on %s", whet_json_str(c->row, "model"), whet_study_text(c->set, "runtime"));
+        study_plan(r, "bench", label, bench_seconds(r, c));
+    }
     if (why != NULL) {
         json_object_set_new(c->row, "accuracy", json_null());
         json_object_set_new(c->row, "accuracy_na", json_string(why));
+        take_agreement(c);
         return WHET_OK;
     }
     if (c->failed) return WHET_OK;
     if (c->unknown && c->model == NULL) {
-        snprintf(label, sizeof label, "%s on %s", whet_study_text(c->set, "model"), whet_study_text(c->set, "runtime"));
-        if (whet_study_flag(c->set, "bench.enabled")) study_plan(r, "bench", label, bench_seconds(r, c));
+        snprintf(label, sizeof label, "%s on %s", whet_json_str(c->row, "model"), whet_study_text(c->set, "runtime"));
         study_plan(r, "eval", label, whet_dataset_count(c->data->set, WHET_SPLIT_TEST) / 3000.0 + 0.5);
         return WHET_OK;
     }

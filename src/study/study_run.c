@@ -89,6 +89,7 @@ static whet_status begin(study_run *r)
     r->choices = json_array();
     r->comparisons = json_array();
     r->runtimes = json_object();
+    r->places = json_object();
     WHET_TRY(whet_study_cells(r->s, &r->cells, &r->n_excluded));
     r->n_cells = (int)json_array_size(r->cells);
     r->c = whet_calloc((size_t)r->n_cells, sizeof *r->c);
@@ -129,6 +130,18 @@ static bool ends_run(whet_status status)
     return status == WHET_ECANCELLED || status == WHET_EIO; // a model too large for the memory is one row's misfortune
 }
 
+// What the converter refuses is a row with the reason.
+static whet_status convert_cell(study_run *r, study_cell *c)
+{
+    const whet_status status = study_convert(r, c);
+    if (status != WHET_OK && ends_run(status)) return status;
+    if (status != WHET_OK) study_row_fail(c, "export failed", whet_error_message());
+    if (status != WHET_OK || c->model == NULL) return WHET_OK;
+    json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+    json_object_set(c->row, "original", json_object_get(c->model, "original_label"));
+    return WHET_OK;
+}
+
 static whet_status prepare_cell(study_run *r, study_cell *c)
 {
     const json_t *runtime = json_object_get(r->runtimes, whet_study_text(c->set, "runtime"));
@@ -141,20 +154,26 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
         study_row_fail(c, c->model == NULL && !study_is_file(whet_study_text(c->set, "model")) ? "export failed" : "unsupported", whet_error_message());
         return WHET_OK;
     }
-    if (c->model != NULL) json_object_set(c->row, "model", json_object_get(c->model, "label"));
-    if (c->model != NULL) json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+    if (study_is_converted(c)) {
+        char *label = study_converted_name(c);
+        json_object_set_new(c->row, "model", json_string(label != NULL ? label : ""));
+        whet_free(label);
+    } else if (c->model != NULL) {
+        json_object_set(c->row, "model", json_object_get(c->model, "label"));
+        json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+    }
     json_object_set_new(c->row, "runtime_title", json_string(title != NULL ? title : whet_study_text(c->set, "runtime")));
     if (!json_is_true(json_object_get(runtime, "available"))) {
         const char *reason = json_string_value(json_object_get(runtime, "reason"));
         study_row_fail(c, "runtime missing", reason != NULL && reason[0] != '\0' ? reason : "no such runtime: 'whet runtimes' lists those that there are");
         return WHET_OK;
     }
-    const char *path = c->model != NULL ? json_string_value(json_object_get(c->model, "path")) : NULL;
-    const char *name = whet_study_text(c->set, "runtime");
-    status = path != NULL ? whet_runtime_reads(json_object_get(runtime, "caps"), name, path)
-                          : whet_runtime_reads_format(json_object_get(runtime, "caps"), name, "onnx"); // what an export will be
-    if (status != WHET_OK) study_row_fail(c, "unsupported", whet_error_last()->text);
-    return WHET_OK;
+    const char *name = whet_study_text(c->set, "runtime"), *format = study_cell_format(c);
+    if (format != NULL && whet_runtime_reads_format(json_object_get(runtime, "caps"), name, format) != WHET_OK) {
+        study_row_fail(c, "unsupported", whet_error_last()->text);
+        return WHET_OK;
+    }
+    return study_is_converted(c) ? convert_cell(r, c) : WHET_OK;
 }
 
 static whet_status run_rows(study_run *r)
@@ -174,7 +193,7 @@ static void dispose(study_run *r)
         next = d->next;
         study_data_free(d);
     }
-    json_t *const parts[] = {r->cells, r->rows, r->steps, r->trainings, r->choices, r->comparisons, r->axes, r->runtimes, r->bench_head};
+    json_t *const parts[] = {r->cells, r->rows, r->steps, r->trainings, r->choices, r->comparisons, r->axes, r->runtimes, r->places, r->bench_head};
     for (size_t i = 0; i < WHET_COUNT(parts); i++) json_decref(parts[i]);
     whet_store_close(r->store);
     whet_dir_release(&r->folder);
@@ -219,31 +238,5 @@ whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_o
     if (status == WHET_OK) status = run_rows(&r);
     status = conclude(&r, doc, status);
     dispose(&r);
-    return status;
-}
-
-whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract)
-{
-    whet_study *s = NULL;
-    whet_status status = WHET_OK;
-    const char *base = whet_path_base(model);
-    char *name = whet_strndup(base, strlen(base) - strlen(whet_path_ext(base)));
-    *out = NULL;
-    if (name == NULL) return WHET_ENOMEM;
-    if (!whet_file_exists(model)) {
-        status = WHET_FAIL(WHET_ENOTFOUND, "no such file");
-        whet_error_at_file(model);
-        goto done;
-    }
-    WHET_GOTO(whet_study_create(&s, model));
-    WHET_GOTO(whet_study_put(s, "name", json_string(name)));
-    WHET_GOTO(whet_study_put(s, "model", json_string(model)));
-    if (data != NULL) WHET_GOTO(whet_study_put(s, "data.name", json_string(data)));
-    if (contract != NULL) WHET_GOTO(whet_study_put(s, "contract.preset", json_string(contract)));
-    *out = s;
-    s = NULL;
-done:
-    whet_study_free(s);
-    whet_free(name);
     return status;
 }

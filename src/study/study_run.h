@@ -17,7 +17,7 @@ typedef struct study_step_kind {
     int version;       /* of the step's code: raised when its outputs would differ */
     study_step_fn fn;
 } study_step_kind;
-extern const study_step_kind study_train_step, study_export_step, study_find_step, study_bench_step, study_eval_step;
+extern const study_step_kind study_train_step, study_export_step, study_convert_step, study_find_step, study_bench_step, study_eval_step;
 
 typedef struct study_data { /* an open set */
     char *spec;          /* data.name */
@@ -34,7 +34,8 @@ typedef struct study_cell {
     const json_t *set;   /* borrowed from run->cells */
     study_data *data;    /* NULL: the study has no data */
     json_t *row;         /* borrowed from run->rows */
-    json_t *model;       /* {path, sha256, label, contract, contract_source}; NULL: not made */
+    json_t *model;       /* {path, sha256, label, contract, contract_source}, of a converted file also {original, original_sha256,
+                            original_label, nhwc}; NULL: not made */
     bool failed;         /* the row's status says why; no further step */
     bool unknown;        /* dry run: an earlier step is still to be done */
 } study_cell;
@@ -46,6 +47,7 @@ struct study_run {
     int folder; // holds `out` against a second program, -1 if nothing is held
     whet_store *store;
     json_t *cells, *rows, *steps, *trainings, *choices, *comparisons, *axes, *runtimes;
+    json_t *places;      /* of converted files: path relative to out -> job of the step that made it */
     json_t *context;     /* of the bench documents */
     json_t *bench_head;  /* settings and inputs of the first bench */
     study_data *datas;
@@ -85,6 +87,16 @@ study_data *study_find_data(study_run *r, const char *spec, const char *val, uin
 /* --- study_model.c: training, export, contract */
 whet_status study_make_model(study_run *r, study_cell *c);
 bool study_is_file(const char *model);
+/* --- study_convert.c: the cell's file in another format, or with its weights stored otherwise */
+bool study_is_converted(const study_cell *c);
+/* Name of the format of the file that the cell will run; NULL: unknown. */
+const char *study_cell_format(const study_cell *c);
+/* What the converted file is called, "lenet.f16.tflite"; heap string. */
+char *study_converted_name(const study_cell *c);
+/* Puts the converted file in the model's place; a dry run leaves the cell without a model. */
+whet_status study_convert(study_run *r, study_cell *c);
+/* Where a cell's file, or the one it was made from, lies; NULL: no cell has it. */
+const char *study_path_by_hash(const study_run *r, const json_t *sha256);
 /* --- study_measure.c */
 whet_status study_bench(study_run *r);
 whet_status study_eval(study_run *r, study_cell *c);

@@ -15,6 +15,8 @@ add_test(NAME e2e.report_files COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/rep
 set_tests_properties(e2e.report_files PROPERTIES LABELS e2e TIMEOUT 300)
 add_test(NAME e2e.study COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/study_steps.py $<TARGET_FILE:whet>)
 set_tests_properties(e2e.study PROPERTIES LABELS e2e TIMEOUT 300)
+add_test(NAME e2e.model_alone COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/model_alone.py $<TARGET_FILE:whet>)
+set_tests_properties(e2e.model_alone PROPERTIES LABELS e2e TIMEOUT 300)
 set(install_flags "")
 if(WHET_SANITIZE)
   set(install_flags -fsanitize=${WHET_SANITIZE})
