@@ -235,7 +235,8 @@ static void add_background(whet_strbuf *b, const page *p)
 // heavy (evaluations of a hundred classes, settings said twice) goes too, largest first; "left_out" names it.
 static void add_data(whet_strbuf *b, const json_t *doc)
 {
-    static const char *const heavy[] = {"eval", "profile", "settings", "tuning", "parity", "files"};
+    static const char *const heavy[] = {"eval", "profile", "replay", "outputs", "tuning", "best_search", "e2e", "settings", "parity",
+                                        "load", "plain", "thread_check", "probe", "arithmetic", "files", "axes", "energy"};
     json_t *copy = json_deep_copy(doc), *row = NULL, *left_out = json_array();
     char *text = NULL;
     size_t i = 0;
