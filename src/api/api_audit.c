@@ -5,6 +5,7 @@
 
 #include "api/result.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/audit.h"
 #include "store/document.h"
 #include "whet/results.h"
@@ -56,6 +57,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 
 whet_status whet_results_audit(whet_result **out, const char *run, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *doc = NULL, *made = NULL;
     bool ok = false;
     *out = NULL;

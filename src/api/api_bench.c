@@ -10,6 +10,7 @@
 #include "api/keep.h"
 #include "api/result.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/baseline.h"
 #include "measure/bench.h"
 #include "store/document.h"
@@ -105,6 +106,7 @@ static int gate_of(const json_t *doc)
 
 whet_status whet_bench(whet_result **out, int n_models, const char *const *models, const whet_bench_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_bench_options o;
     whet_bench_spec s;
     whet_bench_cells cells = {0};

@@ -7,6 +7,7 @@
 
 #include "api/compare_text.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/compare.h"
 #include "store/document.h"
 #include "wire/json.h"
@@ -118,6 +119,7 @@ void whet_render_compare(const json_t *doc, int width, bool color, whet_strbuf *
 /* --- the call */
 whet_status whet_compare(whet_result **out, const char *base, const char *now, const whet_compare_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_compare_options o;
     whet_compare_spec s;
     json_t *a = NULL, *b = NULL, *doc = NULL;

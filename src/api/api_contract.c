@@ -8,6 +8,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "eval/find.h"
 #include "measure/model_contract.h"
 #include "measure/model_predictor.h"
@@ -88,6 +89,7 @@ static void render_contract(const json_t *doc, int width, bool color, whet_strbu
 
 whet_status whet_contract_show(whet_result **out, const char *model)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_contract c;
     json_t *doc = NULL;
     whet_status status = WHET_OK;
@@ -109,6 +111,7 @@ done:
 
 whet_status whet_contract_put(whet_result **out, const char *model, const whet_contract_fields *f, const char *to)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_contract c;
     json_t *doc = NULL;
     whet_status status = WHET_OK;
@@ -196,6 +199,7 @@ static void render_find(const json_t *doc, int width, bool color, whet_strbuf *o
 
 whet_status whet_contract_search(whet_result **out, const char *model, const whet_contract_search_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_backends *backends = NULL;
     whet_dataset *d = NULL;
     whet_dataset_options dopt;

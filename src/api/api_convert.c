@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "data/contract.h"
 #include "ir/op.h"
 #include "models/models.h"
@@ -393,6 +394,7 @@ static void dispose(convert_job *j)
 
 whet_status whet_convert(whet_result **out, const char *from, const char *to, const whet_convert_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     convert_job j = {.from = from, .to = to, .agree = true};
     convert_stage stage = {.to = NULL};
     whet_weights *w = NULL;

@@ -7,6 +7,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "data/fetch.h"
 #include "data/data_summary.h"
 
@@ -85,6 +86,7 @@ static whet_status write_images(whet_dataset *d, const char *dir, const whet_dat
 
 whet_status whet_data_get(whet_result **out, const char *name, const whet_data_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_dataset_options o;
     whet_dataset *d = NULL;
     char *where = NULL;
@@ -115,6 +117,7 @@ done:
 
 whet_status whet_data_split(whet_result **out, const char *spec, const char *dir, const whet_data_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_dataset_options o;
     whet_dataset *d = NULL;
     json_t *doc = NULL, *origin = NULL;
@@ -223,6 +226,7 @@ static void render_info(const json_t *doc, int width, bool color, whet_strbuf *o
 
 whet_status whet_data_info(whet_result **out, const char *spec, const whet_data_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_dataset_options o;
     whet_data_summary_options so = {sizeof so, 0, opt->progress, opt->progress_arg};
     whet_dataset *d = NULL;

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/threads.h"
 #include "eval/find.h"
 #include "measure/model_contract.h"
@@ -222,6 +223,7 @@ static void render_eval(const json_t *doc, int width, bool color, whet_strbuf *o
 
 whet_status whet_eval(whet_result **out, const char *model, const whet_eval_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     struct eval_job j = {.model = model, .o = opt, .split = WHET_SPLIT_TEST};
     whet_evaluate_options eo;
     whet_scores *s = NULL;

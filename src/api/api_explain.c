@@ -8,6 +8,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/explain.h"
 #include "whet/explain.h"
 #include "wire/json.h"
@@ -112,6 +113,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 /* --- */
 whet_status whet_explain(whet_result **out, const char *model, const char *other, const whet_explain_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_explain_options o;
     json_t *doc = NULL;
     whet_explain_options_init(&o);

@@ -7,6 +7,7 @@
 #include "api/result.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/threads.h"
 #include "convert/targets.h"
 #include "data/contract.h"
@@ -273,6 +274,7 @@ whet_model_inspect_options inspect_settle(const whet_model_inspect_options *opt)
 
 whet_status whet_model_inspect(const whet_model *m, const whet_model_inspect_options *opt, whet_result **out)
 {
+    WHET_NUMBERS_WITH_POINT;
     const whet_model_inspect_options o = inspect_settle(opt);
     whet_facts facts;
     *out = NULL;

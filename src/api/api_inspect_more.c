@@ -6,6 +6,7 @@
 #include "api/result.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/numbers.h"
 #include "base/spelling.h"
 #include "data/contract.h"
 #include "formats/formats.h"
@@ -55,6 +56,7 @@ static whet_status inspect_zoo(whet_result **out, const char *name, const whet_m
 
 whet_status whet_inspect(whet_result **out, const char *path, const whet_model_inspect_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     const whet_model_inspect_options o = inspect_settle(opt);
     const whet_model_format *f = NULL;
     whet_model *m = NULL;

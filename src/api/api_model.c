@@ -6,6 +6,7 @@
 #include "api/convert_job.h"
 #include "api/model_handle.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "formats/formats.h"
 
 void whet_model_close(whet_model *m)
@@ -18,6 +19,7 @@ void whet_model_close(whet_model *m)
 
 whet_status whet_model_open(whet_model **out, const char *path)
 {
+    WHET_NUMBERS_WITH_POINT;
     const whet_model_format *f = NULL;
     whet_model *m = NULL;
     *out = NULL;
@@ -39,6 +41,7 @@ whet_status whet_model_open(whet_model **out, const char *path)
 
 whet_status whet_model_save(const whet_model *m, const char *path, const whet_convert_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     const whet_model_format *target = NULL;
     whet_convert_graph_options how;
     whet_convert_options o;

@@ -9,6 +9,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "report/goal.h"
 #include "report/report.h"
 #include "wire/json.h"
@@ -82,6 +83,7 @@ static whet_status write_all(const json_t *doc, const whet_report_options *opt, 
 
 whet_status whet_report_all(whet_result **out, const char *const *sources, int n, const whet_report_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *doc = NULL, *files = json_array(), *notes = json_array();
     *out = NULL;
     whet_status status = n > 0 ? whet_report_select(&doc, sources, n, opt->store) : WHET_FAIL(WHET_EINVAL, "name a result file or a stored run");
@@ -102,5 +104,6 @@ whet_status whet_report_all(whet_result **out, const char *const *sources, int n
 
 whet_status whet_report(whet_result **out, const char *source, const whet_report_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     return whet_report_all(out, &source, 1, opt);
 }

@@ -9,6 +9,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/kept.h"
 #include "store/document.h"
 #include "store/store.h"
@@ -53,6 +54,7 @@ static void render_list(const json_t *doc, int width, bool color, whet_strbuf *o
 
 whet_status whet_results_list(whet_result **out, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     json_t *runs = NULL, *doc = NULL;
     whet_store_filter f = {.kind = opt->kind, .study = opt->study, .tag = opt->tag, .limit = opt->limit, .model = opt->model};
@@ -91,6 +93,7 @@ static whet_status find(whet_store **s, const char *run, bool read_only, const w
 
 whet_status whet_results_show(whet_result **out, const char *run, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     int64_t id = 0;
     json_t *doc = NULL;
@@ -127,6 +130,7 @@ static whet_status done(whet_result **out, whet_store *s, whet_status status, ch
 
 whet_status whet_results_tag(whet_result **out, const char *run, const char *tag, int remove, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     int64_t id = 0;
     *out = NULL;
@@ -137,6 +141,7 @@ whet_status whet_results_tag(whet_result **out, const char *run, const char *tag
 
 whet_status whet_results_remove(whet_result **out, const char *run, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     int64_t id = 0;
     *out = NULL;
@@ -147,6 +152,7 @@ whet_status whet_results_remove(whet_result **out, const char *run, const whet_r
 
 whet_status whet_results_export(whet_result **out, const char *file, const char *const *runs, int n, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     int64_t *ids = n > 0 ? whet_calloc((size_t)n, sizeof *ids) : NULL;
     int count = 0;
@@ -160,6 +166,7 @@ whet_status whet_results_export(whet_result **out, const char *file, const char 
 
 whet_status whet_results_import(whet_result **out, const char *file, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     json_t *doc = NULL;
     int added = 0, skipped = 0;
@@ -174,6 +181,7 @@ whet_status whet_results_import(whet_result **out, const char *file, const whet_
 
 whet_status whet_results_check(whet_result **out, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     *out = NULL;
     WHET_TRY(whet_store_open(&s, opt->store, true));
@@ -216,6 +224,7 @@ static void render_where(const json_t *doc, int width, bool color, whet_strbuf *
 
 whet_status whet_results_where(whet_result **out, const whet_results_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_store *s = NULL;
     int64_t runs = 0;
     char *path = opt->store != NULL ? whet_strdup(opt->store) : whet_store_default_path();

@@ -7,6 +7,7 @@
 #include "api/result.h"
 #include "backend/backend.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/threads.h"
 #include "formats/npy/npy_tensor.h"
 #include "whet/model.h"
@@ -174,6 +175,7 @@ static whet_status run(job *j, const char *model, int n_in, const char *const *i
 whet_status whet_run_npy(whet_result **out, const char *model, int n_inputs, const char *const *inputs, int n_outputs,
                          const char *const *outputs, const whet_run_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_run_options o;
     whet_backends *backends = NULL;
     job *j = whet_calloc(1, sizeof(*j));

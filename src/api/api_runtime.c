@@ -9,6 +9,7 @@
 #include "backend/install.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/machine.h"
 #include "measure/runtimes.h"
 #include "measure/worker.h"
@@ -56,6 +57,7 @@ static void render_runtimes(const json_t *doc, int width, bool color, whet_strbu
 
 whet_status whet_runtimes_list(whet_result **out, const whet_runtimes_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *list = NULL;
     *out = NULL;
     WHET_TRY(whet_runtimes_probe(&list, opt != NULL ? opt->program : NULL));
@@ -77,6 +79,7 @@ static void render_install(const json_t *doc, int width, bool color, whet_strbuf
 
 whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_runtime_install_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_runtime_install_options o;
     whet_install_report r;
     whet_runtime_install_options_init(&o);
@@ -188,6 +191,7 @@ static void render_doctor(const json_t *doc, int width, bool color, whet_strbuf 
 
 whet_status whet_doctor(whet_result **out, const whet_runtimes_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *list = json_array(), *m = whet_machine_record(), *warnings = json_array();
     *out = NULL;
     look_at_machine(list, m);

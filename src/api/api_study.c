@@ -10,6 +10,7 @@
 #include "api/result.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "measure/baseline.h"
 #include "study/fleet.h"
 #include "study/study.h"
@@ -75,6 +76,7 @@ static void render_study(const json_t *doc, int width, bool color, whet_strbuf *
 
 whet_status whet_study_perform(whet_result **out, const char *file, const whet_study_perform_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_study *s = NULL;
     json_t *doc = NULL, *old = NULL;
     whet_study_options o;
@@ -124,6 +126,7 @@ static void render_text(const json_t *doc, int width, bool color, whet_strbuf *o
 
 whet_status whet_study_init(whet_result **out, const char *file, const char *model)
 {
+    WHET_NUMBERS_WITH_POINT;
     char *yaml = NULL, *told = NULL;
     *out = NULL;
     if (whet_file_exists(file)) return WHET_FAIL(WHET_EINVAL, "'%s' exists already: give another name", file);
@@ -139,6 +142,7 @@ whet_status whet_study_init(whet_result **out, const char *file, const char *mod
 
 whet_status whet_study_describe(whet_result **out)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *schema = NULL;
     *out = NULL;
     WHET_TRY(whet_study_schema(&schema));
@@ -147,6 +151,7 @@ whet_status whet_study_describe(whet_result **out)
 
 whet_status whet_study_keys(whet_result **out)
 {
+    WHET_NUMBERS_WITH_POINT;
     char *text = NULL;
     *out = NULL;
     WHET_TRY(whet_study_manual(&text));

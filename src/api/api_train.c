@@ -6,6 +6,7 @@
 #include "api/result.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "train/train.h"
 #include "whet/train.h"
 
@@ -127,6 +128,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
 
 whet_status whet_train(whet_result **out, const whet_train_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *doc = NULL;
     *out = NULL;
     if (opt == NULL || opt->size != sizeof *opt)
@@ -165,6 +167,7 @@ static void render_bench(const json_t *doc, int width, bool color, whet_strbuf *
 
 whet_status whet_train_bench(whet_result **out, const whet_train_bench_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *doc = NULL;
     *out = NULL;
     if (opt == NULL || opt->size != sizeof *opt)
@@ -198,6 +201,7 @@ static void render_memory(const json_t *doc, int width, bool color, whet_strbuf 
 
 whet_status whet_train_memory(whet_result **out, const whet_train_bench_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     json_t *doc = NULL;
     *out = NULL;
     if (opt == NULL || opt->size != sizeof *opt)

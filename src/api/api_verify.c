@@ -8,6 +8,7 @@
 #include "api/result.h"
 #include "api/verify_layers.h"
 #include "backend/backend.h"
+#include "base/numbers.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
 #include "report/report_layers.h"
@@ -68,6 +69,7 @@ static whet_status parse_split(const char *text, whet_split *out)
 
 whet_status whet_verify(whet_result **out, const char *model, const char *other, const whet_verify_options *opt)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_verify_options o;
     bool ok = false;
     json_t *doc = NULL;

@@ -8,6 +8,7 @@
 
 #include "api/wrap.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/printable.h"
 #include "wire/json.h"
 
@@ -78,6 +79,7 @@ const json_t *whet_result_doc(const whet_result *r) { return r->doc; }
 
 const char *whet_result_text(whet_result *r, int width, int color)
 {
+    WHET_NUMBERS_WITH_POINT;
     whet_strbuf b;
     whet_strbuf_init(&b);
     if (r->render) r->render(r->doc, width > 0 ? width : 80, color != 0, &b);

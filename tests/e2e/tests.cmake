@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if(TARGET whet_train)
   whet_test(e2e e2e_test_allocations ${CMAKE_SOURCE_DIR}/tests/e2e/test_allocations.c whet_train PkgConfig::JANSSON)
+  whet_test(e2e e2e_test_locale ${CMAKE_SOURCE_DIR}/tests/e2e/test_locale.c whet_api PkgConfig::JANSSON)
 endif()
 if(CMAKE_CROSSCOMPILING) # the others start programs themselves
   add_test(NAME e2e.emulated COMMAND ${CMAKE_SOURCE_DIR}/tests/e2e/emulated.sh ${CMAKE_BINARY_DIR} ${CMAKE_CROSSCOMPILING_EMULATOR})
