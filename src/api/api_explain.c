@@ -41,6 +41,7 @@ static void put_machine(const json_t *doc, int width, whet_strbuf *out)
     whet_render_wrapped(out, width, 9, "bytes    %s (GB/s, measured)", text.data != NULL ? text.data : "");
     whet_strbuf_dispose(&text);
     whet_strbuf_init(&text);
+    if (json_is_true(json_object_get(roof, "unsure"))) whet_render_wrapped(out, width, 9, "         %s", whet_json_str(roof, "unsure_text"));
     json_array_foreach(json_object_get(machine, "isa_missing"), i, o) whet_strbuf_printf(&text, "%s%s", i == 0 ? "" : ", ", json_string_value(o));
     if (text.len > 0) whet_render_wrapped(out, width, 9, "missing  %s", text.data);
     whet_strbuf_dispose(&text);
@@ -62,7 +63,7 @@ static int slowest(const json_t *nodes, size_t *top)
     return n;
 }
 
-static void put_nodes(const json_t *model, int width, bool color, whet_strbuf *out)
+static void put_nodes(const json_t *model, bool unsure, int width, bool color, whet_strbuf *out)
 {
     static const char *const titles[] = {"node", "operator", "in", "ms", "time", "of roof", "roof"};
     enum { COLUMNS = 7 };
@@ -76,7 +77,7 @@ static void put_nodes(const json_t *model, int width, bool color, whet_strbuf *o
         const json_t *o = json_array_get(nodes, top[i]), *of = json_object_get(o, "of_roof");
         snprintf(text[i][0], 24, "%.3f", whet_json_real(o, "ms"));
         snprintf(text[i][1], 24, "%.1f%%", whet_json_real(o, "share") * 100);
-        snprintf(text[i][2], 24, json_number_value(of) < 0.0095 ? "<1%%" : "%.0f%%", json_number_value(of) * 100);
+        snprintf(text[i][2], 24, json_number_value(of) < 0.0095 ? "%s<1%%" : "%s%.0f%%", unsure ? "~" : "", json_number_value(of) * 100);
         whet_render_tail(names[i], TEXT, whet_json_str(o, "label"), WHET_MAX(width - 80, 0) + NODE);
         const char *row[COLUMNS] = {names[i], whet_json_str(o, "type"), whet_json_str(o, "precision"), text[i][0], text[i][1],
                                     json_is_number(of) ? text[i][2] : "", whet_json_str(o, "roof")};
@@ -86,7 +87,7 @@ static void put_nodes(const json_t *model, int width, bool color, whet_strbuf *o
     whet_render_table(out, width, color, COLUMNS, titles, "lllrrrl", n, cells);
 }
 
-static void put_model(const json_t *model, int width, bool color, whet_strbuf *out)
+static void put_model(const json_t *model, bool unsure, int width, bool color, whet_strbuf *out)
 {
     const json_t *latency = json_object_get(model, "latency"), *o = NULL;
     size_t i = 0;
@@ -94,7 +95,7 @@ static void put_model(const json_t *model, int width, bool color, whet_strbuf *o
     whet_render_bold(out, color, whet_path_base(whet_json_str(model, "model")));
     whet_strbuf_printf(out, " on %s %s: %.3g ms (%.3g to %.3g)\n", whet_json_str(model, "title"), whet_json_str(model, "version"), whet_json_real(latency, "p50"),
                        whet_json_real(latency, "p25"), whet_json_real(latency, "p75"));
-    put_nodes(model, width, color, out);
+    put_nodes(model, unsure, width, color, out);
     whet_strbuf_puts(out, "\n");
     json_array_foreach(json_object_get(model, "sentences"), i, o) whet_render_wrapped(out, width, 2, "* %s", json_string_value(o));
     json_array_foreach(json_object_get(model, "notes"), i, o) whet_render_wrapped(out, width, 2, "note: %s", json_string_value(o));
@@ -105,7 +106,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     const json_t *o = NULL;
     size_t i = 0;
     put_machine(doc, width, out);
-    json_array_foreach(json_object_get(doc, "models"), i, o) put_model(o, width, color, out);
+    json_array_foreach(json_object_get(doc, "models"), i, o) put_model(o, json_is_true(json_object_get(json_object_get(doc, "roofline"), "unsure")), width, color, out);
     if (json_array_size(json_object_get(doc, "sentences")) > 0) whet_strbuf_puts(out, "\n");
     json_array_foreach(json_object_get(doc, "sentences"), i, o) whet_render_wrapped(out, width, 2, "%s", json_string_value(o));
 }

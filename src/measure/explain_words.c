@@ -140,30 +140,41 @@ static const json_t *slowest(const json_t *model)
     return best;
 }
 
-static void say_slowest(json_t *out, const json_t *model)
+/* Behind a share of a roof that was measured while others ran. */
+static const char *doubt(const whet_roofline *r) { return r->unsure ? " (unsure)" : ""; }
+
+static void say_unsure(json_t *out, const whet_roofline *r)
+{
+    char text[160];
+    if (!r->unsure) return;
+    whet_roofline_unsure_text(text, sizeof text, r);
+    whet_json_add_text(out, "%s: they may be far too low, and shares of them too high. Explain again when nothing else runs.", text);
+}
+
+static void say_slowest(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const json_t *o = slowest(model), *roof = json_object_get(o, "of_roof");
     char tail[160] = "";
     if (o == NULL || !timed(model)) return;
     if (json_is_number(roof))
-        snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %.2g %%", whet_json_str(o, "roof"),
-                 fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), json_number_value(roof) * PERCENT);
+        snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %.2g %%%s", whet_json_str(o, "roof"),
+                 fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), json_number_value(roof) * PERCENT, doubt(r));
     whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %.2g %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
                        whet_json_real(o, "share") * PERCENT, tail);
     const double all = whet_json_real(json_object_get(model, "roof"), "of_roof");
-    if (json_is_number(roof) && whet_json_real(o, "share") > 0.1 && json_number_value(roof) < all / 4)
+    if (!r->unsure && json_is_number(roof) && whet_json_real(o, "share") > 0.1 && json_number_value(roof) < all / 4)
         whet_json_add_text(out, "It is far further from its roof than the rest (%.2g %% against %.2g %% of all nodes together): for this shape %s has no good kernel.",
                            json_number_value(roof) * PERCENT, all * PERCENT, whet_json_str(model, "title"));
 }
 
-static void say_roof(json_t *out, const json_t *model)
+static void say_roof(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const json_t *roof = json_object_get(model, "roof"), *of = json_object_get(roof, "of_roof");
     const double compute = whet_json_real(roof, "compute_share"), memory = whet_json_real(roof, "memory_share");
     if (!json_is_number(of) || !(json_number_value(of) > 0)) return;
-    whet_json_add_text(out, "All nodes together reach %.2g %% of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
+    whet_json_add_text(out, "All nodes together reach %.2g %%%s of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
                             "roof is arithmetic, %.0f %% in nodes whose roof is memory.",
-                       json_number_value(of) * PERCENT, whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
+                       json_number_value(of) * PERCENT, doubt(r), whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
 }
 
 /* Arithmetic of the nodes of a precision, as a share of its peak. */
@@ -187,7 +198,7 @@ static void say_int8_peaks(json_t *out, const whet_roofline *r, const whet_roof_
         if (used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, "%s%.2g by %s", used > 0 ? ", " : "", p->gops[1] / f32->gops[1], p->isa);
     }
     if (used == 0) return;
-    whet_json_add_text(out, "The int8 arithmetic of this CPU as a multiple of its f32 arithmetic, measured: %s.", text);
+    whet_json_add_text(out, "The int8 arithmetic of this CPU as a multiple of its f32 arithmetic, measured%s: %s.", doubt(r), text);
     if (!dot)
         whet_json_add_text(out, "It has no dot product of bytes (VNNI or its like): products of bytes take several instructions, so int8 gains little.");
 }
@@ -269,8 +280,9 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
             whet_json_add_text(out, "%s does not show which of its nodes are the convolutions and products: nothing is known of their precision and their roofs.",
                                whet_json_str(model, "title"));
         else if (other > 5 * notable) whet_json_add_text(out, "%.0f %% of the time is in nodes that are no convolution or product.", other * PERCENT);
-        say_slowest(out, model);
-        say_roof(out, model);
+        say_unsure(out, r);
+        say_slowest(out, model, r);
+        say_roof(out, model, r);
         say_small(out, model);
         say_disturbed(out, model);
     }
@@ -338,8 +350,8 @@ static int find_reasons(reason *list, const json_t *a, const json_t *b, const wh
         const double ea = efficiency(a, na, r), eb = efficiency(b, nb, r);
         const size_t used = strlen(list[n - 1].text);
         if (ea > 0 && eb > 0)
-            snprintf(list[n - 1].text + used, sizeof list[n - 1].text - used, " (at %.2g %% of the %s peak, against %.2g %% of the %s peak)", ea * PERCENT, na,
-                     eb * PERCENT, nb);
+            snprintf(list[n - 1].text + used, sizeof list[n - 1].text - used, " (at %.2g %% of the %s peak, against %.2g %% of the %s peak)%s", ea * PERCENT, na,
+                     eb * PERCENT, nb, doubt(r));
     }
     for (int i = 1; i < n; i++)
         for (int k = i; k > 0 && list[k].ms > list[k - 1].ms; k--) {
@@ -379,7 +391,7 @@ json_t *whet_explain_against(const json_t *a, const json_t *b, const whet_roofli
     say_share_of_int8(out, a);
     const whet_roof_peak *f32 = whet_roofline_peak(r, "f32"), *int8 = whet_roofline_peak(r, "int8");
     if (is_int8(a) && !is_int8(b) && f32 != NULL && int8 != NULL)
-        whet_json_add_text(out, "No int8 file can be more than %.2g times as fast here: so much more int8 arithmetic (by %s) than f32 arithmetic this CPU does, measured.",
-                           int8->gops[1] / f32->gops[1], int8->isa);
+        whet_json_add_text(out, "No int8 file can be more than %.2g times as fast here: so much more int8 arithmetic (by %s) than f32 arithmetic this CPU does, measured%s.",
+                           int8->gops[1] / f32->gops[1], int8->isa, doubt(r));
     return out;
 }

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/status.h"
 
@@ -18,10 +19,18 @@ typedef struct whet_roofline {
     int threads, n_peaks, n_levels;
     whet_roof_peak peak[WHET_ROOF_PEAKS];
     whet_roof_level level[WHET_ROOF_LEVELS]; /* from the nearest to memory */
+    double cpu_share; /* of the best look at each roof: CPU time / wall time of its threads, the least of all; 1: nobody was in the way */
+    double spread;    /* by how much the second best look was slower than the best, the greatest of all */
+    bool unsure;      /* the machine was busy: the true roofs may be far above these */
 } whet_roofline;
 
-/* Takes one to three seconds; quick: a tenth, with memory looked at in 32 MB. */
+/* Takes one to three seconds, up to ten where it is disturbed; quick: a tenth, with memory looked at in 32 MB. */
 whet_status whet_roofline_measure(whet_roofline *r, int threads, bool quick);
+/* Of a look that took `wall_ns` on so many threads, which had so much CPU time, and the wall time of the next best: sets what the
+ * roofs say of themselves. */
+void whet_roofline_judge(whet_roofline *r, double wall_ns, double cpu_ns, int threads, double second_ns);
+/* "roofs unsure: the machine was busy (CPU time was 40 % of wall time)" */
+void whet_roofline_unsure_text(char *text, size_t size, const whet_roofline *r);
 json_t *whet_roofline_json(const whet_roofline *r);
 /* The best peak of a precision ("f32-winograd" counts as f32), on all threads; NULL: there is none, as for f64. */
 const whet_roof_peak *whet_roofline_peak(const whet_roofline *r, const char *precision);

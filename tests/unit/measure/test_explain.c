@@ -260,9 +260,41 @@ static void test_measured(void **state)
     whet_free(r);
 }
 
+/* A machine that was busy while its roofs were measured: said, and no share stands as a fact. */
+static void test_busy_machine(void **state)
+{
+    whet_roofline r = roof;
+    (void)state;
+    r.cpu_share = 1;
+    whet_roofline_judge(&r, 3e6, 5.8e6, 2, 3.1e6); /* nobody in the way of two threads */
+    assert_false(r.unsure);
+    whet_roofline_judge(&r, 3e6, 2.4e6, 2, 3.1e6); /* they had 40 % of their time */
+    assert_true(r.unsure);
+    json_t *doc = whet_roofline_json(&r);
+    assert_string_equal(str(doc, "unsure_text"), "roofs unsure: the machine was busy (CPU time was 40 % of wall time)");
+    json_decref(doc);
+    json_t *nodes = json_loads("[{\"name\": \"a\", \"type\": \"Conv\", \"ms\": 1.0, \"share\": 1.0, \"precision\": \"f32\", \"macs\": 1e6, \"class\": \"product\", "
+                               "\"of_roof\": 0.02, \"roof\": \"compute\", \"compute_ms\": 0.02, \"memory_ms\": 0.01, \"label\": \"a\"}]", 0, NULL);
+    json_t *model = json_pack("{ss, ss, sf, sf, so, s{sf, sf, sf, sf}}", "title", "ORT", "runtime", "ort", "ms", 1.0, "macs", 1e6, "nodes", nodes, "roof", "of_roof", 0.02,
+                              "least_ms", 0.02, "compute_share", 1.0, "memory_share", 0.0);
+    json_t *words = whet_explain_words(model, &r);
+    assert_says(words, "roofs unsure: the machine was busy (CPU time was 40 % of wall time)");
+    assert_says(words, "it reaches 2 % (unsure)");
+    assert_says(words, "All nodes together reach 2 % (unsure) of what");
+    json_decref(words);
+    r = roof;
+    r.cpu_share = 1;
+    whet_roofline_judge(&r, 3e6, 5.8e6, 2, 6e6); /* one look alone was good */
+    assert_true(r.unsure);
+    words = whet_explain_words(model, &roof);
+    assert_false(says(words, "unsure"));
+    json_decref(words);
+    json_decref(model);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against),
                                        cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
