@@ -174,9 +174,12 @@ static void study_end(const json_t *doc, int width, whet_strbuf *out)
     size_t i = 0;
     char line[400];
     int reads = (int)json_integer_value(json_object_get(json_object_get(doc, "data"), "test_reads"));
-    snprintf(line, sizeof line, "%d steps done, %d taken from before; the test split was read %d time%s, by the final evaluation alone",
+    const int ever = (int)json_integer_value(json_object_get(json_object_get(doc, "data"), "test_reads_ever"));
+    char before[120] = "";
+    if (ever > reads) snprintf(before, sizeof before, "; %d times since this study was first run, with other settings too", ever);
+    snprintf(line, sizeof line, "%d steps done, %d taken from before; the test split was read %d time%s, by the final evaluation alone%s",
              (int)json_integer_value(json_object_get(doc, "steps_done")), (int)json_integer_value(json_object_get(doc, "steps_reused")), reads,
-             reads == 1 ? "" : "s");
+             reads == 1 ? "" : "s", before);
     whet_put_wrapped(out, line, strlen(line), width, 0);
     json_array_foreach(files, i, f)
     {

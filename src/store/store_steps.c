@@ -43,3 +43,15 @@ whet_status whet_store_put_step(whet_store *s, const char *key, const char *name
     whet_free(text);
     return status;
 }
+
+whet_status whet_store_count_steps(whet_store *s, const char *name, int64_t *n)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    *n = 0;
+    WHET_TRY(whet_store_query(s, &st, "SELECT count(*) FROM steps WHERE name=? AND status='ok'", "t", name));
+    const whet_status status = whet_store_step_row(s, st, &row);
+    if (row) *n = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return status;
+}

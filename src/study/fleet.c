@@ -352,15 +352,17 @@ static void add_data(json_t *doc, const json_t *docs)
     const json_t *d = NULL;
     json_t *data = NULL;
     size_t i = 0;
-    json_int_t reads = 0;
+    json_int_t reads = 0, ever = 0;
     json_array_foreach(docs, i, d)
     {
         const json_t *one = json_object_get(d, "data");
+        ever += (json_int_t)whet_json_real(one, "test_reads_ever");
         if (one != NULL && data == NULL) data = json_copy((json_t *)one);
         reads += (json_int_t)whet_json_real(one, "test_reads");
     }
     if (data == NULL) return;
     json_object_set_new(data, "test_reads", json_integer(reads));
+    json_object_set_new(data, "test_reads_ever", json_integer(ever));
     json_object_set_new(doc, "data", data);
 }
 

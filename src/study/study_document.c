@@ -20,6 +20,9 @@ static json_t *data_object(const study_run *r)
     const char *first = NULL;
     int broken = whet_dataset_broken(d->set, &first);
     json_object_set_new(o, "test_reads", json_integer(r->test_reads));
+    int64_t ever = 0; /* a study that is changed and run again reads it again: that is a choice that sees it, made by a person */
+    if (r->store != NULL && whet_store_count_steps(r->store, study_eval_step.name, &ever) == WHET_OK)
+        json_object_set_new(o, "test_reads_ever", json_integer((json_int_t)ever));
     if (broken > 0) {
         json_object_set_new(o, "broken", json_integer(broken));
         json_object_set_new(o, "broken_first", json_string(first != NULL ? first : ""));

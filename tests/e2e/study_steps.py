@@ -154,6 +154,9 @@ def accuracy_loss(tmp, env, model):
     expect(a["delta_low"] <= a["delta"] <= a["delta_high"] and a["delta_low"] < a["delta_high"], f"its interval: {a}")
     expect(a["acceptable"] == (a["value"] >= 0.99 * base["accuracy"]["value"]), f"MLPerf's word: {a}")
     expect("of the f32 row" in done.stdout, f"it is printed: {done.stdout[-600:]}")
+    done = whet(env, "study", study, "--quick", "--set", "eval.batch=32")  # evaluated again: the test split has been seen twice
+    data = json.loads((out / "result.json").read_text())["data"]
+    expect([data["test_reads"], data["test_reads_ever"]] == [2, 4] and "4 times since" in " ".join(done.stdout.split()), f"reads of the test split: {data}")
 
 
 def fallback(tmp, env, model):
