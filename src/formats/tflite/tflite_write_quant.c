@@ -6,7 +6,8 @@
  *   - kernels that rescale (convolutions, products, sums, ...) go straight to the result's scale;
  *   - kernels that move or compare need one scale: theirs is the operand's, a QUANTIZE behind brings the result to its own;
  *   - softmax, logistic, tanh have a fixed scale; with any other they are computed in float: rounding twice adds up;
- *   - products of two values of 8 bits are computed in float: LiteRT's kernel rounds twice.
+ *   - products of two values of 8 bits are computed in float: LiteRT's kernel rounds twice; likewise sums that a normalisation,
+ *     which is computed in float, reads: XNNPACK's integer sum rounds a few otherwise.
  * Everything else is computed in float between DEQUANTIZE and QUANTIZE. */
 #include <math.h>
 
@@ -196,6 +197,22 @@ static bool operands_fit(tfl_writer *w, const whet_node *n, whet_dtype t)
     return true;
 }
 
+/* Whether a normalisation reads what v is quantised to: it is computed in float. */
+static bool is_normalized(const tfl_writer *w, whet_vid v)
+{
+    const whet_uses q = whet_graph_uses(w->g, v);
+    for (int i = 0; i < q.n; i++) {
+        const whet_node *quantize = &w->g->nodes[q.nodes[i]];
+        const whet_uses dq = whet_graph_uses(w->g, quantize->out[0]);
+        for (int k = 0; k < dq.n; k++) {
+            const whet_uses readers = whet_graph_uses(w->g, w->g->nodes[dq.nodes[k]].out[0]);
+            for (int r = 0; r < readers.n; r++)
+                if (whet_node_is(&w->g->nodes[readers.nodes[r]], "LayerNormalization")) return true;
+        }
+    }
+    return false;
+}
+
 static bool is_integer(tfl_writer *w, const whet_node *n)
 {
     const rule how = rule_of(n);
@@ -215,6 +232,7 @@ static bool is_integer(tfl_writer *w, const whet_node *n)
         if (q == WHET_NO_VALUE || inner_dtype(w, q) != t) return false;
     }
     if (t == WHET_S16 && (whet_node_is(n, "Gelu") || whet_node_is(n, "HardSwish") || whet_node_is(n, "PRelu"))) return false;
+    if (whet_node_is(n, "Add") && t != WHET_S16 && is_normalized(w, tail.last)) return false;
     if (whet_node_is(n, "Clip") && !tflw_clips_in_integers(w, n)) return false;
     if (whet_node_is(n, "Softmax") && whet_nhwc_axis(w->g, n->in[0], whet_node_int(n, "axis", -1)) != w->g->values[n->in[0]].dims.rank - 1) return false;
     if (how == FIXED && !scale_is_fixed(w, n, t)) return false;
