@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -332,12 +333,26 @@ bool whet_path_is_inside(const char *rel)
     return true;
 }
 
+/* $HOME, else what the user database says, as in a service: never a folder in which other users can put something. */
+static char *home_dir(void)
+{
+    const char *home = getenv("HOME");
+    struct passwd entry, *found = NULL;
+    char text[4096];
+    if (home != NULL && home[0] != '\0') return whet_strdup(home);
+    if (getpwuid_r(getuid(), &entry, text, sizeof text, &found) == 0 && found != NULL && found->pw_dir[0] == '/') return whet_strdup(found->pw_dir);
+    return whet_format("/tmp/whet-%ld", (long)getuid());
+}
+
 static char *user_dir(const char *xdg, const char *sub, const char *fallback)
 {
-    const char *own = getenv("WHET_HOME"), *base = getenv(xdg), *home = getenv("HOME");
+    const char *own = getenv("WHET_HOME"), *base = getenv(xdg);
     if (own != NULL && own[0] != '\0') return whet_path_join(own, sub);
     if (base != NULL && base[0] == '/') return whet_path_join(base, "whet");
-    return whet_format("%s/%s/whet", home != NULL ? home : "/tmp", fallback);
+    char *home = home_dir(), *path = home != NULL ? whet_path_join(home, fallback) : NULL, *dir = path != NULL ? whet_path_join(path, "whet") : NULL;
+    whet_free(home);
+    whet_free(path);
+    return dir;
 }
 
 char *whet_data_dir(void)
