@@ -100,7 +100,7 @@ static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
 static const char *flagged(const json_t *row, char *buf, size_t size)
 {
     const char *flag = report_row_flag(row);
-    snprintf(buf, size, flag[0] != '\0' ? " (%s)" : "", flag);
+    snprintf(buf, size, "%s%s%s", flag[0] != '\0' ? " (" : "", flag, flag[0] != '\0' ? ")" : "");
     return buf;
 }
 
