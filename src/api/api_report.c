@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/numbers.h"
+#include "base/printable.h"
 #include "report/goal.h"
 #include "report/report.h"
 #include "wire/json.h"
@@ -37,7 +38,12 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
         json_array_foreach(answers, i, item)
         {
             const bool many = json_array_size(answers) > 1;
-            whet_render_wrapped(out, width, 0, "%s%s%s", many ? whet_json_str(item, "machine") : "", many ? ": " : "", whet_json_str(item, "text"));
+            char *line = whet_format("%s%s%s", many ? whet_json_str(item, "machine") : "", many ? ": " : "", whet_json_str(item, "text"));
+            char *safe = line != NULL ? whet_printable_copy(line, 0) : NULL; // a tab in a name is written out, too
+            if (safe != NULL) whet_render_wrapped(out, width, 0, "%s", safe);
+            out->failed = out->failed || safe == NULL;
+            whet_free(safe);
+            whet_free(line);
         }
     }
     list = json_object_get(doc, "notes");

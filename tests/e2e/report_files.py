@@ -116,11 +116,25 @@ def check_tables(whet, folder):
     expect("meets the goal" in text and "**Warnings**" in text and "**Machine and versions**" in text, "the Markdown lacks its parts")
 
 
+def check_controls(whet, folder):
+    """Tabs, line ends and escapes in names stand written out on the terminal and in the CSV."""
+    doc = sample_results.study()
+    for row in doc["rows"]:
+        row.update(model="a\tb\x1b[31m\nc", runtime_title="x\ty")
+    source, table = folder / "controls.json", folder / "controls.csv"
+    source.write_text(json.dumps(doc))
+    done = subprocess.run([whet, "report", source, "--csv", table], capture_output=True, text=True)
+    expect(done.returncode == 0 and "\\tb\\x1b[31m" in done.stdout and "x\\ty" in done.stdout, f"controls: {done.stdout[-300:]}{done.stderr[-300:]}")
+    for what, text in (("terminal", done.stdout), ("CSV", table.read_text())):
+        expect("\t" not in text and "\x1b" not in text, f"controls: {what}: a tab or an escape is left: {[l for l in text.splitlines() if chr(9) in l or chr(27) in l][:1]}")
+    expect(len(table.read_text().splitlines()) == len(doc["rows"]) + 1, "controls: a name makes lines in the CSV")
+
+
 def main():
     whet = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        for part in (check_latex, check_pictures, check_tables):
+        for part in (check_latex, check_pictures, check_tables, check_controls):
             part(whet, folder)
     for problem in problems:
         print(f"FAIL: {problem}")
