@@ -50,6 +50,8 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     whet_render_table(out, width, color, COLUMNS, titles, "lrrrrl", (int)n, cells);
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(list, i);
+        if (json_is_number(json_object_get(o, "mask_iou")))
+            whet_strbuf_printf(out, "%s: mean IoU of the two masks %.4f\n", whet_json_str(o, "name"), whet_json_real(o, "mask_iou"));
         if (whet_json_str(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", whet_json_str(o, "name"), whet_json_str(o, "why"));
     }
     verify_layers_render(doc, width, color, out);

@@ -177,24 +177,54 @@ static void judge(whet_parity *p, const whet_accept *a, const sums *s, bool inte
     if (a->has_lsb) judge_lsb(p, a, s, integers);
 }
 
-/* Best class along axis 1 of every position. */
+/* Axis 1, or the last of maps with their channels last: the shorter side by far of pictures that are wider than it. */
+static int class_axis(const whet_shape *s)
+{
+    const int64_t *d = s->dims;
+    return s->rank == 4 && d[3] >= 2 && d[2] != d[3] && d[1] > d[3] && d[2] > d[3] ? 3 : 1;
+}
+
+static int64_t best_class(const whet_tensor *t, int64_t at, int64_t step, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t c = 1; c < n; c++)
+        if (element(t, at + c * step) > element(t, at + best * step)) best = c;
+    return best;
+}
+
+/* Best class of every position; over maps also which positions each class has in both, and in either. */
 static void count_top1(whet_parity *p, const whet_tensor *ref, const whet_tensor *got)
 {
     const whet_shape *s = &ref->shape;
-    if (s->rank < 2 || s->dims[1] < 2) return;
-    int64_t inner = 1;
-    for (int d = 2; d < s->rank; d++) inner *= s->dims[d];
-    for (int64_t n = 0; n < s->dims[0]; n++)
+    const int axis = class_axis(s);
+    if (s->rank < 2 || s->dims[axis] < 2) return;
+    const int64_t classes = s->dims[axis];
+    int64_t inner = 1, outer = 1;
+    for (int d = 0; d < axis; d++) outer *= s->dims[d];
+    for (int d = axis + 1; d < s->rank; d++) inner *= s->dims[d];
+    const bool map = s->rank == 4 && s->dims[axis == 1 ? 2 : 1] > 1 && classes <= WHET_PARITY_CLASSES;
+    for (int64_t n = 0; n < outer; n++)
         for (int64_t i = 0; i < inner; i++) {
-            const int64_t at = n * s->dims[1] * inner + i;
-            int64_t r = 0, g = 0;
-            for (int64_t c = 1; c < s->dims[1]; c++) {
-                if (element(ref, at + c * inner) > element(ref, at + r * inner)) r = c;
-                if (element(got, at + c * inner) > element(got, at + g * inner)) g = c;
-            }
+            const int64_t at = n * classes * inner + i, r = best_class(ref, at, inner, classes), g = best_class(got, at, inner, classes);
             p->top1_same += r == g;
             p->top1_all++;
+            if (!map) continue;
+            p->both[r] += r == g;
+            p->any[r]++;
+            p->any[g] += r != g;
         }
+}
+
+double whet_parity_mask_iou(const whet_parity *p)
+{
+    double sum = 0;
+    int n = 0;
+    for (int c = 0; c < WHET_PARITY_CLASSES; c++) {
+        if (p->any[c] == 0) continue;
+        sum += (double)p->both[c] / (double)p->any[c];
+        n++;
+    }
+    return n > 0 ? sum / n : (double)NAN;
 }
 
 /* The same picture with its channels in the other place is compared all the same. */
@@ -241,6 +271,8 @@ json_t *whet_parity_json(const whet_parity *p, const char *name)
     json_t *o = json_pack("{ss, sb, so, so, so, so}", "name", name, "ok", p->ok, "max", number(p->max), "max_abs", number(p->max_abs),
                           "cosine", number(p->cosine), "snr_db", number(p->snr_db));
     json_object_set_new(o, "top1", p->top1_all > 0 ? json_real((double)p->top1_same / (double)p->top1_all) : json_null());
+    const double iou = whet_parity_mask_iou(p);
+    if (isfinite(iou)) json_object_set_new(o, "mask_iou", json_real(iou));
     json_object_set_new(o, "why", json_string(p->why));
     return o;
 }

@@ -22,6 +22,8 @@ whet_status whet_accept_parse(whet_accept *a, const char *text);
 void whet_accept_default(whet_accept *a, const char *precision);
 const char *whet_accept_text(const whet_accept *a, char *buf, size_t size); /* as parsed, in fixed order */
 
+enum { WHET_PARITY_CLASSES = 256 };
+
 /* One output over any number of samples: ok needs each of them to agree; the figures are the worst (max, cosine, SNR) or the
  * share over all (top-1). */
 typedef struct whet_parity {
@@ -30,10 +32,13 @@ typedef struct whet_parity {
     double zero;                 /* the integer that stands for 0 (outputs of type u8 or s8); what is relative is taken from there */
     double max, max_abs, cosine, snr_db; /* cosine: NaN once a value is finite on one side only */
     int64_t top1_same, top1_all; /* 0 of 0: the output has no class axis */
+    int64_t both[WHET_PARITY_CLASSES], any[WHET_PARITY_CLASSES]; /* of score maps: positions of a class in both, in either */
     char why[200];               /* of the first disagreement */
 } whet_parity;
 void whet_parity_init(whet_parity *p);
 void whet_parity_add(whet_parity *p, const whet_accept *a, const whet_tensor *reference, const whet_tensor *got);
+/* Mean over the classes that either has of what both have; NaN: the output is no map of class scores. */
+double whet_parity_mask_iou(const whet_parity *p);
 json_t *whet_parity_json(const whet_parity *p, const char *name);
 
 #endif

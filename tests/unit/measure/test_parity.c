@@ -159,9 +159,43 @@ static void test_zero_point(void **state)
     assert_true(p.ok);
 }
 
+/* Maps of class scores: the mean over classes of what both masks share, with the channels first or last. */
+static void test_mask_iou(void **state)
+{
+    enum { H = 4, W = 5, C = 3 };
+    float r[2][C * H * W] = {{0}}, g[2][C * H * W] = {{0}};
+    (void)state;
+    for (int i = 0; i < H * W; i++) { /* reference: 10 positions of class 0, 10 of class 1; the output takes 5 of these for class 0 */
+        const int a = i < 10 ? 0 : 1, b = i < 15 ? 0 : 1;
+        r[0][a * H * W + i] = g[0][b * H * W + i] = r[1][i * C + a] = g[1][i * C + b] = 1;
+    }
+    for (int last = 0; last < 2; last++) {
+        const whet_shape shape = last ? WHET_SHAPE(1, H, W, C) : WHET_SHAPE(1, C, H, W);
+        const whet_tensor ref = {.dtype = WHET_F32, .shape = shape, .data = r[last]}, got = {.dtype = WHET_F32, .shape = shape, .data = g[last]};
+        whet_accept a;
+        whet_parity p;
+        assert_ok(whet_accept_parse(&a, "max=1"));
+        whet_parity_init(&p);
+        whet_parity_add(&p, &a, &ref, &got);
+        assert_int_equal(p.top1_all, H * W);
+        assert_int_equal(p.top1_same, 15);
+        assert_true(fabs(whet_parity_mask_iou(&p) - (10.0 / 15 + 5.0 / 10) / 2) < 1e-12);
+        json_t *o = whet_parity_json(&p, "y");
+        assert_true(json_is_real(json_object_get(o, "mask_iou")));
+        json_decref(o);
+    }
+    whet_parity flat;
+    whet_accept a;
+    const whet_tensor row = {.dtype = WHET_F32, .shape = WHET_SHAPE(1, 8), .data = r[0]};
+    assert_ok(whet_accept_parse(&a, "max=1"));
+    whet_parity_init(&flat);
+    whet_parity_add(&flat, &a, &row, &row);
+    assert_true(isnan(whet_parity_mask_iou(&flat)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_float_keys), cmocka_unit_test(test_never),
-                                       cmocka_unit_test(test_lsb), cmocka_unit_test(test_figures), cmocka_unit_test(test_zero_point)};
+                                       cmocka_unit_test(test_lsb), cmocka_unit_test(test_figures), cmocka_unit_test(test_zero_point), cmocka_unit_test(test_mask_iou)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
