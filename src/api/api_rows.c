@@ -23,7 +23,7 @@ static void remark(whet_strbuf *out, const json_t *row, const char *text, int wi
     whet_free(runtime);
 }
 
-enum { ACCURACY = 2, RATE = 5 }; /* places in whet_report_brief */
+enum { ACCURACY = 2, PARITY = 3, RATE = 5 }; /* places in whet_report_brief */
 
 static const json_t *agreement_of(const json_t *row)
 {
@@ -72,6 +72,15 @@ static int natural_width(const json_t *cells, size_t n_rows, const bool *shown, 
     return total;
 }
 
+static bool all_equal(const json_t *cells, size_t n_rows)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        const char *text = json_string_value(json_array_get(cells, r * WHET_REPORT_BRIEF + PARITY));
+        if (text == NULL || strcmp(text, "equal") != 0) return false;
+    }
+    return true;
+}
+
 static void table(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     json_t *cells = whet_report_brief(doc);
@@ -85,7 +94,9 @@ static void table(const json_t *doc, int width, bool color, whet_strbuf *out)
         all[c] = whet_report_brief_titles[c];
     }
     settle_quality(json_object_get(doc, "rows"), cells, &shown[ACCURACY], &all[ACCURACY]);
-    shown[RATE] = natural_width(cells, n_rows, shown, all) <= width; /* it follows from the latency: names need the room more */
+    /* names need the room more: the rate follows from the latency, and outputs that are all equal are told below */
+    shown[RATE] = natural_width(cells, n_rows, shown, all) <= width;
+    shown[PARITY] = natural_width(cells, n_rows, shown, all) <= width || !all_equal(cells, n_rows);
     for (size_t c = 0; c < WHET_REPORT_BRIEF; c++) {
         if (!shown[c]) continue;
         titles[columns] = all[c];

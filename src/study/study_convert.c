@@ -173,7 +173,9 @@ static whet_status write_model(const json_t *job, const whet_model_format *f, co
     WHET_GOTO(whet_convert_prepare(&ready, g, f, &opt, &report));
     status = all_refused(whet_convert_write(ready, f, to, &opt, &report), report.nodes);
     if (status != WHET_OK) goto done;
-    WHET_GOTO(whet_format_read(&back, to, NULL)); // what cannot be read again is no result
+    status = whet_format_read(&back, to, NULL);
+    if (status != WHET_OK) remove(to); // what cannot be read again is no result
+    if (status != WHET_OK) goto done;
     for (int i = 0; i < ready->n_inputs; i++) *nhwc = *nhwc || ready->values[ready->inputs[i]].layout == WHET_NHWC;
     const char *text = whet_graph_get_meta(ready, WHET_CONTRACT_META);
     if (text != NULL) status = whet_json_parse(contract, text, strlen(text), to);
@@ -233,8 +235,11 @@ static whet_status take_converted(const study_run *r, study_cell *c, const json_
     const json_t *contract = json_object_get(outputs, "contract");
     char *path = rel != NULL ? study_path(r, rel) : NULL;
     whet_facts f = {0};
-    whet_status status = path != NULL ? whet_facts_read(&f, path) : WHET_ENOMEM;
-    WHET_TRY(status);
+    const whet_status status = path != NULL ? whet_facts_read(&f, path) : WHET_ENOMEM;
+    if (status != WHET_OK) {
+        whet_free(path);
+        return status;
+    }
     hash_of_files(json_object_get(outputs, "files"), sha256);
     json_t *m = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O}", "path", path, "sha256", sha256[0] != '\0' ? sha256 : f.sha256, "label", f.name, "precision", f.precision, "original",
                           json_object_get(c->model, "path"), "original_sha256", json_object_get(c->model, "sha256"), "original_label",
