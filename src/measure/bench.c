@@ -14,6 +14,7 @@
 #include "base/threads.h"
 #include "measure/bench_private.h"
 #include "measure/machine.h"
+#include "measure/strays.h"
 
 typedef struct mode { int rounds, blocks, runs; double seconds; } mode;
 static const mode modes[] = {[WHET_BENCH_DEFAULT] = {5, 5, 100, 5}, [WHET_BENCH_QUICK] = {3, 4, 20, 1}, [WHET_BENCH_PUBLISH] = {10, 6, 662, 60}};
@@ -263,6 +264,7 @@ whet_status whet_bench_run(json_t **out, const whet_bench_spec *given)
     b.min_seconds = spec->min_seconds > 0 ? spec->min_seconds : m->seconds;
     choose_scenario(spec);
     whet_utc_now(b.started);
+    whet_strays_end_orphans();
     WHET_GOTO(init_rows(&b));
     if (spec->scenario != WHET_SCENARIO_SINGLE) b.blocks = whet_scenario_open(spec->scenario) ? 1 : 2; /* arrivals need a stretch of time */
     if (whet_scenario_open(spec->scenario) && !(spec->rate > 0)) WHET_GOTO(WHET_FAIL(WHET_EINVAL, "the scenario %s needs a rate of arrivals", whet_scenario_name(spec->scenario)));

@@ -154,6 +154,7 @@ static void child(const plan *p)
     const int null = open("/dev/null", O_RDWR);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL); /* what makes itself independent stays below it and is found there */
     if (getppid() != p->launcher) _exit(127); /* it ended in between */
     offer_to_the_kernel();
     if (p->pin) sched_setaffinity(0, sizeof p->cpus, &p->cpus);

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 enum { MAX_ENVIRONMENT = 256 << 10 };
@@ -100,4 +102,39 @@ void whet_strays_kill(whet_strays *s)
     for (int i = 0; i < s->n; i++) kill(s->pid[i], SIGKILL);
     whet_free(s->pid);
     *s = (whet_strays){0, 0, NULL};
+}
+
+/* The launcher's number in the mark of an environment, 0 without one. */
+static pid_t launcher_of(pid_t pid, char *buf)
+{
+    static const char name[] = WHET_WORKER_MARK "=";
+    const size_t n = read_proc(pid, "environ", buf, MAX_ENVIRONMENT - 1);
+    buf[n] = '\0';
+    for (size_t at = 0; at < n; at += strlen(buf + at) + 1)
+        if (strncmp(buf + at, name, sizeof name - 1) == 0) return (pid_t)atoi(buf + at + sizeof name - 1);
+    return 0;
+}
+
+/* Numbers of processes mean something only among those of one namespace. */
+static bool same_numbers(pid_t pid)
+{
+    struct stat own, other;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
+    return stat("/proc/self/ns/pid", &own) == 0 && stat(path, &other) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+void whet_strays_end_orphans(void)
+{
+    processes all = {0, 0, NULL};
+    char *buf = whet_alloc(MAX_ENVIRONMENT);
+    const pid_t above = buf != NULL ? launcher_of(getpid(), buf) : 0; /* of a program that runs whet itself */
+    if (buf != NULL) list_own(&all, WHET_WORKER_MARK, buf);
+    for (size_t i = 0; i < all.n; i++) {
+        const pid_t pid = all.p[i].pid, launcher = launcher_of(pid, buf);
+        if (launcher <= 1 || launcher == above || !same_numbers(pid) || kill(launcher, 0) == 0 || errno != ESRCH) continue;
+        if (kill(pid, SIGKILL) == 0) whet_log(WHET_LOG_INFO, "ended process %d, left by a whet that was killed", (int)pid);
+    }
+    whet_free(all.p);
+    whet_free(buf);
 }

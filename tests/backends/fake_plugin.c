@@ -8,6 +8,7 @@
  *   wrong     the outputs are wrong            wrong-run N  from run N on
  *   garbage   N MB of noise on stdout and stderr at open, a line in each run
  *   link      noise in the worker's link       eat          takes memory until there is no more, then aborts
+ *   daemon    like stray, with nothing of its worker in its environment and no parent
  *   stray     a process that leaves the group and sleeps; its number stands in the file WHET_FAKE_PIDS
  * or gives it a known cost:
  *   hold N    N MiB held from open on          passing N    N MiB taken and given back in open
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "whet/status.h"
@@ -130,6 +132,29 @@ static void leave_a_stray(void)
     fclose(f);
 }
 
+/* Leaves the group, the session, its parent and the environment, as a daemon does. */
+static void leave_a_daemon(void)
+{
+    const char *path = getenv("WHET_FAKE_PIDS");
+    char *const none[] = {NULL}, *const sleep_long[] = {(char *)"sleep", (char *)"300", NULL};
+    int ends[2];
+    if (path == NULL || pipe(ends) != 0) return;
+    const pid_t child = fork();
+    if (child == 0) {
+        setsid();
+        const pid_t pid = fork();
+        if (pid == 0) execve("/bin/sleep", sleep_long, none);
+        _exit(write(ends[1], &pid, sizeof pid) != (ssize_t)sizeof pid);
+    }
+    pid_t pid = 0;
+    FILE *f = fopen(path, "a");
+    if (read(ends[0], &pid, sizeof pid) == (ssize_t)sizeof pid && f != NULL) fprintf(f, "%d\n", (int)pid);
+    if (f != NULL) fclose(f);
+    close(ends[0]);
+    close(ends[1]);
+    waitpid(child, NULL, 0);
+}
+
 static char *touched(long megabytes)
 {
     const size_t n = (size_t)megabytes << 20;
@@ -149,6 +174,7 @@ static void misbehave(whet_backend_model *m)
     if (is(m, "link") && write(3, "\xff\xff\xff\x7fnoise", 9) < 0) return;
     if (is(m, "eat")) eat();
     if (is(m, "stray")) leave_a_stray();
+    if (is(m, "daemon")) leave_a_daemon();
     if (is(m, "hold")) m->held = touched(m->number);
     if (is(m, "passing")) free(touched(m->number));
     if (is(m, "wide")) m->n = MAX_LENGTH;

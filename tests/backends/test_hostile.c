@@ -83,6 +83,7 @@ static void test_rows(void **state)
         {"garbage 20", "ok"}, /* what it prints disturbs nobody */
         {"link", "runtime failed: the process wrote into the worker's link"},
         {"stray", "ok"},
+        {"daemon", "ok"},
         {"wrong-run 60", "parity failed"}, /* right when it was checked, wrong when it was timed */
         {"good", "ok"},
     };
