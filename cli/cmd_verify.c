@@ -16,7 +16,7 @@ static const opt opts[] = {
     {"expect", 0, OPT_LIST, "FILE.npy", "what an output must be, in order", offsetof(struct args, expect)},
     {"accept", 0, OPT_STRING, "BOUNDS", "max=,atol=,rtol=,cosine=,lsb=: all that are given (by precision)", offsetof(struct args, accept)},
     {"runtime", 0, OPT_STRING, "NAME", "runtime of the model (native)", offsetof(struct args, runtime)},
-    {"reference", 0, OPT_STRING, "NAME", "runtime of the reference (ort for a lone file)", offsetof(struct args, reference)},
+    {"reference", 0, OPT_STRING, "NAME", "runtime of the reference (of a lone file: ort for ONNX, litert for TFLite, ...; native for these)", offsetof(struct args, reference)},
     {"data", 0, OPT_PATH, "SET", "pictures as inputs (seeded images)", offsetof(struct args, data)},
     {"split", 0, OPT_STRING, "train|val|test", "which split of them (val)", offsetof(struct args, split)},
     {"contract", 0, OPT_PATH, "NAME", "preprocessing: unit, pm1, imagenet, caffe, raw or a file (the model's own)", offsetof(struct args, contract)},
@@ -65,8 +65,8 @@ const cmd cmd_verify = {
     .name = "verify",
     .summary = "do two files, or one file on two runtimes, compute the same?",
     .usage = "MODEL [OTHER | --input X.npy --expect Y.npy] [--accept max=1e-4,...]",
-    .details = "A runtime is one of `whet runtimes` or exec:COMMAND. With one file the reference is the other runtime with its\n"
-               "optimisation off. Exit code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
+    .details = "A runtime is one of `whet runtimes` or exec:COMMAND. With one file the reference is the runtime of its format's\n"
+               "tool chain, or native for that, with optimisation off. Exit code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
                "for files of different formats by position and shape.",
     .examples = "  $ whet verify model.onnx\n"
                 "  $ whet verify small.onnx original.onnx --accept cosine=0.998\n"

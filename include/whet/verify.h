@@ -16,7 +16,7 @@ extern "C" {
 typedef struct whet_verify_options {
     size_t size;                 /* sizeof(whet_verify_options) */
     const char *runtime;         /* of the first; NULL: native */
-    const char *reference_runtime; /* of the second; NULL: for a lone file ort, else the same as the first */
+    const char *reference_runtime; /* of the second; NULL: the same as the first, for a lone file that of its format's tool chain or native */
     const char *accept;          /* "max=1e-4,atol=,rtol=,cosine=,lsb="; NULL: by precision */
     int n_inputs;
     const char *const *inputs;   /* .npy per input of the model; none: seeded images or data */

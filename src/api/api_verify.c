@@ -9,6 +9,8 @@
 #include "api/verify_layers.h"
 #include "backend/backend.h"
 #include "base/numbers.h"
+#include "formats/formats.h"
+#include "measure/runtime_reads.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
 #include "report/report_layers.h"
@@ -69,6 +71,23 @@ static whet_status parse_split(const char *text, whet_split *out)
     return WHET_FAIL(WHET_EINVAL, "'%s' is no split; they are train, val, test", text);
 }
 
+/* The other side of one file: the runtime of its format's tool chain, and native for that. */
+static whet_status lone_reference(whet_verify_side *side, const char *model, const char *runtime, const char *wanted)
+{
+    const whet_model_format *f = NULL;
+    if (wanted == NULL) {
+        WHET_TRY(whet_format_of_file(model, &f));
+        const char *own = whet_runtime_of_format(f->name);
+        const bool native = strcmp(runtime, "native") == 0;
+        if (own == NULL && native)
+            return WHET_FAIL(WHET_EINVAL, "'%s' has nothing to be compared with: no runtime but native reads %s; give a second file, or --input and --expect",
+                             model, f->title);
+        wanted = own != NULL && (native || strncmp(runtime, own, strcspn(runtime, "@")) != 0) ? own : "native";
+    }
+    *side = (whet_verify_side){model, wanted, "off"};
+    return WHET_OK;
+}
+
 whet_status whet_verify(whet_result **out, const char *model, const char *other, const whet_verify_options *opt)
 {
     WHET_NUMBERS_WITH_POINT;
@@ -90,7 +109,7 @@ whet_status whet_verify(whet_result **out, const char *model, const char *other,
     if (other != NULL)
         s.b = (whet_verify_side){other, o.reference_runtime != NULL ? o.reference_runtime : runtime, "off"};
     else if (o.n_expected == 0)
-        s.b = (whet_verify_side){model, o.reference_runtime != NULL ? o.reference_runtime : strcmp(runtime, "ort") == 0 ? "native" : "ort", "off"};
+        WHET_TRY(lone_reference(&s.b, model, runtime, o.reference_runtime));
     WHET_TRY(whet_verify_run(&doc, &ok, &s));
     const whet_status status = o.picture != NULL ? whet_report_layers_write(doc, o.picture) : WHET_OK;
     if (status != WHET_OK) {

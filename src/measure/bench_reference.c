@@ -9,6 +9,7 @@
 #include "formats/formats.h"
 #include "measure/bench_private.h"
 #include "measure/relay.h"
+#include "measure/runtime_reads.h"
 
 enum { MAX_TRIED = 12 };
 
@@ -137,16 +138,6 @@ static int reference_samples(const whet_bench *b, const whet_bench_row *r)
     return cheap ? WHET_MAX(WHET_REFERENCE_SAMPLES, wanted) : WHET_REFERENCE_SAMPLES;
 }
 
-/* The runtime of a format's own tool chain; NULL: it has none. */
-static const char *tool_chain(const char *format)
-{
-    static const char *const rows[][2] = {{"onnx", "ort"}, {"tflite", "litert"}, {"openvino", "openvino"}, {"torchscript", "libtorch"},
-                                          {"saved_model", "tensorflow"}, {"tensorflow", "tensorflow"}};
-    for (size_t i = 0; i < WHET_COUNT(rows); i++)
-        if (strcmp(rows[i][0], format) == 0) return rows[i][1];
-    return NULL;
-}
-
 static bool listed(const char *const *order, int n, const char *runtime)
 {
     for (int i = 0; i < n; i++)
@@ -159,7 +150,7 @@ static int reference_order(const whet_bench *b, const whet_bench_row *r, const c
     int n = 0;
     const whet_model_format *f = NULL;
     if (r->cell->original != NULL && whet_format_of_file(path, &f) != WHET_OK) whet_error_clear();
-    const char *own = tool_chain(r->cell->original == NULL ? r->facts->format : f != NULL ? f->name : "");
+    const char *own = whet_runtime_of_format(r->cell->original == NULL ? r->facts->format : f != NULL ? f->name : "");
     if (own != NULL) order[n++] = own;
     order[n++] = "native";
     for (int i = 0; i < b->n_rows && n < cap; i++) { /* a file that is known to nobody but the runtimes in the table */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "formats/formats.h"
 
 /* A format of the plug-in's own may be anything. */
@@ -37,4 +38,13 @@ whet_status whet_runtime_reads(const json_t *caps, const char *runtime, const ch
     const whet_model_format *f = NULL;
     if (whet_format_of_file(path, &f) != WHET_OK) return WHET_OK; /* the runtime is to say it */
     return whet_runtime_reads_format(caps, runtime, f->name);
+}
+
+const char *whet_runtime_of_format(const char *format)
+{
+    static const char *const rows[][2] = {{"onnx", "ort"}, {"tflite", "litert"}, {"openvino", "openvino"}, {"torchscript", "libtorch"},
+                                          {"saved_model", "tensorflow"}, {"tensorflow", "tensorflow"}};
+    for (size_t i = 0; i < WHET_COUNT(rows); i++)
+        if (strcmp(rows[i][0], format) == 0) return rows[i][1];
+    return NULL;
 }

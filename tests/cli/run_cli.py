@@ -13,7 +13,7 @@ A file is a list of cases, each in a scratch folder shared by the file:
     json: rows.0.status = ok   stdout is JSON and the value at that path, as text, is this
     file: out/model.onnx       exists afterwards
     nofile: out/model.onnx     does not exist afterwards
-    needs: shared              skipped with a reason without the shared folder (or: ort, root, archives)
+    needs: shared              skipped with a reason without the shared folder (or: a runtime, root, archives)
 
 `{shared}` and `{source}` stand for the folders; a `$` line is given to sh with whet first on PATH.
 usage: run_cli.py WHET [COMMAND ...]
@@ -21,7 +21,6 @@ usage: run_cli.py WHET [COMMAND ...]
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -88,7 +87,7 @@ def main():
     passed = failed = skipped = 0
     have = {"shared": share is not None, "root": os.geteuid() == 0}
     probe = subprocess.run([whet, "runtimes", "--json"], capture_output=True, text=True)
-    have["ort"] = '"available":true' in re.sub(r"\s", "", probe.stdout.split('"ort"')[-1])[:600] if '"ort"' in probe.stdout else False
+    have |= {r["name"]: r["available"] for r in json.loads(probe.stdout)["runtimes"]}
     with tempfile.NamedTemporaryFile(suffix=".tar", prefix="whet-cli-") as tar:  # the minimal build reads no archives
         probe = subprocess.run([whet, "data", "info", tar.name], capture_output=True, text=True)
         have["archives"] = "minimal build" not in probe.stderr
