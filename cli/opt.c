@@ -68,11 +68,15 @@ static whet_status store(const opt *o, void *args, const char *value)
     return WHET_OK;
 }
 
-/* The last of two values would win in silence. */
+/* The last of two values wins, as a command kept with its usual options expects; but of two lists both may be meant. */
 static whet_status once(const opt **seen, int *n, const opt *o)
 {
+    static const char *const lists[] = {"LIST", "BOUNDS", "KEYS"};
+    bool list = false;
+    for (size_t i = 0; i < WHET_COUNT(lists); i++) list |= strcmp(o->arg, lists[i]) == 0;
+    if (!list) return WHET_OK;
     for (int i = 0; i < *n; i++)
-        if (seen[i] == o) return WHET_FAIL(WHET_EINVAL, "--%s is given twice, give it once", o->name);
+        if (seen[i] == o) return WHET_FAIL(WHET_EINVAL, "--%s is given twice, give it once: values are separated by commas", o->name);
     if (*n < MOST_GIVEN) seen[(*n)++] = o;
     return WHET_OK;
 }
