@@ -2,6 +2,7 @@
 /* Breaking lines at blanks and shortening what has none. */
 #include "api/wrap.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -60,16 +61,22 @@ static size_t word_length(const char *s, size_t n)
     return k;
 }
 
+/* Columns of a word: a path, also one within a setting to be given, is there to be copied and stays whole. */
+static int most_of(const char *word, size_t n, int line)
+{
+    return memchr(word, '/', n) != NULL ? INT_MAX : line;
+}
+
 void whet_put_wrapped(whet_strbuf *out, const char *text, size_t n, int width, int hang)
 {
-    const int most = WHET_MAX(width * 3 / 4, 8);
+    const int line = WHET_MAX(width - hang, 8);
     int column = 0;
     bool empty = true; /* nothing but blanks stands in the line yet */
     for (size_t at = 0; at < n;) {
         size_t blanks = 0, word = 0;
         while (at + blanks < n && text[at + blanks] == ' ') blanks++;
         word = word_length(text + at + blanks, n - at - blanks);
-        const int wide = WHET_MIN(whet_text_columns(text + at + blanks, word), most);
+        const int most = most_of(text + at + blanks, word, line), wide = WHET_MIN(whet_text_columns(text + at + blanks, word), most);
         if (word == 0) break;
         if (!empty && column + (int)blanks + wide > width) {
             whet_strbuf_printf(out, "\n%*s", hang, "");

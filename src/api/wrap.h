@@ -9,8 +9,8 @@
 int whet_text_columns(const char *s, size_t n);
 /* Adds the first n bytes of a name; one of over `most` columns loses its middle to "…", as names often differ at both ends. */
 void whet_put_shortened(whet_strbuf *out, const char *s, size_t n, int most);
-/* Adds the first n bytes of a text as lines, broken at blanks, those after the first `hang` columns in. A word of more than three
- * quarters of a line is shortened. */
+/* Adds the first n bytes of a text as lines, broken at blanks, those after the first `hang` columns in. A word of more than
+ * a line is shortened, but for paths, which are there to be copied. */
 void whet_put_wrapped(whet_strbuf *out, const char *text, size_t n, int width, int hang);
 /* Copies a text; its lines that are too wide are wrapped below where their text begins. A line that is one word stays whole: it
  * is a path to be copied. Heap, NULL without memory. */

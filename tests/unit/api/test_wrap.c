@@ -50,7 +50,9 @@ static void test_lines(void **state)
     expect_lines("one two three four five\n", 12, "one two\n  three four\n  five\n");
     expect_lines("name    a text that hangs\n", 16, "name    a text\n        that\n        hangs\n");
     expect_lines("/a/path/that/stands/alone/is/to/be/copied\n", 20, "/a/path/that/stands/alone/is/to/be/copied\n");
-    expect_lines("abcdefghijklmnopqrstuvwxyz is long\n", 20, "abcdefg…tuvwxyz is\n  long\n");
+    expect_lines("abcdefghijklmnopqrstuvwxyz is long\n", 20, "abcdefgh…rstuvwxyz\n  is long\n");
+    expect_lines("sum 0123456789abcdef in all\n", 18, "sum\n  0123456789abcdef\n  in all\n");
+    expect_lines("give -DPLACE='/a/path/to/be/copied' to it\n", 20, "give\n  -DPLACE='/a/path/to/be/copied'\n  to it\n");
     expect_lines("it is over 3 % wide\n", 12, "it is over\n  3 % wide\n");
     expect_lines("ä ö ü ß é à\n", 5, "ä ö ü\n  ß é\n  à\n");
 }
