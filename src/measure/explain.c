@@ -322,6 +322,8 @@ static whet_status explain_side(json_t **out, const whet_explain_spec *s, const 
     WHET_GOTO(look_at_nodes(&j, &nodes));
     if (!s->quick) WHET_GOTO(measure_again(&j));
     list_file(&j, file, order);
+    const double profile_ms = whet_explain_scale(nodes, whet_json_real(json_object_get(j.doc, "latency"), "p50"));
+    if (profile_ms > 0) json_object_set_new(j.doc, "profile_ms", json_real(profile_ms));
     sums = whet_explain_nodes(nodes, file, order, r);
     if (sums == NULL) WHET_GOTO(WHET_ENOMEM);
     json_object_update(j.doc, sums);

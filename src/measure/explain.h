@@ -32,6 +32,9 @@ typedef enum whet_node_class { WHET_NODE_PRODUCT, WHET_NODE_QUANTISE, WHET_NODE_
 const char *whet_node_class_name(whet_node_class c); /* "product", "quantise", "layout", "cast", "other" */
 whet_node_class whet_node_class_of(const char *type, double macs);
 
+/* A profile slows what it measures: each node's "ms" becomes its share of the latency, the profile's own stays as "profile_ms". All
+ * times and all shares of roofs and peaks are of these. Gives the profile's sum; nothing is changed where it or the latency is 0. */
+double whet_explain_scale(json_t *nodes, double latency_ms);
 /* Completes nodes (as a runtime's "profile" or "executed_graph" gives them) with class, work, shares and bounds, and gives the sums
  * over them. The work that a runtime does not tell is that of the file's nodes of the same name (`origin`): {"name": FILE_NODE} with
  * FILE_NODE {"node", "macs", "constant", "input", "output" (elements), "reads"}; where there are no names, the file's products in their

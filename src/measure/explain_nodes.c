@@ -180,7 +180,7 @@ static json_t *entry_named(json_t *list, const char *name)
     json_array_foreach(list, i, o) {
         if (strcmp(whet_json_str(o, "precision"), name) == 0) return o;
     }
-    o = json_pack("{ss, si, sf, sf}", "precision", name, "nodes", 0, "macs", 0.0, "ms", 0.0);
+    o = json_pack("{ss, si, sf, sf, sf}", "precision", name, "nodes", 0, "macs", 0.0, "ms", 0.0, "compute_ms", 0.0);
     json_array_append_new(list, o);
     return o;
 }
@@ -200,6 +200,7 @@ static json_t *sum_precisions(const json_t *nodes, double macs)
         count_in(e, "nodes");
         add_to(e, "macs", whet_json_real(o, "macs"));
         add_to(e, "ms", whet_json_real(o, "ms"));
+        add_to(e, "compute_ms", whet_json_real(o, "compute_ms"));
     }
     while (json_array_size(list) > 0) {
         size_t best = 0;
@@ -256,6 +257,21 @@ static json_t *label_of(const json_t *o, const json_t *file)
     char first[512];
     snprintf(first, sizeof first, "%.*s", (int)strcspn(origin, ","), origin);
     return json_string(in_file[0] != '\0' ? in_file : json_object_get(file, first) != NULL ? first : whet_json_str(o, "name"));
+}
+
+double whet_explain_scale(json_t *nodes, double latency_ms)
+{
+    const double sum = sum_of(nodes, "ms");
+    json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(nodes, i, o) {
+        const json_t *ms = json_object_get(o, "ms");
+        if (!json_is_number(ms)) continue;
+        const double own = json_number_value(ms);
+        json_object_set_new(o, "profile_ms", json_real(own));
+        if (sum > 0 && latency_ms > 0) json_object_set_new(o, "ms", json_real(own / sum * latency_ms));
+    }
+    return sum;
 }
 
 json_t *whet_explain_nodes(const json_t *given, const json_t *file, const json_t *order, const whet_roofline *r)

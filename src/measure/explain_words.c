@@ -24,8 +24,7 @@ static const json_t *class_of(const json_t *model, whet_node_class c) { return j
 static double class_share(const json_t *model, whet_node_class c) { return whet_json_real(class_of(model, c), "share"); }
 static bool timed(const json_t *model) { return json_is_number(json_object_get(model, "ms")); }
 
-/* The nodes' times are the profile's; as much of the latency as they are of the profile. */
-static double class_ms(const json_t *model, whet_node_class c) { return class_share(model, c) * whet_json_real(json_object_get(model, "latency"), "p50"); }
+static double class_ms(const json_t *model, whet_node_class c) { return whet_json_real(class_of(model, c), "ms"); }
 
 static const json_t *precision_of(const json_t *model, const char *name)
 {
@@ -177,13 +176,30 @@ static void say_roof(json_t *out, const json_t *model, const whet_roofline *r)
                        json_number_value(of) * PERCENT, doubt(r), whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
 }
 
-/* Arithmetic of the nodes of a precision, as a share of its peak. */
-static double efficiency(const json_t *model, const char *precision, const whet_roofline *r)
+/* "21 % of the peak of f32 avx512": what the products' arithmetic would take at the measured peaks (Winograd's a quarter of it, as
+ * in the nodes' roofs), over what they take. */
+static void put_efficiency(char *buf, size_t size, const json_t *model, const whet_roofline *r)
 {
-    const json_t *p = precision_of(model, precision);
-    const whet_roof_peak *peak = whet_roofline_peak(r, precision);
-    const double ms = whet_json_real(p, "ms");
-    return p != NULL && peak != NULL && ms > 0 ? 2 * whet_json_real(p, "macs") / ms / 1e6 / peak->gops[1] : 0;
+    const whet_roof_peak *named[WHET_ROOF_PEAKS];
+    const json_t *o = NULL;
+    size_t i = 0, used = 0;
+    int n = 0;
+    bool winograd = false;
+    double least = 0;
+    const double ms = class_ms(model, WHET_NODE_PRODUCT);
+    json_array_foreach(json_object_get(model, "precisions"), i, o) {
+        const whet_roof_peak *p = whet_roofline_peak_or_f32(r, whet_json_str(o, "precision"));
+        bool again = p == NULL || n == WHET_ROOF_PEAKS;
+        least += whet_json_real(o, "compute_ms");
+        winograd |= strcmp(whet_json_str(o, "precision"), "f32-winograd") == 0;
+        for (int k = 0; k < n; k++) again |= named[k] == p;
+        if (!again) named[n++] = p;
+    }
+    buf[0] = '\0';
+    if (!(ms > 0) || !(least > 0) || n == 0) return;
+    used = (size_t)snprintf(buf, size, "%.2g %% of the peak%s of ", least / ms * PERCENT, n > 1 ? "s" : "");
+    for (int k = 0; k < n && used < size; k++) used += (size_t)snprintf(buf + used, size - used, "%s%s %s", k > 0 ? " and " : "", named[k]->precision, named[k]->isa);
+    if (winograd && used < size) snprintf(buf + used, size - used, ", Winograd's sums counted a quarter");
 }
 
 static void say_int8_peaks(json_t *out, const whet_roofline *r, const whet_roof_peak *f32)
@@ -237,9 +253,10 @@ static void say_small(json_t *out, const json_t *model)
 /* A profile disturbs what it measures. */
 static void say_disturbed(json_t *out, const json_t *model)
 {
-    const double plain = whet_json_real(json_object_get(model, "latency"), "p50"), sum = whet_json_real(model, "ms");
-    if (plain > 0 && (sum > 1.25 * plain || sum < 0.75 * plain))
-        whet_json_add_text(out, "The nodes' times add up to %.3g ms, the latency without the profile is %.3g ms: take them as shares.", sum, plain);
+    const double plain = whet_json_real(json_object_get(model, "latency"), "p50"), sum = whet_json_real(model, "profile_ms");
+    if (plain > 0 && sum > 0 && (sum > 1.25 * plain || sum < 0.75 * plain))
+        whet_json_add_text(out, "The profile adds up to %.3g ms, the latency without it is %.3g ms: the nodes' times are their shares of the profile, "
+                                "taken of the latency. They, and what they reach of a roof, are rough.", sum, plain);
 }
 
 /* What the nodes' names of kernels say of the instructions that they use (OpenVINO: "jit_avx512_amx"). */
@@ -292,7 +309,7 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
 }
 
 /* --- two files */
-typedef struct reason { double ms; char text[300]; } reason;
+typedef struct reason { double ms; char text[400]; } reason;
 
 static void add_reason(reason *list, int *n, double ms, const char *fmt, ...) WHET_PRINTF(4, 5);
 static void add_reason(reason *list, int *n, double ms, const char *fmt, ...)
@@ -328,7 +345,7 @@ static void name_worst_type(char *buf, size_t size, const json_t *model, whet_no
         most = share;
         worst = type;
     }
-    snprintf(buf, size, " (most of it %s, %.2g ms)", worst, most * whet_json_real(json_object_get(model, "latency"), "p50"));
+    snprintf(buf, size, " (most of it %s, %.2g ms)", worst, most * whet_json_real(model, "ms"));
 }
 
 /* What takes longer in a than in b (gain < 0: what takes less), the greatest first. */
@@ -345,13 +362,12 @@ static int find_reasons(reason *list, const json_t *a, const json_t *b, const wh
         const size_t end = strlen(list[n - 1].text);
         if (c == WHET_NODE_OTHER) name_worst_type(list[n - 1].text + end, sizeof list[n - 1].text - end, sign > 0 ? a : b, WHET_NODE_OTHER);
         if (c != WHET_NODE_PRODUCT) continue;
-        const json_t *pa = json_array_get(json_object_get(a, "precisions"), 0), *pb = json_array_get(json_object_get(b, "precisions"), 0);
-        const char *na = whet_json_str(pa, "precision"), *nb = whet_json_str(pb, "precision");
-        const double ea = efficiency(a, na, r), eb = efficiency(b, nb, r);
+        char pa[120], pb[120];
+        put_efficiency(pa, sizeof pa, a, r);
+        put_efficiency(pb, sizeof pb, b, r);
         const size_t used = strlen(list[n - 1].text);
-        if (ea > 0 && eb > 0)
-            snprintf(list[n - 1].text + used, sizeof list[n - 1].text - used, " (at %.2g %% of the %s peak, against %.2g %% of the %s peak)%s", ea * PERCENT, na,
-                     eb * PERCENT, nb, doubt(r));
+        if (pa[0] != '\0' && pb[0] != '\0')
+            snprintf(list[n - 1].text + used, sizeof list[n - 1].text - used, " (at %s, against %s)%s", pa, pb, doubt(r));
     }
     for (int i = 1; i < n; i++)
         for (int k = i; k > 0 && list[k].ms > list[k - 1].ms; k--) {

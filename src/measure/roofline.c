@@ -235,6 +235,12 @@ const whet_roof_peak *whet_roofline_peak(const whet_roofline *r, const char *pre
     return best;
 }
 
+const whet_roof_peak *whet_roofline_peak_or_f32(const whet_roofline *r, const char *precision)
+{
+    const whet_roof_peak *p = whet_roofline_peak(r, precision);
+    return p != NULL ? p : whet_roofline_peak(r, "f32");
+}
+
 /* Of `among` bytes that lie together as many as a level holds may still be in it, the rest is further away. */
 static double move_ms(const whet_roofline *r, double bytes, double among)
 {
@@ -251,10 +257,9 @@ static double move_ms(const whet_roofline *r, double bytes, double among)
 
 whet_roof_bound whet_roofline_bound(const whet_roofline *r, const whet_roof_work *w)
 {
-    const whet_roof_peak *p = whet_roofline_peak(r, w->precision);
+    const whet_roof_peak *p = whet_roofline_peak_or_f32(r, w->precision);
     /* F(4x4, 3x3): 36 products in place of 144 */
     const double macs = strcmp(w->precision, "f32-winograd") == 0 ? w->macs / 4 : w->macs;
-    if (p == NULL) p = whet_roofline_peak(r, "f32");
     return (whet_roof_bound){.compute_ms = p != NULL && p->gops[1] > 0 ? 2 * macs / p->gops[1] / 1e6 : 0,
                              .memory_ms = move_ms(r, w->constant_bytes, w->all_constants) + move_ms(r, w->moving_bytes, w->moving_bytes)};
 }

@@ -35,6 +35,9 @@ json_t *whet_roofline_json(const whet_roofline *r);
 /* The best peak of a precision ("f32-winograd" counts as f32), on all threads; NULL: there is none, as for f64. */
 const whet_roof_peak *whet_roofline_peak(const whet_roofline *r, const char *precision);
 
+/* The same, and that of f32 for what has none: the peak by which whet_roofline_bound judges. */
+const whet_roof_peak *whet_roofline_peak_or_f32(const whet_roofline *r, const char *precision);
+
 /* The least time in ms that a layer can take: the longer of its arithmetic at the peak and its bytes at the bandwidth of where
  * they lie: the nearest levels hold what fits. Constants lie together (`all_constants` bytes of the whole model), inputs and
  * outputs by themselves. */

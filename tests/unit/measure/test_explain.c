@@ -292,9 +292,39 @@ static void test_busy_machine(void **state)
     json_decref(model);
 }
 
+/* Every share of a roof or a peak is of the times that are printed, and of a peak that the machine's list has. */
+static void test_one_time_base(void **state)
+{
+    json_t *nodes = json_loads("[{\"name\":\"conv1\",\"type\":\"Conv\",\"precision\":\"f32-winograd\",\"ms\":4.0},"
+                               "{\"name\":\"act\",\"type\":\"Sigmoid\",\"precision\":\"f32\",\"ms\":1.0}]", 0, NULL), *other = json_deep_copy(nodes);
+    (void)state;
+    json_object_set_new(json_array_get(other, 0), "precision", json_string("f32"));
+    assert_near(whet_explain_scale(nodes, 2.5), 5, 1e-9); /* the profile doubled the time */
+    assert_near(num(json_array_get(nodes, 0), "ms"), 2, 1e-9);
+    assert_near(num(json_array_get(nodes, 0), "profile_ms"), 4, 1e-9);
+    assert_near(whet_explain_scale(other, 5), 5, 1e-9);
+    json_t *a = model_of(nodes, "f32", 2.5), *b = model_of(other, "f32", 5);
+    const json_t *conv = json_array_get(json_object_get(a, "nodes"), 0);
+    assert_near(num(conv, "of_roof"), 0.15 / 2, 1e-9); /* 60e6 / 4 operations at 100 GOP/s in 2 ms */
+    json_t *words = whet_explain_against(a, b, &roof);
+    assert_says(words, "- convolutions and products take 2 ms against 4 ms (at 7.5 % of the peak of f32 avx2, Winograd's sums counted a quarter, "
+                       "against 15 % of the peak of f32 avx2)");
+    assert_says(words, "- all other nodes take 0.5 ms against 1 ms (most of it Sigmoid, 1 ms)");
+    json_decref(words);
+    json_object_set_new(a, "profile_ms", json_real(5));
+    words = whet_explain_words(a, &roof);
+    assert_says(words, "the compute roof would allow 0.15 ms, it reaches 7.5 %");
+    assert_says(words, "The profile adds up to 5 ms, the latency without it is 2.5 ms");
+    json_decref(words);
+    json_decref(a);
+    json_decref(b);
+    json_decref(nodes);
+    json_decref(other);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against), cmocka_unit_test(test_one_time_base),
                                        cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
