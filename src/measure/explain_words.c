@@ -99,33 +99,38 @@ static void say_class(json_t *out, const json_t *model, whet_node_class c, const
         whet_json_add_text(out, "%lld node%s %s (%s).", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types);
 }
 
-/* LiteRT: which of its nodes a delegate took. */
+/* LiteRT: which of its nodes a delegate took; the others it ran itself ("by"). */
 static void say_delegated(json_t *out, const json_t *model)
 {
     const json_t *o = NULL;
     size_t i = 0;
     int all = 0, taken = 0;
     double ms = 0, in = 0;
-    char left[200] = "";
+    char left[200];
     const char *who = "XNNPACK"; /* the one delegate that the plug-in asks for */
     if (strcmp(whet_json_str(model, "runtime"), "litert") != 0) return;
+    json_t *group = json_pack("{s{}}", "types"), *types = json_object_get(group, "types");
     json_array_foreach(json_object_get(model, "nodes"), i, o) {
-        const char *origin = whet_json_str(o, "origin");
-        const bool own = strncmp(origin, "LiteRT", 6) == 0;
+        const char *type = whet_json_str(o, "type");
+        const bool own = strncmp(whet_json_str(o, "by"), "LiteRT", 6) == 0;
         all++;
         ms += whet_json_real(o, "ms");
-        if (own && left[0] == '\0') snprintf(left, sizeof left, "%s (%s)", whet_json_str(o, "type"), origin);
-        if (own) continue;
+        if (own) {
+            json_object_set_new(types, type, json_integer(json_integer_value(json_object_get(types, type)) + 1));
+            continue;
+        }
         taken++;
         in += whet_json_real(o, "ms");
     }
+    list_types(left, sizeof left, group);
     if (taken == 0)
-        whet_json_add_text(out, "No node was delegated: all %d run in %s.", all, left);
+        whet_json_add_text(out, "No node was delegated: all %d run in LiteRT's own kernels.", all);
     else if (taken == all)
         whet_json_add_text(out, "All %d nodes were delegated to %s.", all, who);
     else
-        whet_json_add_text(out, "%d of %d nodes, %.2g %% of the time, were delegated to %s; the others run in LiteRT's own kernels, the first is %s.", taken, all,
-                           ms > 0 ? in / ms * PERCENT : 0, who, left);
+        whet_json_add_text(out, "%d of %d nodes, %.2g %% of the time, %s delegated to %s; the other%s in LiteRT's own kernels: %s.", taken, all,
+                           ms > 0 ? in / ms * PERCENT : 0, taken == 1 ? "was" : "were", who, all - taken == 1 ? " runs" : "s run", left);
+    json_decref(group);
 }
 
 /* --- the roofs */

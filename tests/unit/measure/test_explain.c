@@ -292,6 +292,29 @@ static void test_busy_machine(void **state)
     json_decref(model);
 }
 
+/* LiteRT's own kernels have an origin, the name of their result, as XNNPACK's have: who ran a node is "by". */
+static void test_delegated(void **state)
+{
+    json_t *nodes = json_loads("[{\"name\":\"operator 1\",\"type\":\"SHAPE\",\"ms\":0.1,\"share\":0.25,\"by\":\"LiteRT's kernel\",\"origin\":\"reshape/Shape\"},"
+                               "{\"name\":\"conv\",\"type\":\"Convolution\",\"ms\":0.3,\"share\":0.75,\"by\":\"XNNPACK\",\"origin\":\"conv\"}]", 0, NULL);
+    json_t *model = json_pack("{ss, ss, sf, sf, sO}", "title", "LiteRT", "runtime", "litert", "ms", 0.4, "macs", 1e6, "nodes", nodes);
+    (void)state;
+    json_t *words = whet_explain_words(model, &roof);
+    assert_says(words, "1 of 2 nodes, 75 % of the time, was delegated to XNNPACK; the other runs in LiteRT's own kernels: 1 SHAPE.");
+    json_decref(words);
+    json_object_set_new(json_array_get(nodes, 1), "by", json_string("LiteRT's reference kernel"));
+    words = whet_explain_words(model, &roof);
+    assert_says(words, "No node was delegated: all 2 run in LiteRT's own kernels.");
+    json_decref(words);
+    json_object_set_new(json_array_get(nodes, 0), "by", json_string("XNNPACK"));
+    json_object_set_new(json_array_get(nodes, 1), "by", json_string("XNNPACK"));
+    words = whet_explain_words(model, &roof);
+    assert_says(words, "All 2 nodes were delegated to XNNPACK.");
+    json_decref(words);
+    json_decref(model);
+    json_decref(nodes);
+}
+
 /* Every share of a roof or a peak is of the times that are printed, and of a peak that the machine's list has. */
 static void test_one_time_base(void **state)
 {
@@ -324,7 +347,7 @@ static void test_one_time_base(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against), cmocka_unit_test(test_one_time_base),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against), cmocka_unit_test(test_one_time_base), cmocka_unit_test(test_delegated),
                                        cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
