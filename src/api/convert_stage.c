@@ -41,7 +41,7 @@ static whet_status move_files(const char *dir, const char *to, const char *last)
     whet_status status = WHET_OK;
     DIR *d = opendir(dir);
     for (struct dirent *e; d && status == WHET_OK && (e = readdir(d)) != NULL;) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || (last && strcmp(e->d_name, last) == 0)) continue;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, WHET_SCRATCH_MARK) == 0 || (last && strcmp(e->d_name, last) == 0)) continue;
         char *from = whet_path_join(dir, e->d_name), *goal = whet_path_join(to, e->d_name);
         status = from && goal ? whet_file_move(from, goal) : WHET_ENOMEM;
         whet_free(from);

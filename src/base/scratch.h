@@ -6,9 +6,11 @@
 
 #include "base/status.h"
 
+#define WHET_SCRATCH_MARK ".whet-scratch" /* the file in it that says so and bears the lock; not to be moved out */
+
 typedef struct whet_scratch { char *path; int lock; } whet_scratch; /* path NULL: there is none */
 
-/* `prefix` and six letters in the folder `parent` ("" is the working folder); removes folders of that name whose process is gone. */
+/* `prefix` and six letters in the folder `parent` ("" is the working folder); removes those of that name, made so, whose process is gone. */
 whet_status whet_scratch_make(whet_scratch *s, const char *parent, const char *prefix);
 void whet_scratch_remove(whet_scratch *s); /* with all that is in it; accepts one that was never made (all zero) */
 

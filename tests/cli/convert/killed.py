@@ -2,10 +2,11 @@
 """Ends conversions while they write, and looks at what is left. usage: killed.py WHET
 
 SIGINT and SIGTERM leave nothing; what SIGKILL leaves goes with the next conversion into the folder, but not what a living
-process holds, nor what only looks alike. The model is one Add of 96 MB.
+process holds, nor what only looks alike: a name or a lock alone is not enough. The model is one Add of 96 MB.
 """
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,11 +49,19 @@ def scratch(folder):
     return sorted(n for n in os.listdir(folder) if n.startswith(".whet-"))
 
 
+def has_begun(folder):
+    """A conversion has made its folder and said so in it."""
+    try:
+        return any(os.path.getsize(f"{folder}/{n}/.whet-scratch") > 0 for n in scratch(folder))
+    except OSError:
+        return False
+
+
 def end_while_writing(whet, folder, how):
     """The exit status, once the signal met a conversion that had its folder."""
     for _ in range(10):
         p = subprocess.Popen([whet, "convert", "big.onnx", folder + "/big2.onnx", "-q"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while p.poll() is None and not scratch(folder):
+        while p.poll() is None and not has_begun(folder):
             time.sleep(0.0005)
         p.send_signal(how)
         status = p.wait()
@@ -77,19 +86,21 @@ def main():
     check(end_while_writing(whet, folder, signal.SIGKILL) == -signal.SIGKILL, "it was not killed")
     left = scratch(folder)
     check(len(left) == 1 and os.listdir(folder) == left, f"after SIGKILL there is {os.listdir(folder)}")
-    held, other = folder + "/.whet-convert-abcdef", folder + "/.whet-convert-is.mine"
-    for path in (held, other):
+    held, other, own = (folder + "/.whet-convert-" + n for n in ("abcdef", "is.mine", "models"))
+    for path in (held, other, own):
         os.makedirs(path + "/inside")
+        os.chmod(path, 0o700)
     os.symlink(os.path.abspath(other), f"{folder}/{left[0]}/link")
-    lock = os.open(held, os.O_RDONLY)
+    shutil.copy(f"{folder}/{left[0]}/.whet-scratch", held)
+    lock = os.open(held + "/.whet-scratch", os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     run = [whet, "convert", "big.onnx", folder + "/good.onnx", "-q"]
     check(subprocess.run(run, stdout=subprocess.DEVNULL).returncode == 0, "the next conversion failed")
-    check(scratch(folder) == [".whet-convert-abcdef", ".whet-convert-is.mine"], f"the next conversion left {scratch(folder)}")
-    check(os.path.isdir(held + "/inside") and os.path.isdir(other + "/inside"), "what is not abandoned was emptied")
+    check(scratch(folder) == [".whet-convert-" + n for n in ("abcdef", "is.mine", "models")], f"the next conversion left {scratch(folder)}")
+    check(all(os.path.isdir(path + "/inside") for path in (held, other, own)), "what is not abandoned was emptied")
     os.close(lock)
     subprocess.run(run, stdout=subprocess.DEVNULL, check=True)
-    check(scratch(folder) == [".whet-convert-is.mine"], f"once nobody holds it: {scratch(folder)}")
+    check(scratch(folder) == [".whet-convert-is.mine", ".whet-convert-models"], f"once nobody holds it: {scratch(folder)}")
     os.remove("big.onnx")
     os.remove(folder + "/good.onnx")
     print("nothing is left")

@@ -61,6 +61,48 @@ static void the_abandoned_goes(void **state)
     support_rmtree(parent);
 }
 
+/* A folder of that name with these rights and this in its mark (NULL: it has none). */
+static char *alike(const char *parent, const char *name, mode_t rights, const char *mark)
+{
+    char *dir = whet_path_join(parent, name), *file = whet_path_join(dir, "precious"), *own = whet_path_join(dir, WHET_SCRATCH_MARK);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_ok(whet_file_write(file, "x", 1));
+    if (mark) assert_ok(whet_file_write(own, mark, strlen(mark)));
+    assert_int_equal(chmod(dir, rights), 0);
+    whet_free(file);
+    whet_free(own);
+    return dir;
+}
+
+static void what_only_looks_alike_stays(void **state)
+{
+    (void)state;
+    char *parent = support_tmpdir(), *dir[4] = {NULL}, *mark = NULL;
+    uint8_t *text = NULL;
+    size_t size = 0;
+    assert_non_null(parent);
+    whet_scratch a;
+    assert_ok(whet_scratch_make(&a, parent, ".made-"));
+    mark = whet_path_join(a.path, WHET_SCRATCH_MARK);
+    assert_ok(whet_file_read(&text, &size, mark, 4096));
+    whet_scratch_remove(&a);
+    dir[0] = alike(parent, ".made-models", 0700, NULL);
+    dir[1] = alike(parent, ".made-Model2", 0700, "mine");
+    dir[2] = alike(parent, ".made-sIxsix", 0755, (const char *)text);
+    dir[3] = alike(parent, ".made-fourth", 0700, (const char *)text); /* all as whet makes it */
+    assert_ok(whet_scratch_make(&a, parent, ".made-"));
+    for (int i = 0; i < 4; i++) {
+        char *file = whet_path_join(dir[i], "precious");
+        if (whet_file_exists(file) != (i < 3)) fail_msg("%s: %s", dir[i], i < 3 ? "somebody's own is gone" : "what is abandoned stayed");
+        whet_free(file);
+        whet_free(dir[i]);
+    }
+    whet_scratch_remove(&a);
+    whet_free(mark);
+    whet_free(text);
+    support_rmtree(parent);
+}
+
 static void a_place_that_is_none(void **state)
 {
     (void)state;
@@ -73,6 +115,7 @@ static void a_place_that_is_none(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_abandoned_goes), cmocka_unit_test(a_place_that_is_none)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_abandoned_goes), cmocka_unit_test(what_only_looks_alike_stays),
+                                       cmocka_unit_test(a_place_that_is_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
