@@ -333,17 +333,29 @@ static bool for_memory(const whet_worker *w, int code, const struct rusage *used
     return (double)used->ru_maxrss * 1024 > 0.8 * (double)w->memory_limit || strstr(said, "bad_alloc") != NULL || strstr(said, "out of memory") != NULL;
 }
 
+/* Looks without reaping, so that its number, and its group's, is given to nobody else yet. */
+static bool has_ended(const whet_worker *w, int how)
+{
+    siginfo_t s;
+    memset(&s, 0, sizeof s);
+    while (waitid(P_PID, (id_t)w->pid, &s, WEXITED | WNOWAIT | how) != 0)
+        if (errno != EINTR) return false;
+    return s.si_pid == w->pid && s.si_code != CLD_STOPPED;
+}
+
 /* Reaps a worker whose link has closed, and says how it ended. */
 static whet_status bury(whet_worker *w)
 {
     int code = 0;
     char said[256];
     pid_t got = 0;
+    bool gone = false;
     struct rusage used;
     memset(&used, 0, sizeof used);
-    for (int i = 0; i < 200 && got == 0; i++) { /* the link closes a little before the process is gone */
+    for (int i = 0; i < 200 && !(gone = has_ended(w, WNOHANG)); i++) whet_sleep_ns(5000000); /* the link closes a little before */
+    if (gone) {
+        kill(-w->pid, SIGKILL); /* what it may have started, while the number is still its own */
         got = wait4(w->pid, &code, WNOHANG, &used);
-        if (got == 0) whet_sleep_ns(5000000);
     }
     last_words(w, said, sizeof said);
     if (got != w->pid) {
@@ -360,7 +372,6 @@ static whet_status bury(whet_worker *w)
     }
     if (got == w->pid) {
         whet_strays strays = {0, 0, NULL};
-        kill(-w->pid, SIGKILL); /* what it may have started */
         end_strays(w, &strays);
         w->pid = 0;
     }
@@ -421,9 +432,9 @@ void whet_worker_pause(whet_worker *w)
     int code = 0;
     if (w->pid <= 0) return;
     kill(-w->pid, SIGSTOP);
+    if (has_ended(w, WSTOPPED)) kill(-w->pid, SIGKILL);
     if (waitpid(w->pid, &code, WUNTRACED) == w->pid && !WIFSTOPPED(code)) {
         whet_strays strays = {0, 0, NULL};
-        kill(-w->pid, SIGKILL);
         end_strays(w, &strays);
         w->pid = 0; /* it died before it stopped; the next call says so */
         w->dead = 1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A runtime may start helpers, and a helper may leave the worker's process group (setsid). They are found in two ways: by
- * parentage while the worker lives, and by a mark in their environment, which lasts when their parent is gone. */
+ * parentage while the worker lives, and by a mark in their environment, which lasts when their parent is gone. A number may be
+ * given to another process at any time: each one found is held by a descriptor (pidfd), opened before it is looked at for the last
+ * time, and ended through that. On kernels without them the number is looked at once more just before. */
 #include "measure/strays.h"
 
 #include <ctype.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,7 +23,15 @@
 
 enum { MAX_ENVIRONMENT = 256 << 10 };
 
-typedef struct process { pid_t pid, parent; bool ours; } process;
+/* Numbers of system calls that older C libraries do not name; the same on all machines. */
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+typedef struct process { pid_t pid, parent; unsigned long long start; bool ours; } process;
 typedef struct processes { size_t n, cap; process *p; } processes;
 
 /* Bytes read, 0 if it cannot be read. */
@@ -35,15 +46,19 @@ static size_t read_proc(pid_t pid, const char *what, char *buf, size_t size)
     return n;
 }
 
-/* The fourth field; the second, the name in brackets, may hold anything. */
-static pid_t parent_of(pid_t pid)
+/* When it was started, in ticks since the machine was: with the number it names a process for good. 0: it is gone. `parent` may
+ * be NULL. The second field, the name in brackets, may hold anything. */
+static unsigned long long start_of(pid_t pid, pid_t *parent)
 {
-    char text[512];
+    char text[1024];
     const size_t n = read_proc(pid, "stat", text, sizeof text - 1);
     text[n] = '\0';
     const char *end = strrchr(text, ')');
-    int parent = 0;
-    return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+    unsigned long long start = 0;
+    int above = 0;
+    const int got = end == NULL ? 0 : sscanf(end + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &above, &start);
+    if (parent != NULL) *parent = got == 2 ? above : 0;
+    return got == 2 ? start : 0;
 }
 
 static bool has_mark(pid_t pid, const char *mark, char *buf)
@@ -54,27 +69,69 @@ static bool has_mark(pid_t pid, const char *mark, char *buf)
     return false;
 }
 
+/* /proc may show another PID namespace (unshare without --mount-proc): its numbers are those of other processes here. */
+static bool proc_is_ours(void)
+{
+    char text[32];
+    const ssize_t n = readlink("/proc/self", text, sizeof text - 1);
+    if (n <= 0) return false;
+    text[n] = '\0';
+    return atoi(text) == (int)getpid();
+}
+
 static void list_own(processes *all, const char *mark, char *buf)
 {
-    DIR *d = opendir("/proc");
+    DIR *d = proc_is_ours() ? opendir("/proc") : NULL;
     for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
         struct stat st;
         const pid_t pid = isdigit((unsigned char)e->d_name[0]) ? (pid_t)atoi(e->d_name) : 0;
         if (pid <= 1 || pid == getpid() || fstatat(dirfd(d), e->d_name, &st, 0) != 0 || st.st_uid != geteuid()) continue;
         if (!WHET_GROW(&all->p, all->n, &all->cap)) break;
-        all->p[all->n++] = (process){pid, parent_of(pid), has_mark(pid, mark, buf)};
+        all->p[all->n++] = (process){pid, 0, 0, false};
+        process *x = &all->p[all->n - 1];
+        x->start = start_of(pid, &x->parent);
+        x->ours = has_mark(pid, mark, buf);
     }
     if (d != NULL) closedir(d);
 }
 
-static void add(whet_strays *s, pid_t pid)
+/* Takes hold of a process; .fd -1 where that cannot be. */
+static whet_stray hold(pid_t pid)
+{
+    const int fd = (int)syscall(SYS_pidfd_open, pid, 0U);
+    return (whet_stray){.pid = pid, .fd = fd, .start = start_of(pid, NULL)};
+}
+
+static void let_go(whet_stray *x)
+{
+    if (x->fd >= 0) close(x->fd);
+    x->fd = -1;
+}
+
+/* SIGKILL to the process that was held, and to no other that has its number now. */
+static bool end(const whet_stray *x)
+{
+    if (x->fd >= 0) {
+        const long sent = syscall(SYS_pidfd_send_signal, x->fd, SIGKILL, NULL, 0U);
+        if (sent == 0 || (errno != ENOSYS && errno != EPERM)) return sent == 0; /* filters of containers say EPERM */
+    }
+    return x->start != 0 && start_of(x->pid, NULL) == x->start && kill(x->pid, SIGKILL) == 0;
+}
+
+static void add(whet_strays *s, whet_stray x)
 {
     size_t cap = (size_t)s->cap;
     for (int i = 0; i < s->n; i++)
-        if (s->pid[i] == pid) return;
-    if (!WHET_GROW(&s->pid, (size_t)s->n, &cap)) return;
+        if (s->p[i].pid == x.pid && s->p[i].start == x.start) {
+            let_go(&x);
+            return;
+        }
+    if (!WHET_GROW(&s->p, (size_t)s->n, &cap)) {
+        let_go(&x);
+        return;
+    }
     s->cap = (int)cap;
-    s->pid[s->n++] = pid;
+    s->p[s->n++] = x;
 }
 
 void whet_strays_find(whet_strays *s, const char *mark, pid_t root)
@@ -91,16 +148,23 @@ void whet_strays_find(whet_strays *s, const char *mark, pid_t root)
             all.p[i].ours |= child;
         }
     }
-    for (size_t i = 0; i < all.n; i++)
-        if (all.p[i].ours && all.p[i].pid != root) add(s, all.p[i].pid);
+    for (size_t i = 0; i < all.n; i++) {
+        if (!all.p[i].ours || all.p[i].pid == root) continue;
+        whet_stray x = hold(all.p[i].pid);
+        if (x.start != 0 && x.start == all.p[i].start) add(s, x); /* still the one that was looked at */
+        else let_go(&x);
+    }
     whet_free(all.p);
     whet_free(buf);
 }
 
 void whet_strays_kill(whet_strays *s)
 {
-    for (int i = 0; i < s->n; i++) kill(s->pid[i], SIGKILL);
-    whet_free(s->pid);
+    for (int i = 0; i < s->n; i++) {
+        end(&s->p[i]);
+        let_go(&s->p[i]);
+    }
+    whet_free(s->p);
     *s = (whet_strays){0, 0, NULL};
 }
 
@@ -131,9 +195,11 @@ void whet_strays_end_orphans(void)
     const pid_t above = buf != NULL ? launcher_of(getpid(), buf) : 0; /* of a program that runs whet itself */
     if (buf != NULL) list_own(&all, WHET_WORKER_MARK, buf);
     for (size_t i = 0; i < all.n; i++) {
-        const pid_t pid = all.p[i].pid, launcher = launcher_of(pid, buf);
-        if (launcher <= 1 || launcher == above || !same_numbers(pid) || kill(launcher, 0) == 0 || errno != ESRCH) continue;
-        if (kill(pid, SIGKILL) == 0) whet_log(WHET_LOG_INFO, "ended process %d, left by a whet that was killed", (int)pid);
+        whet_stray x = hold(all.p[i].pid);
+        const pid_t launcher = launcher_of(x.pid, buf);
+        const bool left = launcher > 1 && launcher != above && same_numbers(x.pid) && kill(launcher, 0) != 0 && errno == ESRCH;
+        if (left && end(&x)) whet_log(WHET_LOG_INFO, "ended process %d, left by a whet that was killed", (int)x.pid);
+        let_go(&x);
     }
     whet_free(all.p);
     whet_free(buf);
