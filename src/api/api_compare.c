@@ -109,6 +109,8 @@ void whet_render_compare(const json_t *doc, int width, bool color, whet_strbuf *
     render_changes(rows, width, out);
     render_list(json_object_get(doc, "only_base"), "only in the base: ", width, out);
     render_list(json_object_get(doc, "only_now"), "only in the new one: ", width, out);
+    render_list(json_object_get(doc, "failed_base"), "failed in the base: ", width, out);
+    render_list(json_object_get(doc, "failed_now"), "failed in the new one: ", width, out);
     render_list(json_object_get(doc, "notes"), "note: ", width, out);
     whet_render_wrapped(out, width, 0, "%s", whet_json_str(doc, "summary"));
     render_gate(doc, width, color, out);

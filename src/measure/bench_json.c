@@ -256,7 +256,8 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     if (r->external) json_object_set_new(o, "external", json_true());
     if (r->external) set_real(o, "round_trip_ms", r->round_trip_ms);
     const char *in_file = f->precision[0] != '\0' ? f->precision : "as in the file";
-    json_object_set_new(o, "precision", json_string(r->arithmetic[0] != '\0' ? r->arithmetic : in_file));
+    const bool asked = r->settings.precision != NULL && strcmp(r->settings.precision, "default") != 0; /* then it is the row of what was asked */
+    json_object_set_new(o, "precision", json_string(r->arithmetic[0] != '\0' ? r->arithmetic : asked ? r->settings.precision : in_file));
     json_object_set_new(o, "precision_in_file", json_string(in_file));
     json_object_set_new(o, "arithmetic", r->shares != NULL ? json_incref(r->shares) : json_null());
     json_object_set_new(o, "batch", json_integer(r->batch));

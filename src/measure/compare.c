@@ -151,11 +151,22 @@ static void match(comparison *c)
 }
 
 /* --- words */
-static bool varies(const json_t *rows, const char *key)
+static bool is_ok(const json_t *row)
+{
+    return strcmp(whet_json_str(row, "status"), "ok") == 0;
+}
+
+/* On one side; what became another between the sides is a note of the row. */
+static bool varies_in(const json_t *rows, const char *key)
 {
     for (size_t i = 1; i < json_array_size(rows); i++)
         if (!equal_values(value_at(json_array_get(rows, 0), key), value_at(json_array_get(rows, i), key))) return true;
     return false;
+}
+
+static bool varies(const comparison *c, const char *key)
+{
+    return varies_in(c->now, key) || varies_in(c->base, key);
 }
 
 /* "a.onnx on native, batch 8": what tells the row from the others. */
@@ -165,16 +176,11 @@ static char *label(const comparison *c, const json_t *row)
     const char *level = whet_json_str(json_object_get(row, "settings"), "optimisation"), *precision = whet_json_str(row, "precision");
     char more[200] = "";
     size_t n = 0;
-    if (batch > 1 || varies(c->now, "batch")) n += (size_t)snprintf(more + n, sizeof more - n, ", batch %.0f", batch);
-    if (varies(c->now, "threads")) n += (size_t)snprintf(more + n, sizeof more - n, ", %.0f thread%s", threads, threads == 1 ? "" : "s");
-    if (varies(c->now, "precision") && strlen(precision) < 32) n += (size_t)snprintf(more + n, sizeof more - n, ", %s", precision);
-    if (varies(c->now, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
+    if (batch > 1 || varies(c, "batch")) n += (size_t)snprintf(more + n, sizeof more - n, ", batch %.0f", batch);
+    if (varies(c, "threads")) n += (size_t)snprintf(more + n, sizeof more - n, ", %.0f thread%s", threads, threads == 1 ? "" : "s");
+    if (varies(c, "precision") && strlen(precision) < 32) n += (size_t)snprintf(more + n, sizeof more - n, ", %s", precision);
+    if (varies(c, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
     return whet_format("%s on %s%s", whet_json_str(row, "model"), whet_json_str(row, "runtime"), more);
-}
-
-static bool is_ok(const json_t *row)
-{
-    return strcmp(whet_json_str(row, "status"), "ok") == 0;
 }
 
 static void add_notes(const whet_pair *p, json_t *notes)
@@ -266,6 +272,7 @@ static whet_status add_row(comparison *c, const whet_pair *p)
         whet_json_add_text(notes, "was ok, is now '%s'", whet_json_str(p->now, "status"));
         if (any_gate(c)) whet_json_add_text(c->failures, "%s was ok, is now '%s'", what, whet_json_str(p->now, "status"));
     }
+    if (!is_ok(p->base) && !is_ok(p->now)) whet_json_add_text(notes, "failed on both sides: %s", whet_json_str(p->now, "status"));
     if (!is_ok(p->base) && is_ok(p->now)) whet_json_add_text(notes, "is ok now, was '%s'", whet_json_str(p->base, "status"));
     for (int f = 0; f < WHET_FIGURES; f++) {
         const char *na = both ? NULL : "a side did not run";
@@ -304,6 +311,25 @@ static whet_status judge_pairs(comparison *c)
 }
 
 /* --- the whole */
+/* A row that failed before it ran has no arithmetic of its own: it is the row of the one that was asked for (older documents name
+ * the file's). */
+static whet_status as_asked(json_t **rows, const json_t *list)
+{
+    *rows = json_array();
+    for (size_t i = 0; *rows != NULL && i < json_array_size(list); i++) {
+        json_t *row = json_array_get(list, i), *copy = NULL;
+        const char *asked = whet_json_str(json_object_get(row, "settings"), "precision");
+        const bool ran = is_ok(row) || json_is_object(json_object_get(row, "arithmetic"));
+        if (!ran && asked[0] != '\0' && strcmp(asked, "default") != 0) {
+            copy = json_copy(row);
+            json_object_set_new(copy, "precision", json_string(asked));
+        }
+        json_array_append(*rows, copy != NULL ? copy : row);
+        json_decref(copy);
+    }
+    return *rows != NULL && json_array_size(*rows) == json_array_size(list) ? WHET_OK : WHET_FAIL(WHET_ENOMEM, "out of memory for the rows of a comparison");
+}
+
 /* An evaluation is one row; a bench and a study have theirs. */
 static whet_status rows_of(json_t **rows, const json_t *doc, const char *name)
 {
@@ -319,8 +345,7 @@ static whet_status rows_of(json_t **rows, const json_t *doc, const char *name)
         return *rows != NULL ? WHET_OK : WHET_FAIL(WHET_EFORMAT, "'%s' is an evaluation without figures", name);
     }
     if (!json_is_array(list)) return WHET_FAIL(WHET_EFORMAT, "'%s' has no rows: bench, study and eval results can be compared", name);
-    *rows = json_incref(list);
-    return WHET_OK;
+    return as_asked(rows, list);
 }
 
 static json_t *side_json(const json_t *doc, const char *name)
@@ -350,12 +375,15 @@ static json_t *session_notes(const comparison *c, const json_t *a, const json_t 
     return notes;
 }
 
-static json_t *lonely(const comparison *c, const json_t *rows, const bool *taken)
+/* Rows without a partner: those that were measured, or those that failed, with their reason. */
+static json_t *lonely(const comparison *c, const json_t *rows, const bool *taken, bool failed)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        char *what = taken[i] ? NULL : label(c, json_array_get(rows, i));
-        if (what != NULL) json_array_append_new(list, json_string(what));
+        const json_t *row = json_array_get(rows, i);
+        char *what = taken[i] || is_ok(row) == failed ? NULL : label(c, row);
+        if (what != NULL && failed) whet_json_add_text(list, "%s: %s", what, whet_json_str(row, "status"));
+        else if (what != NULL) json_array_append_new(list, json_string(what));
         whet_free(what);
     }
     return list;
@@ -414,10 +442,9 @@ static whet_status document(comparison *c, json_t **out)
     for (int i = 0; i < c->by.n; i++) json_array_append_new(by, json_string(c->by.item[i]));
     if (text == NULL) json_decref(by);
     else
-        *out = json_pack("{sO, sO, so, so, sO, so, so, so, s{sb, sO, sO}, so, ss}", "base", a, "now", b, "by", by, "bands", bands_json(c), "rows", c->rows,
-                         "only_base", lonely(c, c->base, c->base_taken), "only_now", lonely(c, c->now, c->now_taken), "counts", counts_json(c), "gate",
-                         "failed", json_array_size(c->failures) > 0, "failures", c->failures, "open", c->open, "notes", session_notes(c, a, b), "summary",
-                         text);
+        *out = json_pack("{sO, sO, so, so, sO, so, so, so, so, so, s{sb, sO, sO}, so, ss}", "base", a, "now", b, "by", by, "bands", bands_json(c), "rows", c->rows,
+                         "only_base", lonely(c, c->base, c->base_taken, false), "only_now", lonely(c, c->now, c->now_taken, false), "failed_base",
+                         lonely(c, c->base, c->base_taken, true), "failed_now", lonely(c, c->now, c->now_taken, true), "counts", counts_json(c), "gate", "failed", json_array_size(c->failures) > 0, "failures", c->failures, "open", c->open, "notes", session_notes(c, a, b), "summary", text);
     json_decref(a);
     json_decref(b);
     whet_free(text);

@@ -239,12 +239,20 @@ static void parity_text(const json_t *row, char *buf, size_t size)
     }
 }
 
+// A row that failed before it ran is the row of what was asked; older documents name the file's precision.
+static bool never_ran_as_asked(const json_t *row)
+{
+    const char *asked = report_str(row, "settings.precision");
+    return !report_row_ok(row) && report_get(row, "arithmetic") == NULL && asked[0] != '\0' && strcmp(asked, "default") != 0;
+}
+
 const char *report_cell(const report_column *c, const json_t *row, char *buf, size_t size, const char **why)
 {
     char path[80], digits[40], more[40];
     const json_t *v = report_get(row, c->path);
     double x = json_is_number(v) ? json_number_value(v) : (double)NAN;
     buf[0] = '\0';
+    if (strcmp(c->id, "precision") == 0 && never_ran_as_asked(row)) v = report_get(row, "settings.precision");
     if (why != NULL) *why = NULL;
     if (v == NULL) {
         snprintf(path, sizeof path, "%s_na", c->path);

@@ -370,6 +370,23 @@ static void baseline_of_a_bench(void **state)
     json_decref(old);
 }
 
+/* A row that was refused is the row of what was asked, whatever its document says, and is told as failed. */
+static void refused_rows_are_named_as_asked(void **state)
+{
+    json_t *refused = row("a.onnx", "native", 1, 1.0), *asked = json_pack("{ss, ss}", "optimisation", "all", "precision", "bf16");
+    bool failed = false;
+    (void)state;
+    json_object_set_new(refused, "status", json_string("unsupported: no such arithmetic"));
+    json_object_set_new(refused, "arithmetic", json_null());
+    json_object_set_new(refused, "settings", asked);
+    json_t *out = compare(doc_of(row("a.onnx", "native", 1, 1.0), refused), doc_of(row("a.onnx", "native", 1, 1.0), NULL), NULL, false, NULL, &failed);
+    assert_int_equal(json_array_size(json_object_get(out, "only_base")), 0);
+    assert_int_equal(json_array_size(json_object_get(out, "failed_base")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(out, "failed_base"), 0)), "a.onnx on native, bf16: unsupported: no such arithmetic");
+    assert_string_equal(whet_json_str(json_array_get(json_object_get(out, "rows"), 0), "label"), "a.onnx on native, f32");
+    json_decref(out);
+}
+
 static whet_status compare_all(void *arg)
 {
     whet_compare_spec s;
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test(gates_are_parsed),
         cmocka_unit_test(hostile_documents_end_in_an_error),
         cmocka_unit_test(baseline_of_a_bench),
+        cmocka_unit_test(refused_rows_are_named_as_asked),
         cmocka_unit_test(allocation_may_fail_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
