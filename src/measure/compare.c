@@ -179,7 +179,9 @@ static char *label(const comparison *c, const json_t *row)
     if (batch > 1 || varies(c, "batch")) n += (size_t)snprintf(more + n, sizeof more - n, ", batch %.0f", batch);
     if (varies(c, "threads")) n += (size_t)snprintf(more + n, sizeof more - n, ", %.0f thread%s", threads, threads == 1 ? "" : "s");
     if (varies(c, "precision") && strlen(precision) < 32) n += (size_t)snprintf(more + n, sizeof more - n, ", %s", precision);
-    if (varies(c, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
+    const bool best = json_is_true(json_object_get(row, "best_settings"));
+    if (best) n += (size_t)snprintf(more + n, sizeof more - n, ", best settings");
+    if (!best && varies(c, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
     return whet_format("%s on %s%s", whet_json_str(row, "model"), whet_json_str(row, "runtime"), more);
 }
 

@@ -30,7 +30,7 @@ static const report_column columns[] = {
     {"size", "size MB", "all files it needs", "size_bytes", 'M', true, false},
     {"params", "params", "numbers that were learned", "params", 'N', false, false},
     {"macs", "MACs", "multiply-accumulates per picture", "macs", 'N', false, false},
-    {"accuracy", "accuracy %", "on the test split, ± half of the 95 % interval", "accuracy.value", 'a', true, false},
+    {"accuracy", "accuracy %", "on the test split, ± the wider half of its 95 % interval", "accuracy.value", 'a', true, false},
     {"agreement", "agree %", "same best class as the original, on pictures without labels", "agreement.value", 'c', false, false},
     {"parity", "parity", "largest difference to the reference, as a share of its largest output", "parity.ok", 'p', true, false},
     {"load", "load ms", "read, build, prepack", "load_ms", 'm', true, false},

@@ -342,7 +342,7 @@ void report_reading(whet_strbuf *b, const json_t *doc)
         {"cannot tell", "the interval of the ratio is too wide for a verdict"},
         {"p90, p99", "nearest-rank percentiles, given only with enough samples (64 and 662)"},
         {"peak MB", "peak resident memory of the process that ran the model; in brackets what it grew by over the empty process"},
-        {"accuracy ±", "half of Wilson's 95 % interval"},
+        {"accuracy ±", "the wider half of Wilson's 95 % interval"},
         {"◆", "on the Pareto front: no other row is nowhere worse and somewhere surely better in accuracy, median latency and size; differences that noise explains do not count"},
         {"meets the goal", "each limit is met by the unfavourable end of the figure's interval; unsure: only the middle of the interval meets it"},
         {"whet's own engine", "native: made by the authors of this program; where it cannot be told from another row, the other is named"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables for a paper, with booktabs: numbers carry +- and as many digits as their interval allows. What is the same in every row
+// Tables for a paper, with booktabs: numbers carry +- or their interval, and never fewer digits than in the other tables. What is the same in every row
 // stands in methods.tex, not in a column.
 #include "report/report_latex.h"
 
@@ -88,27 +88,15 @@ static void grouped(whet_strbuf *b, double x, int decimals)
     }
 }
 
-void report_tex_number(whet_strbuf *b, double x, double low, double high)
+static int decimals_of(const char *digits)
 {
-    double w = fmax(x - low, high - x);
-    if (!isfinite(x)) {
-        whet_strbuf_puts(b, "--");
-        return;
-    }
-    if (!isfinite(w) || w <= 0) {
-        char digits[40];
-        report_digits(digits, sizeof digits, x);
-        if (strchr(digits, 'e') != NULL) {
-            const int e = (int)floor(log10(fabs(x)));
-            whet_strbuf_printf(b, "$%.2f \\cdot 10^{%d}$", x / pow(10, e), e);
-            return;
-        }
-        const char *point = strchr(digits, '.');
-        whet_strbuf_puts(b, "$");
-        grouped(b, x, point != NULL ? (int)strlen(point + 1) : 0);
-        whet_strbuf_puts(b, "$");
-        return;
-    }
+    const char *point = strchr(digits, '.');
+    return point != NULL && strchr(digits, 'e') == NULL ? (int)strlen(point + 1) : 0;
+}
+
+// As many as the interval's half width `w` allows.
+static int decimals_for(double w)
+{
     int decimals = 0;
     double shown = w;
     for (int again = 0; again < 2; again++) { // rounding 0.96 up gives 1.0, which has its digits elsewhere
@@ -116,11 +104,49 @@ void report_tex_number(whet_strbuf *b, double x, double low, double high)
         decimals = shown / pow(10, e) < 2 - 1e-9 ? 1 - e : -e;
         shown = report_round_up(w, decimals);
     }
-    const double unit = pow(10, decimals);
+    return decimals;
+}
+
+static void alone(whet_strbuf *b, double x, const char *digits)
+{
+    if (strchr(digits, 'e') != NULL) {
+        const int e = (int)floor(log10(fabs(x)));
+        whet_strbuf_printf(b, "$%.2f \\cdot 10^{%d}$", x / pow(10, e), e);
+        return;
+    }
     whet_strbuf_puts(b, "$");
-    grouped(b, round(x * unit) / unit, decimals > 0 ? decimals : 0);
+    grouped(b, x, decimals_of(digits));
+    whet_strbuf_puts(b, "$");
+}
+
+// The digits that the tables for people have are never cut; an interval may add some. Its ends are rounded outwards.
+void report_tex_number(whet_strbuf *b, double x, double low, double high, report_tex_kind kind)
+{
+    const double down = x - low, up = high - x, w = fmax(down, up);
+    char digits[40];
+    if (!isfinite(x)) {
+        whet_strbuf_puts(b, "--");
+        return;
+    }
+    if (kind == REPORT_TEX_SHARE) snprintf(digits, sizeof digits, "%.2f", x);
+    else report_digits(digits, sizeof digits, x);
+    if (!isfinite(w) || w <= 0) {
+        alone(b, x, digits);
+        return;
+    }
+    const int decimals = kind == REPORT_TEX_SHARE ? 2 : WHET_MIN(WHET_MAX(decimals_of(digits), decimals_for(w)), 9);
+    whet_strbuf_puts(b, "$");
+    grouped(b, x, decimals);
+    if (kind == REPORT_TEX_PERCENTILE || w > 2 * fmin(down, up)) {
+        whet_strbuf_puts(b, "$ ($");
+        grouped(b, -report_round_up(-low, decimals), decimals);
+        whet_strbuf_puts(b, "$--$");
+        grouped(b, report_round_up(high, decimals), decimals);
+        whet_strbuf_puts(b, "$)");
+        return;
+    }
     whet_strbuf_puts(b, " \\pm ");
-    grouped(b, shown, decimals > 0 ? decimals : 0);
+    grouped(b, report_round_up(w, decimals), decimals);
     whet_strbuf_puts(b, "$");
 }
 
@@ -170,6 +196,12 @@ static void close_table(whet_strbuf *b, size_t rows)
     whet_strbuf_puts(b, rows < LONG_TABLE ? "\\bottomrule\n\\end{tabular}}\n\\end{table}\n" : "\\bottomrule\n\\end{longtable}}\n");
 }
 
+static report_tex_kind kind_of(const tex_column *c)
+{
+    if (strncmp(c->path, "accuracy.", 9) == 0) return REPORT_TEX_SHARE;
+    return strncmp(c->path, "latency.p9", 10) == 0 ? REPORT_TEX_PERCENTILE : REPORT_TEX_PLAIN;
+}
+
 static void result_row(whet_strbuf *b, const bool *shown, const json_t *row)
 {
     bool first = true;
@@ -185,7 +217,7 @@ static void result_row(whet_strbuf *b, const bool *shown, const json_t *row)
             if (whole) {
                 whet_strbuf_printf(b, "%lld", (long long)json_integer_value(v));
             } else {
-                report_tex_number(b, x, c->low != NULL ? report_num(row, c->low) * c->scale : (double)NAN, c->high != NULL ? report_num(row, c->high) * c->scale : (double)NAN);
+                report_tex_number(b, x, c->low != NULL ? report_num(row, c->low) * c->scale : (double)NAN, c->high != NULL ? report_num(row, c->high) * c->scale : (double)NAN, kind_of(c));
             }
         } else if (json_is_string(v)) {
             report_tex(b, json_string_value(v));
@@ -221,7 +253,8 @@ static void results_table(whet_strbuf *b, const json_t *doc)
         ok += report_row_ok(row);
         failed += !report_row_ok(row);
     }
-    whet_strbuf_puts(&caption, "Accuracy, latency, size and memory; $\\pm$: half of the 95\\,\\% interval (p90, p99: 99\\,\\%). $^{a}$ whet's own engine.");
+    whet_strbuf_puts(&caption, "Accuracy, latency, size and memory; $\\pm$: the wider half of the 95\\,\\% interval; in brackets the interval itself, where one side is over twice "
+                                "the other and of p90 and p99 (99\\,\\%). $^{a}$ whet's own engine.");
     if (failed > 0) whet_strbuf_printf(&caption, " %zu of %zu rows failed and are listed with their reasons in the text.", failed, failed + ok);
     if (ok == 0) {
         whet_strbuf_puts(b, "% no row was measured\n");
@@ -302,13 +335,13 @@ static void parity_table(whet_strbuf *b, const json_t *doc)
             whet_strbuf_puts(b, " & ");
             report_tex(b, report_str(o, "name"));
             whet_strbuf_puts(b, " & ");
-            report_tex_number(b, report_num(o, "max"), (double)NAN, (double)NAN);
+            report_tex_number(b, report_num(o, "max"), (double)NAN, (double)NAN, REPORT_TEX_PLAIN);
             if (isfinite(report_num(o, "cosine"))) {
                 whet_strbuf_printf(b, " & $%.6f$ & ", report_num(o, "cosine"));
             } else {
                 whet_strbuf_puts(b, " & -- & ");
             }
-            report_tex_number(b, 100 * report_num(o, "top1"), (double)NAN, (double)NAN);
+            report_tex_number(b, 100 * report_num(o, "top1"), (double)NAN, (double)NAN, REPORT_TEX_PLAIN);
             whet_strbuf_puts(b, json_is_true(json_object_get(o, "ok")) ? " & passed \\\\\n" : " & failed \\\\\n");
         }
     }

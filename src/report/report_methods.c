@@ -124,7 +124,7 @@ static void statistics(whet_strbuf *b, const json_t *doc, json_t *cited)
     }
     whet_strbuf_puts(b, "\\paragraph{Statistics.} Latencies are medians with 95\\,\\% intervals from a bootstrap");
     cite(b, cited, "efron1979");
-    whet_strbuf_puts(b, " that resamples processes, then blocks, never single inferences. ");
+    whet_strbuf_puts(b, " that resamples processes, then blocks, never single inferences; where $\\pm$ stands, it is the wider half. ");
     if (shares) {
         whet_strbuf_puts(b, "Percentiles are of nearest rank, with order-statistic intervals (99\\,\\%), and given only with the number of samples that MLPerf's early stopping asks for");
         cite(b, cited, "reddi2020");
@@ -137,7 +137,7 @@ static void statistics(whet_strbuf *b, const json_t *doc, json_t *cited)
         whet_strbuf_puts(b, ", and the same where it lies within $\\pm 2$\\,\\%. ");
     }
     if (accuracy) {
-        whet_strbuf_puts(b, "Accuracies carry Wilson's 95\\,\\% interval");
+        whet_strbuf_puts(b, "Accuracies carry the wider half of Wilson's 95\\,\\% interval");
         cite(b, cited, "wilson1927");
         whet_strbuf_puts(b, ". ");
     }

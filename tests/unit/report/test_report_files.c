@@ -165,14 +165,18 @@ static void explanations_stand_beside_rows(void **state)
 static void tex_digits_follow_the_interval(void **state)
 {
     (void)state;
-    static const struct { double x, low, high; const char *tex; } cases[] = {
-        {0.2314, 0.2278, 0.2341, "$0.231 \\pm 0.004$"}, {98.914, 98.68, 99.09, "$98.9 \\pm 0.3$"}, {12.3456, 12.2, 12.49, "$12.35 \\pm 0.15$"}, {8.16, 8.15, 8.2596, "$8.16 \\pm 0.10$"},
-        {1234.5, 1200, 1260, "$1230 \\pm 40$"}, {123456, 121000, 125000, "$123\\,000 \\pm 3000$"}, {5, NAN, NAN, "$5.00$"}, {2.1e-7, NAN, NAN, "$2.10 \\cdot 10^{-7}$"}, {NAN, 1, 2, "--"},
-        {0, NAN, NAN, "$0$"}, {3, 3, 3, "$3.00$"}};
+    static const struct { double x, low, high; report_tex_kind kind; const char *tex; } cases[] = {
+        {0.2314, 0.2278, 0.2341, REPORT_TEX_PLAIN, "$0.231 \\pm 0.004$"}, {98.914, 98.68, 99.09, REPORT_TEX_SHARE, "$98.91 \\pm 0.24$"},
+        {11.35, 10.75, 11.99, REPORT_TEX_SHARE, "$11.35 \\pm 0.64$"}, {12.3456, 12.2, 12.49, REPORT_TEX_PLAIN, "$12.35 \\pm 0.15$"},
+        {8.16, 8.15, 8.2596, REPORT_TEX_PLAIN, "$8.16$ ($8.15$--$8.26$)"}, {1234.4, 1200, 1260, REPORT_TEX_PLAIN, "$1234 \\pm 35$"},
+        {123456, 121000, 125000, REPORT_TEX_PLAIN, "$123\\,456 \\pm 2456$"}, {5, NAN, NAN, REPORT_TEX_PLAIN, "$5.00$"},
+        {0.312, 0.29, 0.805, REPORT_TEX_PERCENTILE, "$0.312$ ($0.290$--$0.805$)"}, {20.04, 19.9, 49.61, REPORT_TEX_PERCENTILE, "$20.0$ ($19.9$--$49.7$)"},
+        {0.312, 0.302, 0.322, REPORT_TEX_PERCENTILE, "$0.312$ ($0.302$--$0.322$)"}, {2.1e-7, NAN, NAN, REPORT_TEX_PLAIN, "$2.10 \\cdot 10^{-7}$"},
+        {NAN, 1, 2, REPORT_TEX_PLAIN, "--"}, {0, NAN, NAN, REPORT_TEX_PLAIN, "$0$"}, {3, 3, 3, REPORT_TEX_PLAIN, "$3.00$"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         whet_strbuf b;
         whet_strbuf_init(&b);
-        report_tex_number(&b, cases[i].x, cases[i].low, cases[i].high);
+        report_tex_number(&b, cases[i].x, cases[i].low, cases[i].high, cases[i].kind);
         assert_string_equal(b.data, cases[i].tex);
         whet_strbuf_dispose(&b);
     }
@@ -204,7 +208,7 @@ static void methods_are_sentences(void **state)
                                        "used the seed 0", "2 of 2 rows passed", "runtime missing: libopenvino\\_c.so was not found"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++) assert_file_contains("methods.tex", says[i]);
     assert_file_contains("results.tex", "\\toprule");
-    assert_file_contains("results.tex", "$98.9 \\pm 0.3$");
+    assert_file_contains("results.tex", "$98.91 \\pm 0.23$");
     assert_file_contains("results.tex", "native$^{a}$");
     assert_file_contains("whet.bib", "@misc{onnxruntime");
     assert_file_contains("whet.bib", "Version 0.1.0");
