@@ -68,6 +68,8 @@ whet_status whet_store_get_step(whet_store *s, const char *key, whet_store_step 
 /* Replaces an earlier entry of the key. */
 whet_status whet_store_put_step(whet_store *s, const char *key, const char *name, const char *status, double seconds,
                                 const json_t *outputs);
+/* The outputs of every finished step of a name, an array that the caller owns. */
+whet_status whet_store_step_outputs(whet_store *s, const char *name, json_t **out);
 /* How many different steps of a name were ever finished. */
 whet_status whet_store_count_steps(whet_store *s, const char *name, int64_t *n);
 

@@ -44,6 +44,31 @@ whet_status whet_store_put_step(whet_store *s, const char *key, const char *name
     return status;
 }
 
+whet_status whet_store_step_outputs(whet_store *s, const char *name, json_t **out)
+{
+    sqlite3_stmt *st = NULL;
+    bool row = false;
+    whet_status status = WHET_OK;
+    *out = json_array();
+    if (*out == NULL) return WHET_FAIL(WHET_ENOMEM, "out of memory for a list of steps");
+    WHET_GOTO(whet_store_query(s, &st, "SELECT outputs FROM steps WHERE name=? AND status='ok' ORDER BY key", "t", name));
+    for (;;) {
+        json_t *one = NULL;
+        WHET_GOTO(whet_store_step_row(s, st, &row));
+        if (!row) break;
+        const char *text = (const char *)sqlite3_column_text(st, 0);
+        WHET_GOTO(whet_json_parse(&one, text != NULL ? text : "", text != NULL ? strlen(text) : 0, s->path));
+        json_array_append_new(*out, one);
+    }
+done:
+    sqlite3_finalize(st);
+    if (status != WHET_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 whet_status whet_store_count_steps(whet_store *s, const char *name, int64_t *n)
 {
     sqlite3_stmt *st = NULL;

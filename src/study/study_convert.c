@@ -67,25 +67,6 @@ char *study_converted_name(const study_cell *c)
     return whet_format("%.*s%s%s.%s", (int)n, label, kept ? "" : ".", kept ? "" : weights, whet_study_text(c->set, "format"));
 }
 
-// Two models of one name must not write one file; heap string, relative to the study's folder.
-static char *place(const study_run *r, const json_t *job, const char *key)
-{
-    const char *name = json_string_value(json_object_get(job, "file"));
-    char *rel = whet_format("models/%s", name);
-    const json_t *other = rel != NULL ? json_object_get(r->places, rel) : NULL;
-    char *path = rel != NULL ? study_path(r, rel) : NULL;
-    bool own = false; // the model itself may lie there: made in training, or given by the user
-    for (int i = 0; path != NULL && i < r->n_cells; i++) {
-        const char *used = json_string_value(json_object_get(r->c[i].model, "original"));
-        if (used == NULL) used = json_string_value(json_object_get(r->c[i].model, "path"));
-        own = own || (used != NULL && strcmp(used, path) == 0);
-    }
-    whet_free(path);
-    if (rel != NULL && !own && (other == NULL || json_equal(other, job))) return rel;
-    whet_free(rel);
-    return whet_format("models/%.8s/%s", key, name);
-}
-
 // Paths are left out of the jobs so that a study's folder can be moved; the hash names the file.
 const char *study_path_by_hash(const study_run *r, const json_t *sha256)
 {
@@ -191,7 +172,7 @@ static whet_status run_convert(study_run *r, const char *key, const json_t *job,
 {
     const char *from = study_path_by_hash(r, json_object_get(job, "sha256"));
     const whet_model_format *f = format_named(json_string_value(json_object_get(job, "format")));
-    char *rel = place(r, job, key), *to = rel != NULL ? study_path(r, rel) : NULL, *dir = NULL;
+    char *rel = study_place(r, job, key, json_string_value(json_object_get(job, "file"))), *to = rel != NULL ? study_path(r, rel) : NULL, *dir = NULL;
     json_t *files = json_array(), *contract = NULL;
     bool nhwc = false;
     whet_status status = to != NULL && files != NULL ? WHET_OK : WHET_ENOMEM;

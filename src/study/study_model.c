@@ -211,17 +211,16 @@ const study_step_kind study_train_step = {"train", 1, run_train};
 static whet_status run_export(study_run *r, const char *key, const json_t *job, json_t **outputs)
 {
     const char *label = json_string_value(json_object_get(job, "label"));
-    char *from = study_path(r, json_string_value(json_object_get(job, "from"))), *to = NULL, *dir = study_path(r, "models"), *name = whet_format("%s.onnx", label);
+    char *from = study_path(r, json_string_value(json_object_get(job, "from"))), *name = whet_format("%s.onnx", label);
+    char *rel = name != NULL ? study_place(r, job, key, name) : NULL, *to = rel != NULL ? study_path(r, rel) : NULL;
+    char *dir = to != NULL ? whet_strndup(to, (size_t)(whet_path_base(to) - to)) : NULL;
     whet_convert_graph_options opt;
     const whet_model_format *onnx = NULL;
     whet_graph *g = NULL;
     json_t *file = NULL;
-    whet_status status = from != NULL && dir != NULL && name != NULL ? whet_mkdirs(dir) : WHET_ENOMEM;
-    (void)key;
+    whet_status status = from != NULL && dir != NULL ? whet_mkdirs(dir) : WHET_ENOMEM;
     whet_convert_graph_options_init(&opt);
     opt.opset = (int)json_integer_value(json_object_get(job, "opset"));
-    if (status == WHET_OK) to = whet_path_join(dir, name);
-    if (status == WHET_OK && to == NULL) status = WHET_ENOMEM;
     if (status == WHET_OK) status = whet_format_for_writing("onnx", to, &onnx);
     if (status == WHET_OK) status = whet_format_read(&g, from, NULL);
     if (status == WHET_OK) status = whet_convert_graph(g, onnx, to, &opt, NULL);
@@ -230,6 +229,7 @@ static whet_status run_export(study_run *r, const char *key, const json_t *job, 
     whet_graph_free(g);
     whet_free(from);
     whet_free(to);
+    whet_free(rel);
     whet_free(dir);
     whet_free(name);
     return status;

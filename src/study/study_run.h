@@ -72,6 +72,8 @@ whet_status study_step(study_run *r, const study_step_kind *kind, const char *la
 void study_plan(study_run *r, const char *name, const char *label, double seconds);
 /* {"path": relative to out, "sha256", "bytes"} of a file that a step made. */
 whet_status study_file(const study_run *r, const char *path, json_t **out);
+/* Every file that the outputs name is there with its hash. */
+bool study_files_intact(const study_run *r, const json_t *outputs);
 /* out/rel as a heap string. */
 char *study_path(const study_run *r, const char *rel);
 /* A file of a step's outputs by its place in "files". */
@@ -97,6 +99,10 @@ char *study_converted_name(const study_cell *c);
 whet_status study_convert(study_run *r, study_cell *c);
 /* Where a cell's file, or the one it was made from, lies; NULL: no cell has it. */
 const char *study_path_by_hash(const study_run *r, const json_t *sha256);
+/* --- study_place.c */
+/* Where the file `name` of a step goes, relative to out: below models/ unless something lies there that this folder's steps did
+ * not make or that a row measures, then below models/<key>/; heap string. */
+char *study_place(const study_run *r, const json_t *job, const char *key, const char *name);
 /* --- study_measure.c */
 whet_status study_bench(study_run *r);
 whet_status study_eval(study_run *r, study_cell *c);

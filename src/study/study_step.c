@@ -49,7 +49,7 @@ static whet_status make_key(const study_step_kind *kind, const json_t *job, char
     return WHET_OK;
 }
 
-static bool files_intact(const study_run *r, const json_t *outputs)
+bool study_files_intact(const study_run *r, const json_t *outputs)
 {
     const json_t *files = json_object_get(outputs, "files"), *f = NULL;
     size_t i = 0;
@@ -136,7 +136,7 @@ whet_status study_step(study_run *r, const study_step_kind *kind, const char *la
     const json_t *earlier = in_this_run(r, key);
     if (earlier != NULL) return again(r, earlier, key, outputs);
     if (r->store != NULL) WHET_TRY(whet_store_get_step(r->store, key, &before, &found));
-    if (found && strcmp(before.status, "ok") == 0 && files_intact(r, before.outputs)) {
+    if (found && strcmp(before.status, "ok") == 0 && study_files_intact(r, before.outputs)) {
         r->reused++;
         whet_log(WHET_LOG_INFO, "%s %s: done before (%s), taken as it is", kind->name, label, before.time);
         record(r, kind, label, key, "reused", before.seconds, "");

@@ -35,3 +35,5 @@ add_test(NAME e2e.fleet COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/fleet.py $
 set_tests_properties(e2e.fleet PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77)
 add_test(NAME e2e.fleet_faults COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/fleet_faults.py $<TARGET_FILE:whet>)
 set_tests_properties(e2e.fleet_faults PROPERTIES LABELS e2e TIMEOUT 300)
+add_test(NAME e2e.study_files COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/e2e/study_files.py $<TARGET_FILE:whet>)
+set_tests_properties(e2e.study_files PROPERTIES LABELS e2e TIMEOUT 300)

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A study in a folder that holds the user's own files (`-o .`), and models that cannot be read or are named oddly: nothing of the
+user's is replaced, a file that fails is one row. usage: study_files.py WHET
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from tiny_onnx import tiny_model  # noqa: E402
+
+WHET = pathlib.Path(sys.argv[1]).resolve()
+FAILED = []
+QUICK = ["--quick", "--store", "x.sqlite", "--set", "threads=1", "--set", "bench.min_time=0.02", "--set", "bench.warmup=0.01", "--set", "bench.iterations=20"]
+
+
+def expect(condition, what):
+    if not condition:
+        FAILED.append(what)
+        print(f"FAIL: {what}\nrepro: python3 {sys.argv[0]} {WHET}")
+
+
+def whet(env, folder, *args, code=0):
+    done = subprocess.run([str(WHET), *map(str, args)], capture_output=True, text=True, env=env, timeout=120, cwd=folder)
+    expect(done.returncode == code, f"whet {' '.join(map(str, args))}: exit {done.returncode}, wanted {code}: {done.stderr[-600:]}")
+    return done
+
+
+def rows_of(folder):
+    return [(r["model"], r["status"]) for r in json.loads((folder / "result.json").read_text())["rows"]]
+
+
+def folder_of(tmp, name, *models):
+    folder = tmp / name
+    for m in models:
+        (folder / m).parent.mkdir(parents=True, exist_ok=True)
+        (folder / m).write_bytes(tiny_model())
+    return folder
+
+
+def own_files(tmp, env):
+    """What lies below models/ and was made by nobody here stays; a second run takes its own files up."""
+    native = ["--set", "runtime=native", *QUICK]
+    for linked in (False, True):
+        folder = folder_of(tmp, f"own{linked:d}", "elsewhere/a.onnx" if linked else "models/a.onnx")
+        if linked:
+            (folder / "models").symlink_to("elsewhere")
+        mine = folder / "models/a.f16.onnx"
+        mine.write_text("mine")
+        for _ in range(2):
+            done = whet(env, folder, "study", "models/a.onnx", "-o", ".", *native)
+            expect(mine.read_text() == "mine", f"the user's a.f16.onnx (linked: {linked})")
+            expect(rows_of(folder) == [("a.onnx", "ok"), ("a.f16.onnx", "ok")], f"rows: {rows_of(folder)}")
+        expect("nothing to do" in done.stderr, f"the second run: {done.stderr[-200:]}")
+        expect(len(list(folder.glob("models/*/a.f16.onnx"))) == 1, "the made file lies in a folder of its own")
+    folder = folder_of(tmp, "edited", "a.onnx")
+    whet(env, folder, "study", "a.onnx", "-o", "out", *native)
+    (folder / "out/models/a.f16.onnx").write_text("edited")
+    whet(env, folder, "study", "a.onnx", "-o", "out", *native)
+    expect((folder / "out/models/a.f16.onnx").read_text() == "edited", "a made file that was changed since is somebody's work")
+
+
+def own_model(tmp, env):
+    """Two rows of one name, the second model lies where the first one's converted file would."""
+    folder = folder_of(tmp, "rows", "src/a.onnx", "models/a.onnx")
+    whet(env, folder, "convert", "src/a.onnx", "src/a.tflite")
+    before = (folder / "models/a.onnx").read_bytes()
+    (folder / "models/a.onnx").chmod(0o444)
+    for model in ("models/a.onnx", "./models/../models/a.onnx"):
+        (folder / "s.yaml").write_text(f"model: [src/a.tflite, {model}]\nformat: onnx\nout: .\nruntimes: [native]\n")
+        whet(env, folder, "study", "s.yaml", *QUICK)
+        expect((folder / "models/a.onnx").read_bytes() == before, f"a row's own model is left ({model})")
+        expect([s for _, s in rows_of(folder)] == ["ok", "ok"], f"rows: {rows_of(folder)}")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
+        tmp = pathlib.Path(scratch)
+        env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
+        for part in (own_files, own_model):
+            part(tmp, env)
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
