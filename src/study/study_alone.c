@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "data/dataset.h"
 #include "formats/formats.h"
 #include "measure/facts.h"
 #include "measure/runtime_reads.h"
@@ -215,6 +216,21 @@ static whet_status tell(const alone *a)
     return WHET_OK;
 }
 
+// A wrong name is told before the runtimes are asked; what is still to be fetched is no wrong name.
+static whet_status check_data(const whet_study *s)
+{
+    const char *name = whet_study_text(s->set, "data.name");
+    whet_dataset_options opt;
+    whet_dataset *d = NULL;
+    if (name == NULL) return WHET_OK;
+    whet_dataset_options_init(&opt);
+    opt.own_model = true;
+    opt.val = whet_study_text(s->set, "data.val");
+    const whet_status status = whet_dataset_open(&d, name, &opt);
+    whet_dataset_close(d);
+    return status == WHET_EUNAVAILABLE ? WHET_OK : status;
+}
+
 whet_status whet_study_plan_alone(whet_study *s)
 {
     alone a = {.s = s};
@@ -222,6 +238,7 @@ whet_status whet_study_plan_alone(whet_study *s)
     const whet_model_format *own = NULL;
     whet_status status = WHET_OK;
     if (model == NULL) return WHET_OK; // a list was laid over it
+    WHET_GOTO(check_data(s));
     WHET_GOTO(whet_runtimes_probe(&a.probed, NULL));
     if (whet_format_of_file(model, &own) != WHET_OK) whet_error_clear(); // the rows will say it
     a.own = own != NULL ? own->name : NULL;

@@ -61,7 +61,7 @@ study_data *study_find_data(study_run *r, const char *spec, const char *val, uin
     return NULL;
 }
 
-whet_status study_open_data(study_run *r, study_cell *c)
+static whet_status open_data(study_run *r, study_cell *c)
 {
     const char *spec = whet_study_text(c->set, "data.name"), *model = whet_study_text(c->set, "model"), *val = whet_study_text(c->set, "data.val");
     uint64_t seed = (uint64_t)whet_study_number(c->set, "seed");
@@ -89,5 +89,13 @@ whet_status study_open_data(study_run *r, study_cell *c)
     }
     d->next = r->datas;
     r->datas = c->data = d;
+    // A plan does not fetch: what the run itself would fetch, or draw, is no fault of it.
+    const bool later = r->o.dry_run && status == WHET_EUNAVAILABLE && (whet_study_flag(c->set, "data.download") || whet_study_flag(c->set, "data.fallback"));
+    return later ? WHET_OK : status;
+}
+
+whet_status study_open_all_data(study_run *r)
+{
+    for (int i = 0; i < r->n_cells; i++) WHET_TRY(open_data(r, &r->c[i]));
     return WHET_OK;
 }

@@ -146,7 +146,6 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
 {
     const json_t *runtime = json_object_get(r->runtimes, whet_study_text(c->set, "runtime"));
     const char *title = json_string_value(json_object_get(runtime, "title"));
-    WHET_TRY(study_open_data(r, c));
     whet_status status = study_make_model(r, c);
     if (status != WHET_OK) {
         // A model without contract and labels is the user's to answer, not a row's misfortune; a dry run is there to tell.
@@ -234,6 +233,7 @@ whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_o
     r.folder = -1;
     if (r.o.mode == NULL) r.o.mode = "default";
     whet_status status = begin(&r);
+    if (status == WHET_OK) status = study_open_all_data(&r);
     if (status == WHET_OK) status = open_folder(&r);
     if (status == WHET_OK) status = run_rows(&r);
     status = conclude(&r, doc, status);

@@ -24,7 +24,7 @@ typedef struct study_data { /* an open set */
     char *val;           /* data.val; NULL: the default */
     uint64_t seed;
     bool own_model;
-    whet_dataset *set;   /* NULL: none, or it could not be opened */
+    whet_dataset *set;   /* NULL: a plan, and the set is still to be fetched */
     char *error;         /* then why */
     json_t *info;        /* name, source, classes, splits, hashes */
     struct study_data *next;
@@ -80,7 +80,8 @@ char *study_path(const study_run *r, const char *rel);
 char *study_output_path(const study_run *r, const json_t *outputs, int i);
 
 /* --- study_data.c */
-whet_status study_open_data(study_run *r, study_cell *c);
+/* Before anything is written or measured: a set that cannot be had ends the study. */
+whet_status study_open_all_data(study_run *r);
 void study_data_free(study_data *d);
 /* The set of these outputs' job, for steps that read pictures. */
 /* What opens the same pictures again: the spec, or "digits" where the fallback took the set's place. */
