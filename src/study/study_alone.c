@@ -17,6 +17,21 @@
 
 static const char AS_IS[] = "as-is", NATIVE[] = "native";
 
+// No row could ever run.
+static whet_status refuse_weights_alone(const char *model)
+{
+    const whet_model_format *f = NULL;
+    if (whet_format_of_file(model, &f) != WHET_OK) {
+        whet_error_clear(); // the rows will say it
+        return WHET_OK;
+    }
+    if (f->read != NULL || f->read_weights == NULL) return WHET_OK;
+    return WHET_FAIL(WHET_EUNSUPPORTED,
+                     "'%s' holds weights alone, a study needs the network too: make a file of both with `whet convert %s OUT.onnx --model NAME`, "
+                     "or train a model of the zoo from it with 'model: NAME' and 'train: {weights: %s}' in a study file",
+                     model, model, model);
+}
+
 whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract)
 {
     whet_study *s = NULL;
@@ -30,6 +45,7 @@ whet_status whet_study_for_model(whet_study **out, const char *model, const char
         whet_error_at_file(model);
         goto done;
     }
+    WHET_GOTO(refuse_weights_alone(model));
     WHET_GOTO(whet_study_create(&s, model));
     WHET_GOTO(whet_study_put(s, "name", json_string(name)));
     WHET_GOTO(whet_study_put(s, "model", json_string(model)));
