@@ -118,7 +118,8 @@ static void medians(table *t, const json_t *rows)
         const double p50 = whet_json_real(lat, "p50");
         scaled(cell + i * CELL, lat, "p50");
         if (!(p50 > 0)) continue;
-        snprintf(cell + i * CELL + strlen(cell + i * CELL), 32, " ±%.1f%%", whet_bench_half_width(lat) * 100);
+        const size_t n = strlen(cell + i * CELL);
+        snprintf(cell + i * CELL + n, CELL - n, " ±%.1f%%", whet_bench_half_width(lat) * 100);
     }
 }
 
@@ -258,9 +259,9 @@ static void sustain_lines(const json_t *rows, int width, whet_strbuf *out)
         const json_t *o = json_array_get(rows, i), *s = json_object_get(o, "sustain");
         if (s == NULL) continue;
         size_t n = (size_t)snprintf(text, sizeof text, "after %.0f s under load %.1f %% of the first speed is left", whet_json_real(s, "seconds"), whet_json_real(s, "kept") * 100);
-        if (json_is_number(json_object_get(s, "mhz_change"))) n += (size_t)snprintf(text + n, sizeof text - n, ", clock %.0f %%", whet_json_real(s, "mhz_change") * 100);
-        if (json_is_number(json_object_get(s, "hottest_celsius"))) n += (size_t)snprintf(text + n, sizeof text - n, ", at most %.0f °C", whet_json_real(s, "hottest_celsius"));
-        if (json_is_number(json_object_get(s, "throttles"))) snprintf(text + n, sizeof text - n, ", throttled %.0f times", whet_json_real(s, "throttles"));
+        if (n < sizeof text && json_is_number(json_object_get(s, "mhz_change"))) n += (size_t)snprintf(text + n, sizeof text - n, ", clock %.0f %%", whet_json_real(s, "mhz_change") * 100);
+        if (n < sizeof text && json_is_number(json_object_get(s, "hottest_celsius"))) n += (size_t)snprintf(text + n, sizeof text - n, ", at most %.0f °C", whet_json_real(s, "hottest_celsius"));
+        if (n < sizeof text && json_is_number(json_object_get(s, "throttles"))) snprintf(text + n, sizeof text - n, ", throttled %.0f times", whet_json_real(s, "throttles"));
         whet_render_wrapped(out, width, 2, "%s on %s: %s", whet_json_str(o, "model"), name_of(rows, o, name), text);
     }
 }

@@ -177,11 +177,11 @@ static char *label(const comparison *c, const json_t *row)
     char more[200] = "";
     size_t n = 0;
     if (batch > 1 || varies(c, "batch")) n += (size_t)snprintf(more + n, sizeof more - n, ", batch %.0f", batch);
-    if (varies(c, "threads")) n += (size_t)snprintf(more + n, sizeof more - n, ", %.0f thread%s", threads, threads == 1 ? "" : "s");
-    if (varies(c, "precision") && strlen(precision) < 32) n += (size_t)snprintf(more + n, sizeof more - n, ", %s", precision);
+    if (n < sizeof more && varies(c, "threads")) n += (size_t)snprintf(more + n, sizeof more - n, ", %.0f thread%s", threads, threads == 1 ? "" : "s");
+    if (n < sizeof more && varies(c, "precision") && strlen(precision) < 32) n += (size_t)snprintf(more + n, sizeof more - n, ", %s", precision);
     const bool best = json_is_true(json_object_get(row, "best_settings"));
-    if (best) n += (size_t)snprintf(more + n, sizeof more - n, ", best settings");
-    if (!best && varies(c, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
+    if (n < sizeof more && best) n += (size_t)snprintf(more + n, sizeof more - n, ", best settings");
+    if (n < sizeof more && !best && varies(c, "settings.optimisation") && strlen(level) < 32) snprintf(more + n, sizeof more - n, ", optimisation %s", level);
     return whet_format("%s on %s%s", whet_json_str(row, "model"), whet_json_str(row, "runtime"), more);
 }
 
@@ -415,11 +415,11 @@ static char *summary(const comparison *c)
     char text[600] = "";
     size_t n = 0;
     for (int f = 0; f < WHET_FIGURES; f++) {
-        if (!c->seen[f]) continue;
+        if (!c->seen[f] || n >= sizeof text) continue;
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%s:", n > 0 ? "; " : "", whet_figure_name((whet_figure)f));
         const char *sep = " ";
         for (int v = WHET_BETTER; v <= WHET_CANNOT_TELL; v++) {
-            if (c->counts[f][v] == 0) continue;
+            if (c->counts[f][v] == 0 || n >= sizeof text) continue;
             n += (size_t)snprintf(text + n, sizeof text - n, "%s%d %s", sep, c->counts[f][v], whet_verdict_name((whet_verdict)v));
             sep = ", ";
         }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/printable.h"
 #include "report/report.h"
 
 // What a prepared document has beside its own keys.
@@ -337,13 +338,13 @@ static json_int_t varying(const json_t *doc)
     return mask;
 }
 
-void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
+// Appends ", batch 8" and so on: what of the row varies in the document.
+static void append_varying(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
 {
     const json_t *known = json_object_get(doc, MASK);
     const json_int_t mask = json_is_integer(known) ? json_integer_value(known) : varying(doc);
     char cell[200];
-    const char *title = report_str(row, "runtime_title");
-    size_t n = (size_t)snprintf(buf, size, "%s", title[0] != '\0' ? title : report_str(row, "runtime"));
+    size_t n = strlen(buf);
     for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(name_ids) && n < size; i++) {
         const report_column *c = column_named(name_ids[i]);
         if ((mask >> i & 1) == 0) continue;
@@ -351,6 +352,18 @@ void report_row_name(const json_t *doc, const json_t *row, bool with_model, char
         const bool usual = (strcmp(c->id, "streams") == 0 && strcmp(cell, "1") == 0) || (strcmp(c->id, "scenario") == 0 && strcmp(cell, "single") == 0);
         if (cell[0] != '\0' && !usual) n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c->title, i < BARE ? "" : " ", cell);
     }
+}
+
+static const char *title_of(const json_t *row)
+{
+    const char *title = report_str(row, "runtime_title");
+    return title[0] != '\0' ? title : report_str(row, "runtime");
+}
+
+void report_row_name(const json_t *doc, const json_t *row, bool with_model, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", title_of(row));
+    append_varying(doc, row, with_model, buf, size);
 }
 
 json_t *report_prepared(const json_t *doc)
@@ -388,15 +401,9 @@ const char *report_compared(const json_t *doc, const char *a, const char *b)
 
 void report_row_name_marked(const json_t *doc, const json_t *row, char *buf, size_t size)
 {
-    char full[300];
-    const char *runtime = report_str(row, "runtime"), *title = report_str(row, "runtime_title");
-    report_row_name(doc, row, true, full, sizeof full);
-    if (strncmp(runtime, "native", 6) != 0) {
-        snprintf(buf, size, "%s", full);
-        return;
-    }
-    const int n = (int)strlen(title[0] != '\0' ? title : runtime);
-    snprintf(buf, size, "%.*s (whet's own engine)%s", n, full, (int)strlen(full) > n ? full + n : "");
+    const bool own = strncmp(report_str(row, "runtime"), "native", 6) == 0;
+    snprintf(buf, size, "%s%s", title_of(row), own ? " (whet's own engine)" : "");
+    append_varying(doc, row, true, buf, size);
 }
 
 void report_row_machine(const json_t *doc, const json_t *row, char *buf, size_t size)
@@ -443,10 +450,8 @@ static json_t *brief(const json_t *doc)
             for (int j = 0; j < report_column_count(); j++)
                 if (strcmp(columns[j].id, ids[k]) == 0) report_cell(&columns[j], row, buf, sizeof buf, NULL);
             if (k == 1) { // the runtime's short name: 80 columns hold no titles
-                char full[200];
-                const char *title = report_str(row, "runtime_title"), *runtime = report_str(row, "runtime");
-                report_row_name(doc, row, false, full, sizeof full);
-                snprintf(buf, sizeof buf, "%s%s", runtime, full + strlen(title[0] != '\0' ? title : runtime));
+                whet_printable(buf, sizeof buf / 2, report_str(row, "runtime"), 0);
+                append_varying(doc, row, false, buf, sizeof buf);
             }
             if (k == 3 && strncmp(buf, "equal", 5) == 0) snprintf(buf, sizeof buf, "equal"); // how nearly stands in the report
             if (k == 6) buf[strcspn(buf, " ")] = '\0'; // without the share of the model

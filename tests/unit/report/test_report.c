@@ -189,6 +189,31 @@ static void brief_fits(void **state)
     json_decref(doc);
 }
 
+/* The command of an exec: runtime may be longer than any buffer; what tells its rows apart still follows its short name. */
+static void brief_of_long_titles(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet");
+    char title[2000];
+    memset(title, 'a', sizeof title - 1);
+    title[sizeof title - 1] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        json_t *row = json_array_get(json_object_get(doc, "rows"), i);
+        json_object_set_new(row, "runtime", json_string("exec:a"));
+        json_object_set_new(row, "runtime_title", json_string(title));
+        json_object_set_new(row, "batch", json_integer((json_int_t)(i + 1) * 8));
+    }
+    json_t *cells = whet_report_brief(doc);
+    assert_int_equal(json_array_size(cells), 3 * WHET_REPORT_BRIEF);
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = json_string_value(json_array_get(cells, i * WHET_REPORT_BRIEF + 1));
+        assert_int_equal(strncmp(name, "exec:a, ", 8), 0);
+        assert_contains(name, i == 0 ? "batch 8" : "batch 16");
+    }
+    json_decref(cells);
+    json_decref(doc);
+}
+
 static void documents_without_rows(void **state)
 {
     (void)state;
@@ -262,7 +287,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary_says_what_is_true), cmocka_unit_test(numbers_are_written_for_people), cmocka_unit_test(page_escapes_everything),
         cmocka_unit_test(page_makes_no_request), cmocka_unit_test(page_without_library_draws_and_says_so), cmocka_unit_test(page_carries_the_document),
-        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits),
+        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits), cmocka_unit_test(brief_of_long_titles),
         cmocka_unit_test(documents_without_rows), cmocka_unit_test(figures_are_defined), cmocka_unit_test(odd_documents_do_not_crash),
     };
     if (argc > 1) { // writes the sample's page, to be looked at
