@@ -11,6 +11,7 @@
 #include "base/scratch.h"
 #include "data/contract.h"
 #include "formats/npy/npy_tensor.h"
+#include "measure/parity.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
 #include "wire/json.h"
@@ -170,15 +171,16 @@ done:
     return status;
 }
 
-/* Runtimes compute integers their own way; 16-bit weights cost 2^-11 each, 8-bit ones 2^-8 of their channel. */
-static const char *bounds(const convert_job *j)
+/* The bounds of `verify` by the coarser of what was read and what was written. */
+static const char *bounds(const convert_job *j, char *text, size_t size)
 {
-    bool quantised = false, half = j->how.precision == WHET_PRECISION_F16;
+    whet_accept accept;
+    bool quantised = j->how.precision == WHET_PRECISION_S8, half = j->how.precision == WHET_PRECISION_F16;
     for (int i = 0; i < j->ready->n_nodes; i++)
         quantised |= whet_node_is(&j->ready->nodes[i], "QuantizeLinear") || whet_node_is(&j->ready->nodes[i], "DequantizeLinear");
     for (int v = 0; v < j->g->n_values; v++) half |= j->g->values[v].dtype == WHET_F16 || j->g->values[v].dtype == WHET_BF16;
-    if (j->how.precision == WHET_PRECISION_S8) return "max=2e-2";
-    return quantised ? "cosine=0.998" : half ? "max=3e-3" : "max=1e-4";
+    whet_accept_default(&accept, quantised ? "int8" : half ? "fp16" : "f32");
+    return whet_accept_text(&accept, text, size);
 }
 
 static bool reads(const json_t *runtime, const char *format)
@@ -207,11 +209,11 @@ static json_t *row(const json_t *runtime, const char *verdict, const char *why)
 
 static whet_status run_one(convert_job *j, const trial *t, const json_t *runtime)
 {
-    char text[160];
+    char text[160], accept[64];
     json_t *doc = NULL, *o = NULL;
     bool ok = false;
     const char *name = whet_json_str(runtime, "name");
-    const whet_verify_spec s = {.a = {j->to, name, "all"}, .accept = bounds(j), .n_inputs = t->n_in, .inputs = (const char *const *)t->in,
+    const whet_verify_spec s = {.a = {j->to, name, "all"}, .accept = bounds(j, accept, sizeof accept), .n_inputs = t->n_in, .inputs = (const char *const *)t->in,
                                 .n_expected = t->n_out, .expected = (const char *const *)t->out, .program = j->o.program};
     if (!json_is_true(json_object_get(runtime, "available"))) {
         json_array_append_new(j->checks, row(runtime, "not run", whet_json_str(runtime, "reason")));

@@ -53,16 +53,29 @@ whet_status whet_accept_parse(whet_accept *a, const char *text)
     return WHET_OK;
 }
 
+/* From the coarsest; a name belongs to the first whose word it has. docs/cli/verify.md says the same. */
+static const struct { const char *word; whet_accept bounds; } defaults[] = {
+    {"int8", {.has_cosine = true, .cosine = 0.998}},
+    {"mixed", {.has_cosine = true, .cosine = 0.998}},
+    {"f16", {.has_max = true, .max = 2e-2}}, /* bf16 too */
+    {"fp16", {.has_max = true, .max = 2e-2}},
+    {"", {.has_max = true, .max = 1e-4}}};
+
+static size_t default_of(const char *precision)
+{
+    size_t i = 0;
+    while (strstr(precision, defaults[i].word) == NULL) i++;
+    return i;
+}
+
 void whet_accept_default(whet_accept *a, const char *precision)
 {
-    memset(a, 0, sizeof *a);
-    if (strstr(precision, "int8") != NULL || strcmp(precision, "mixed") == 0) {
-        a->has_cosine = true;
-        a->cosine = 0.998;
-        return;
-    }
-    a->has_max = true;
-    a->max = strstr(precision, "fp16") != NULL || strstr(precision, "f16") != NULL ? 2e-2 : 1e-4;
+    *a = defaults[default_of(precision)].bounds;
+}
+
+const char *whet_precision_coarser(const char *a, const char *b)
+{
+    return default_of(b) < default_of(a) ? b : a;
 }
 
 const char *whet_accept_text(const whet_accept *a, char *buf, size_t size)

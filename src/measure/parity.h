@@ -18,8 +18,10 @@ typedef struct whet_accept {
 
 /* "max=1e-4,cosine=0.998"; EINVAL naming the key. */
 whet_status whet_accept_parse(whet_accept *a, const char *text);
-/* By what the row computes in: f32 max 1e-4, fp16 and bf16 max 2e-2, int8 cosine 0.998. */
+/* By what is computed in, for `bench`, `verify` and `convert --check` alike: f32 max 1e-4, fp16 and bf16 max 2e-2, int8 cosine 0.998. */
 void whet_accept_default(whet_accept *a, const char *precision);
+/* Of two sides: the bounds are those of the coarser, whichever is the reference. */
+const char *whet_precision_coarser(const char *a, const char *b);
 const char *whet_accept_text(const whet_accept *a, char *buf, size_t size); /* as parsed, in fixed order */
 
 enum { WHET_PARITY_CLASSES = 256 };

@@ -23,7 +23,7 @@ typedef struct job {
     whet_tensor given[MAX_FILES], expected[MAX_FILES];
     outputs a, b;
     json_t *doc;
-    whet_facts facts;
+    whet_facts facts, other; /* of a; of b, where it is another file */
     int batch; /* that of the other file where it is fixed */
 } job;
 
@@ -265,7 +265,9 @@ static whet_status run(job *j, bool *ok)
     WHET_TRY(check_spec(s));
     if (s->accept != NULL) WHET_TRY(whet_accept_parse(&accept, s->accept));
     WHET_TRY(whet_facts_read(&j->facts, s->a.model));
-    if (s->accept == NULL) whet_accept_default(&accept, j->facts.precision);
+    const bool two = s->b.model != NULL && strcmp(s->a.model, s->b.model) != 0;
+    if (two) WHET_TRY(whet_facts_read(&j->other, s->b.model));
+    if (s->accept == NULL) whet_accept_default(&accept, two ? whet_precision_coarser(j->facts.precision, j->other.precision) : j->facts.precision);
     for (int i = 0; i < s->n_inputs; i++) WHET_TRY(read_npy(s->inputs[i], &j->given[i]));
     for (int i = 0; i < s->n_expected; i++) WHET_TRY(read_npy(s->expected[i], &j->expected[i]));
     WHET_TRY(make_samples(j));
@@ -318,6 +320,7 @@ whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec
     whet_samples_dispose(&j->samples);
     whet_samples_dispose(&j->turned);
     whet_facts_dispose(&j->facts);
+    whet_facts_dispose(&j->other);
     json_decref(j->doc);
     whet_free(j);
     return status;

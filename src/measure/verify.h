@@ -14,7 +14,7 @@ typedef struct whet_verify_side { const char *model, *runtime, *optimisation; } 
 
 typedef struct whet_verify_spec {
     whet_verify_side a, b;       /* b.model NULL: stored outputs are the reference */
-    const char *accept;          /* NULL: by the precision of a */
+    const char *accept;          /* NULL: by the coarser precision of the two */
     int n_inputs, n_expected;
     const char *const *inputs, *const *expected; /* .npy files */
     const char *data, *contract;

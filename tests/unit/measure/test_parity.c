@@ -37,6 +37,12 @@ static void test_parse(void **state)
     assert_true(a.has_max && a.max == 2e-2);
     whet_accept_default(&a, "int8");
     assert_true(a.has_cosine && a.cosine == 0.998 && !a.has_max);
+    static const struct { const char *a, *b, *bounds; } pairs[] = {{"f32", "fp16", "max=0.02"}, {"fp16", "f32", "max=0.02"}, {"bf16", "int8", "cosine=0.998"},
+        {"int8", "f32", "cosine=0.998"}, {"f32", "f32", "max=0.0001"}, {"", "f32", "max=0.0001"}, {"mixed", "fp16", "cosine=0.998"}};
+    for (size_t i = 0; i < WHET_COUNT(pairs); i++) {
+        whet_accept_default(&a, whet_precision_coarser(pairs[i].a, pairs[i].b));
+        assert_string_equal(whet_accept_text(&a, text, sizeof text), pairs[i].bounds);
+    }
 }
 
 static void test_float_keys(void **state)
