@@ -54,7 +54,11 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
         const json_t *o = json_array_get(list, i);
         if (json_is_number(json_object_get(o, "mask_iou")))
             whet_strbuf_printf(out, "%s: mean IoU of the two masks %.4f\n", whet_json_str(o, "name"), whet_json_real(o, "mask_iou"));
-        if (whet_json_str(o, "why")[0] != '\0') whet_strbuf_printf(out, "%s: %s\n", whet_json_str(o, "name"), whet_json_str(o, "why"));
+        const double inputs = whet_json_real(json_object_get(doc, "inputs"), "count");
+        char which[64] = "";
+        if (inputs > 1 && json_is_number(json_object_get(o, "worst_input")))
+            snprintf(which, sizeof which, "the worst is input %.0f of %.0f: ", whet_json_real(o, "worst_input"), inputs);
+        if (whet_json_str(o, "why")[0] != '\0') whet_render_wrapped(out, width, 2, "%s: %s%s", whet_json_str(o, "name"), which, whet_json_str(o, "why"));
     }
     verify_layers_render(doc, width, color, out);
     whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");

@@ -39,7 +39,11 @@ static void put_worst(const json_t *layers, int width, bool color, whet_strbuf *
                                     json_is_true(json_object_get(o, "ok")) ? "yes" : "NO"};
         memcpy(&cells[i * COLUMNS], row, sizeof row);
     }
-    whet_strbuf_printf(out, "\nthe largest errors of %.0f inner tensors\n", whet_json_real(layers, "compared"));
+    const double used = whet_json_real(layers, "samples");
+    whet_strbuf_puts(out, "\n");
+    whet_render_wrapped(out, width, 2, "the largest errors of %.0f inner tensors; error is |difference| / |reference| (Euclidean), max the largest |difference| / largest "
+                                       "|reference|, each the worst of the first %.0f input%s",
+                        whet_json_real(layers, "compared"), used, used == 1 ? "" : "s");
     whet_render_table(out, width, color, COLUMNS, titles, "lllrrrl", (int)n, cells);
 }
 
@@ -134,10 +138,10 @@ static void put_steps(const json_t *layers, int width, whet_strbuf *out)
     json_array_foreach(json_object_get(layers, "steps"), i, o) {
         const json_t *before = json_object_get(o, "error_before");
         if (json_is_number(before))
-            whet_render_wrapped(out, width, 2, "%s '%s' (%s): %.1e to %.1e", i == 0 ? "the error grows most at" : "  then at", whet_json_str(o, "node"),
+            whet_render_wrapped(out, width, 2, "%s '%s' (%s): %.1e to %.1e", i == 0 ? "relative to the values the error grows most at" : "  then at", whet_json_str(o, "node"),
                                 whet_json_str(o, "op"), json_number_value(before), error_of(o));
         else
-            whet_render_wrapped(out, width, 2, "%s '%s' (%s): from nothing to %.1e", i == 0 ? "the error grows most at" : "  then at",
+            whet_render_wrapped(out, width, 2, "%s '%s' (%s): from nothing to %.1e", i == 0 ? "relative to the values the error grows most at" : "  then at",
                                 whet_json_str(o, "node"), whet_json_str(o, "op"), error_of(o));
     }
 }

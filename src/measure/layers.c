@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "measure/bench_private.h"
 #include "measure/layer_list.h"
@@ -19,6 +20,7 @@ typedef struct pair {
     const char *tap[2];
     whet_parity parity;
     double error, before;     /* |d| / |reference|; the largest of those that feed it, < 0: none was compared */
+    double max_before;        /* the same of the largest |d| of an element */
 } pair;
 
 typedef struct job {
@@ -283,17 +285,23 @@ static double fed_by(const job *j, whet_vid v, const double *error, bool *seen)
 static whet_status trace_errors(job *j)
 {
     const whet_layer_list *a = &j->list[0];
-    double *error = whet_calloc((size_t)a->g->n_values + 1, sizeof *error);
+    const size_t n_values = (size_t)a->g->n_values;
+    double *error = whet_calloc(2 * n_values + 2, sizeof *error), *largest = error != NULL ? error + n_values + 1 : NULL;
     bool *seen = whet_calloc((size_t)a->g->n_nodes + 1, sizeof *seen);
     whet_status status = error != NULL && seen != NULL ? WHET_OK : WHET_ENOMEM;
-    for (int i = 0; status == WHET_OK && i < a->g->n_values; i++) error[i] = -1;
+    for (size_t i = 0; status == WHET_OK && i < n_values; i++) error[i] = largest[i] = -1;
     for (size_t i = 0; status == WHET_OK && i < j->n; i++) {
         pair *p = &j->v[i];
         p->error = isfinite(p->parity.snr_db) ? pow(10, -p->parity.snr_db / 20) : p->parity.max > 0 ? p->parity.max : 0;
         memset(seen, 0, (size_t)a->g->n_nodes * sizeof *seen);
         p->before = fed_by(j, a->v[p->a].vid, error, seen);
-        for (int v = 0; v < a->g->n_values; v++) /* the twins of a dequantised tensor too */
-            if (a->entry[v] == (int)p->a) error[v] = p->error;
+        memset(seen, 0, (size_t)a->g->n_nodes * sizeof *seen);
+        p->max_before = fed_by(j, a->v[p->a].vid, largest, seen);
+        for (size_t v = 0; v < n_values; v++) { /* the twins of a dequantised tensor too */
+            if (a->entry[v] != (int)p->a) continue;
+            error[v] = p->error;
+            largest[v] = p->parity.max_abs;
+        }
     }
     whet_free(error);
     whet_free(seen);
@@ -323,6 +331,19 @@ static int by_error(const void *x, const void *y)
     return ea != eb ? (ea < eb) - (ea > eb) : (a->a > b->a) - (a->a < b->a);
 }
 
+/* Operators that move no two values further apart. What such a one gives differs by no more than what it is given, and yet its relative
+ * error may be larger, as Relu takes away values with their share of the norm: that is none of its doing. */
+static bool only_passes(const job *j, const pair *p)
+{
+    static const char *const ops[] = {"Relu", "Clip", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Sigmoid", "HardSigmoid",
+                                      "Tanh", "Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Split", "Slice", "Gather", "Pad"};
+    const char *op = j->list[0].v[p->a].op;
+    const bool more = p->max_before < 0 || p->parity.max_abs > p->max_before * (1 + 1e-6);
+    for (size_t i = 0; !more && i < WHET_COUNT(ops); i++)
+        if (op != NULL && strcmp(op, ops[i]) == 0) return true;
+    return false;
+}
+
 /* Where the error grows most against what feeds it; those below the floor are rounding. */
 static json_t *largest_steps(const job *j)
 {
@@ -333,7 +354,7 @@ static json_t *largest_steps(const job *j)
         double most = 1.5;
         for (size_t i = 0; i < j->n; i++) {
             const double growth = j->v[i].error / fmax(j->v[i].before, floor_error);
-            if (taken[i] || j->v[i].error <= floor_error || growth <= most) continue;
+            if (taken[i] || j->v[i].error <= floor_error || growth <= most || only_passes(j, &j->v[i])) continue;
             most = growth;
             best = i;
         }

@@ -143,17 +143,22 @@ static sums compare(const whet_accept *a, double zero, const whet_tensor *ref, c
     return s;
 }
 
-static void disagree(whet_parity *p, const char *fmt, ...) WHET_PRINTF(2, 3);
-static void disagree(whet_parity *p, const char *fmt, ...)
+/* `over`: times the bound. The worst is told; of one sample the first key that it breaks. */
+static void disagree(whet_parity *p, double over, const char *fmt, ...) WHET_PRINTF(3, 4);
+static void disagree(whet_parity *p, double over, const char *fmt, ...)
 {
     va_list ap;
-    if (p->ok) {
-        va_start(ap, fmt);
-        vsnprintf(p->why, sizeof p->why, fmt, ap);
-        va_end(ap);
-    }
+    const bool first = p->ok || (over > p->over && p->worst_sample != p->samples);
     p->ok = false;
+    if (!first) return;
+    va_start(ap, fmt);
+    vsnprintf(p->why, sizeof p->why, fmt, ap);
+    va_end(ap);
+    p->over = over;
+    p->worst_sample = p->samples;
 }
+
+static double times(double x, double bound) { return bound > 0 ? x / bound : (double)INFINITY; }
 
 static double cosine_of(const sums *s)
 {
@@ -167,26 +172,26 @@ static void judge_lsb(whet_parity *p, const whet_accept *a, const sums *s, bool 
     const int64_t limit = s->n < 50 ? 1 : s->n / 50; /* 2 % */
     const double most = s->n < 50 ? 2 : a->lsb;
     if (!integers)
-        disagree(p, "lsb judges integer outputs only");
+        disagree(p, INFINITY, "lsb judges integer outputs only");
     else if (s->max_d > most)
-        disagree(p, "element %lld is %g steps off, at most %g are allowed", (long long)s->worst, s->max_d, most);
+        disagree(p, times(s->max_d, most), "element %lld is %g steps off, at most %g are allowed", (long long)s->worst, s->max_d, most);
     else if (s->over_one > limit)
-        disagree(p, "%lld of %lld elements are over 1 step off", (long long)s->over_one, (long long)s->n);
+        disagree(p, times((double)s->over_one, (double)limit), "%lld of %lld elements are over 1 step off", (long long)s->over_one, (long long)s->n);
 }
 
 static void judge(whet_parity *p, const whet_accept *a, const sums *s, bool integers)
 {
-    const double cosine = cosine_of(s);
+    const double cosine = cosine_of(s), relative = s->max_ref > 0 ? s->max_d / s->max_ref : (double)INFINITY;
     if (s->odd > 0) /* said once: the figures mean nothing then */
-        disagree(p, "%s in the %s: %lld of %lld elements, the first is %lld", s->nan_got + s->nan_ref > 0 ? "NaN" : "infinity",
+        disagree(p, INFINITY, "%s in the %s: %lld of %lld elements, the first is %lld", s->nan_got + s->nan_ref > 0 ? "NaN" : "infinity",
                  s->nan_ref > s->nan_got ? "reference" : "output", (long long)s->odd, (long long)s->n, (long long)s->first_odd);
     if (a->has_max && !(s->max_d <= a->max * s->max_ref))
-        disagree(p, "max difference %.3g at element %lld is over %g x max |reference| = %.3g", s->max_d, (long long)s->worst, a->max,
-                 a->max * s->max_ref);
+        disagree(p, times(relative, a->max), "max %.3g (%.3g of max |reference| %.3g, at element %lld) is over %g", relative, s->max_d, s->max_ref,
+                 (long long)s->worst, a->max);
     if ((a->has_atol || a->has_rtol) && s->over_tolerance > 0)
-        disagree(p, "%lld of %lld elements differ by over %g + %g x |reference|", (long long)s->over_tolerance, (long long)s->n, a->atol,
-                 a->rtol);
-    if (a->has_cosine && !(cosine >= a->cosine)) disagree(p, "cosine %.6f is under %g", cosine, a->cosine);
+        disagree(p, 1 + (double)s->over_tolerance / (double)s->n, "%lld of %lld elements differ by over %g + %g x |reference|", (long long)s->over_tolerance, (long long)s->n,
+                 a->atol, a->rtol);
+    if (a->has_cosine && !(cosine >= a->cosine)) disagree(p, times(1 - cosine, 1 - a->cosine), "cosine %.6f is under %g", cosine, a->cosine);
     if (a->has_lsb) judge_lsb(p, a, s, integers);
 }
 
@@ -258,7 +263,7 @@ void whet_parity_add(whet_parity *p, const whet_accept *a, const whet_tensor *re
     if (add_turned(p, a, ref, got)) return;
     p->samples++;
     if (ref->dtype != got->dtype || !whet_shape_equal(&ref->shape, &got->shape)) {
-        disagree(p, "the reference is %s %s, the output %s %s", whet_dtype_name(ref->dtype), whet_shape_text(&ref->shape, x, sizeof x),
+        disagree(p, INFINITY, "the reference is %s %s, the output %s %s", whet_dtype_name(ref->dtype), whet_shape_text(&ref->shape, x, sizeof x),
                  whet_dtype_name(got->dtype), whet_shape_text(&got->shape, y, sizeof y));
         p->max = p->max_abs = INFINITY;
         p->cosine = 0;

@@ -35,7 +35,9 @@ typedef struct whet_parity {
     double max, max_abs, cosine, snr_db; /* cosine: NaN once a value is finite on one side only */
     int64_t top1_same, top1_all; /* 0 of 0: the output has no class axis */
     int64_t both[WHET_PARITY_CLASSES], any[WHET_PARITY_CLASSES]; /* of score maps: positions of a class in both, in either */
-    char why[200];               /* of the first disagreement */
+    char why[200];               /* of the worst disagreement */
+    int worst_sample;            /* which one that was, from 1; 0: all agree */
+    double over;                 /* how many times its bound it was */
 } whet_parity;
 void whet_parity_init(whet_parity *p);
 void whet_parity_add(whet_parity *p, const whet_accept *a, const whet_tensor *reference, const whet_tensor *got);

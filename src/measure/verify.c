@@ -224,7 +224,9 @@ static whet_status compare(job *j, const whet_accept *accept, bool *ok)
         for (int k = 0; k < j->a.samples; k++)
             whet_parity_add(&p, accept, j->s->b.model != NULL ? &j->b.t[k * j->b.n + i] : &j->expected[i], &j->a.t[k * j->a.n + i]);
         *ok &= p.ok;
-        json_array_append_new(list, whet_parity_json(&p, j->a.names[i]));
+        json_t *o = whet_parity_json(&p, j->a.names[i]);
+        if (p.worst_sample > 0) json_object_set_new(o, "worst_input", json_integer(p.worst_sample));
+        json_array_append_new(list, o);
     }
     return WHET_OK;
 }

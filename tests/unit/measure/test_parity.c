@@ -45,6 +45,25 @@ static void test_parse(void **state)
     }
 }
 
+/* The sentence is of the worst sample and says the figure of the table. */
+static void test_names_the_worst(void **state)
+{
+    float r[2] = {10, 1}, slight[2] = {10.01f, 1}, bad[2] = {10, 1.5f};
+    const whet_shape shape = WHET_SHAPE(1, 2);
+    const whet_tensor ref = {.dtype = WHET_F32, .shape = shape, .data = r}, got[3] = {{.dtype = WHET_F32, .shape = shape, .data = slight},
+                             {.dtype = WHET_F32, .shape = shape, .data = bad}, {.dtype = WHET_F32, .shape = shape, .data = slight}};
+    whet_accept a;
+    whet_parity p;
+    (void)state;
+    assert_ok(whet_accept_parse(&a, "max=1e-4"));
+    whet_parity_init(&p);
+    for (int i = 0; i < 3; i++) whet_parity_add(&p, &a, &ref, &got[i]);
+    assert_false(p.ok);
+    assert_true(fabs(p.max - 0.05) < 1e-7);
+    assert_int_equal(p.worst_sample, 2);
+    assert_string_equal(p.why, "max 0.05 (0.5 of max |reference| 10, at element 1) is over 0.0001");
+}
+
 static void test_float_keys(void **state)
 {
     float r[4] = {0, 1, -10, 5}, g[4] = {0.0009f, 1, -10, 5};
@@ -201,7 +220,7 @@ static void test_mask_iou(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_float_keys), cmocka_unit_test(test_never),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_the_worst), cmocka_unit_test(test_parse), cmocka_unit_test(test_float_keys), cmocka_unit_test(test_never),
                                        cmocka_unit_test(test_lsb), cmocka_unit_test(test_figures), cmocka_unit_test(test_zero_point), cmocka_unit_test(test_mask_iou)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
