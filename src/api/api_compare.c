@@ -104,7 +104,7 @@ void whet_render_compare(const json_t *doc, int width, bool color, whet_strbuf *
     whet_render_wrapped(out, width, 2, "base: %s %s %s", whet_json_str(base, "name"), whet_json_str(base, "kind"), whet_json_str(base, "started"));
     whet_render_wrapped(out, width, 2, "now:  %s %s %s", whet_json_str(now, "name"), whet_json_str(now, "kind"), whet_json_str(now, "started"));
     whet_strbuf_puts(out, "\n");
-    if (t != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "llllll", (int)n, cells);
+    if (t != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "lLLLLL", (int)n, cells);
     whet_strbuf_puts(out, "\n");
     render_changes(rows, width, out);
     render_list(json_object_get(doc, "only_base"), "only in the base: ", width, out);

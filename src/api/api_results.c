@@ -27,7 +27,7 @@ static void render_list(const json_t *doc, int width, bool color, whet_strbuf *o
     static const char *const titles[COLUMNS] = {"run", "time", "kind", "study", "rows ok", "tags", "summary"};
     const json_t *runs = json_object_get(doc, "runs"), *tags = NULL, *tag = NULL;
     size_t n = json_array_size(runs), k = 0;
-    char(*numbers)[2][24] = whet_calloc(n, sizeof *numbers);
+    char(*numbers)[3][24] = whet_calloc(n, sizeof *numbers);
     char(*joined)[64] = whet_calloc(n, sizeof *joined);
     const char **cells = whet_calloc(n * COLUMNS, sizeof *cells);
     for (size_t i = 0; numbers != NULL && joined != NULL && cells != NULL && i < n; i++) {
@@ -35,16 +35,18 @@ static void render_list(const json_t *doc, int width, bool color, whet_strbuf *o
         snprintf(numbers[i][0], sizeof numbers[i][0], "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(r, "id")));
         snprintf(numbers[i][1], sizeof numbers[i][1], "%d of %d", (int)json_integer_value(json_object_get(r, "n_ok")),
                  (int)json_integer_value(json_object_get(r, "n_rows")));
+        snprintf(numbers[i][2], sizeof numbers[i][2], "%.16s", whet_json_str(r, "time")); /* 2026-11-21T22:43:40Z, to the minute */
+        if (strlen(numbers[i][2]) > 10) numbers[i][2][10] = ' ';
         tags = json_object_get(r, "tags");
         json_array_foreach(tags, k, tag)
         {
             size_t used = strlen(joined[i]);
             snprintf(joined[i] + used, sizeof joined[i] - used, "%s%s", k > 0 ? "," : "", json_string_value(tag));
         }
-        const char *row[COLUMNS] = {numbers[i][0], whet_json_str(r, "time"), whet_json_str(r, "kind"), whet_json_str(r, "study"), numbers[i][1], joined[i], whet_json_str(r, "summary")};
+        const char *row[COLUMNS] = {numbers[i][0], numbers[i][2], whet_json_str(r, "kind"), whet_json_str(r, "study"), numbers[i][1], joined[i], whet_json_str(r, "summary")};
         memcpy(&cells[i * COLUMNS], row, sizeof row);
     }
-    if (n > 0 && cells != NULL && numbers != NULL && joined != NULL) whet_render_table(out, width, color, COLUMNS, titles, "rllllll", (int)n, cells);
+    if (n > 0 && cells != NULL && numbers != NULL && joined != NULL) whet_render_table(out, width, color, COLUMNS, titles, "rLLlLll", (int)n, cells);
     if (n == 0) whet_strbuf_puts(out, "no stored runs\n");
     whet_strbuf_printf(out, "store: %s\n", whet_json_str(doc, "store"));
     whet_free(numbers);
@@ -161,7 +163,7 @@ whet_status whet_results_export(whet_result **out, const char *file, const char 
     for (int i = 0; i < n && status == WHET_OK; i++) status = whet_store_find_run(s, runs[i], &ids[i]);
     if (status == WHET_OK) status = whet_store_export_file(s, file, ids, n, &count);
     whet_free(ids);
-    return done(out, s, status, status == WHET_OK ? whet_format("%d runs written to %s", count, file) : NULL);
+    return done(out, s, status, status == WHET_OK ? whet_format("%d run%s written to %s", count, count == 1 ? "" : "s", file) : NULL);
 }
 
 whet_status whet_results_import(whet_result **out, const char *file, const whet_results_options *opt)
@@ -176,7 +178,7 @@ whet_status whet_results_import(whet_result **out, const char *file, const whet_
     if (status == WHET_OK) status = whet_store_import(s, doc, &added, &skipped);
     if (status == WHET_EFORMAT || status == WHET_EUNSUPPORTED) whet_error_at_file(file);
     json_decref(doc);
-    return done(out, s, status, status == WHET_OK ? whet_format("%d runs added, %d were there already", added, skipped) : NULL);
+    return done(out, s, status, status == WHET_OK ? whet_format("%d run%s added, %d %s there already", added, added == 1 ? "" : "s", skipped, skipped == 1 ? "was" : "were") : NULL);
 }
 
 whet_status whet_results_check(whet_result **out, const whet_results_options *opt)
@@ -217,7 +219,7 @@ static void render_where(const json_t *doc, int width, bool color, whet_strbuf *
     whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "store"));
     if (!json_is_true(json_object_get(doc, "exists"))) whet_strbuf_puts(out, "nothing is stored there yet\n");
     else
-        whet_strbuf_printf(out, "%.0f runs, %s, version %.0f\n", whet_json_real(doc, "runs"), whet_render_bytes(size, sizeof size, whet_json_real(doc, "bytes")),
+        whet_strbuf_printf(out, "%.0f run%s, %s, version %.0f\n", whet_json_real(doc, "runs"), json_integer_value(json_object_get(doc, "runs")) == 1 ? "" : "s", whet_render_bytes(size, sizeof size, whet_json_real(doc, "bytes")),
                            whet_json_real(doc, "version"));
     render_interrupted(json_object_get(doc, "interrupted"), width, out);
 }

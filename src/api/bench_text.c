@@ -171,7 +171,7 @@ static void main_table(const json_t *doc, int width, bool color, whet_strbuf *ou
     medians(&t, rows);
     percentiles(&t, rows, list[0] != '\0' ? list : "50,90");
     column(&t, rows, "img/s", NULL, "img_per_s", 1, "%.0f");
-    column(&t, rows, "Δ MB", "memory", "delta_bytes", 1e-6, "%.1f");
+    column(&t, rows, "memory MB", "memory", "delta_bytes", 1e-6, "%.1f");
     if (any_has(rows, "j_per_img")) {
         column(&t, rows, "J/img", NULL, "j_per_img", 1, NULL);
         column(&t, rows, "img/s/W", NULL, "img_per_s_per_w", 1, NULL);

@@ -104,8 +104,8 @@ static int columns(const char *s) { return whet_text_columns(s, strlen(s)); }
 
 static const char *cell(const char *const *cells, int i) { return cells[i] ? cells[i] : ""; }
 
-/* What is too long loses its end, or if it is one name its middle. */
-static void put_cell(whet_strbuf *out, const char *text, int width, bool right, bool last)
+/* What is too long loses its end, or its middle if it is one name or `middle` says so. */
+static void put_cell(whet_strbuf *out, const char *text, int width, bool right, bool middle, bool last)
 {
     const int n = columns(text);
     char *line = whet_strdup(text);
@@ -114,7 +114,7 @@ static void put_cell(whet_strbuf *out, const char *text, int width, bool right, 
     for (char *p = line; *p; p++)
         if (*p == '\n' || *p == '\t') *p = ' '; /* a name must not make rows */
     if (right) whet_strbuf_printf(out, "%*s", WHET_MAX(0, width - n), "");
-    if (n > width && strchr(line, ' ')) {
+    if (n > width && !middle && strchr(line, ' ')) {
         size_t end = strlen(line);
         while (end > 0 && (whet_text_columns(line, end) > width - 1 || (line[end] & 0xc0) == 0x80)) end--;
         whet_strbuf_add(out, line, end);
@@ -146,14 +146,45 @@ static void fit(int *widths, int n_cols, const char *align, int width)
         int total = -GAP, widest = -1;
         for (int c = 0; c < n_cols; c++) {
             total += widths[c] + GAP;
-            if (align[c] != 'r' && widths[c] > 8 && (widest < 0 || widths[c] > widths[widest])) widest = c;
+            if (align[c] == 'l' && widths[c] > 8 && (widest < 0 || widths[c] > widths[widest])) widest = c;
         }
         if (total <= width || widest < 0) return;
         widths[widest]--; /* the widest in turn, so that no column pays for the others */
     }
 }
 
-typedef struct grid { int n_cols, n_rows; const char *const *titles, *align, *const *cells; int widths[MAX_COLUMNS]; } grid;
+typedef struct grid { int n_cols, n_rows; const char *const *titles, *align, *const *cells; int widths[MAX_COLUMNS]; bool middle[MAX_COLUMNS]; } grid;
+
+/* Whether two rows that are different in a column would look the same there. */
+static bool look_alike(const grid *g, int column)
+{
+    enum { MOST_ROWS = 200 };
+    const int n = WHET_MIN(g->n_rows, MOST_ROWS);
+    bool alike = false;
+    char **shown = whet_calloc((size_t)n + 1, sizeof *shown);
+    for (int r = 0; shown && r < n && !alike; r++) {
+        whet_strbuf b;
+        whet_strbuf_init(&b);
+        put_cell(&b, cell(g->cells, r * g->n_cols + column), g->widths[column], false, g->middle[column], true);
+        shown[r] = whet_strbuf_take(&b);
+        for (int k = 0; k < r && shown[r] && !alike; k++)
+            alike = shown[k] && strcmp(shown[k], shown[r]) == 0 && strcmp(cell(g->cells, k * g->n_cols + column), cell(g->cells, r * g->n_cols + column)) != 0;
+    }
+    for (int r = 0; shown && r < n; r++) whet_free(shown[r]);
+    whet_free(shown);
+    return alike;
+}
+
+/* Names that differ in their end alone lose their middle; where that does not show it either they get more room, and the table stands
+ * in parts. What stands last is a remark, not a name. */
+static void tell_apart(grid *g, const int *natural, int width)
+{
+    for (int c = 0; c < g->n_cols - 1; c++) {
+        if (g->align[c] != 'l' || g->widths[c] >= natural[c] || !look_alike(g, c)) continue;
+        g->middle[c] = true;
+        while (g->widths[c] < WHET_MIN(natural[c], width * 2 / 3) && look_alike(g, c)) g->widths[c]++;
+    }
+}
 
 /* The columns in front, again, and then those from `from` up to `to`. */
 static void put_part(whet_strbuf *out, const grid *g, bool color, int front, int from, int to)
@@ -162,7 +193,7 @@ static void put_part(whet_strbuf *out, const grid *g, bool color, int front, int
         if (r < 0 && color) whet_strbuf_puts(out, "\x1b[1m");
         for (int c = 0; c < to; c = c + 1 == front && from > front ? from : c + 1) {
             if (c) whet_strbuf_printf(out, "%*s", GAP, "");
-            put_cell(out, r < 0 ? g->titles[c] : cell(g->cells, r * g->n_cols + c), g->widths[c], g->align[c] == 'r', c == to - 1);
+            put_cell(out, r < 0 ? g->titles[c] : cell(g->cells, r * g->n_cols + c), g->widths[c], g->align[c] == 'r', r >= 0 && g->middle[c], c == to - 1);
         }
         if (r < 0 && color) whet_strbuf_puts(out, "\x1b[0m");
         whet_strbuf_puts(out, "\n");
@@ -185,8 +216,9 @@ static void put_table(whet_strbuf *out, int width, bool color, int n_cols, const
     fit(g.widths, g.n_cols, align, width);
     for (int c = 0; c < g.n_cols; c++) total += g.widths[c] + GAP;
     for (int c = 0; c < g.n_cols && total > width; c++)
-        if (align[c] != 'r') g.widths[c] = WHET_MIN(natural[c], WHET_MAX(width / 4, 8)); /* there is room in parts */
-    if (g.n_cols > 1 && align[0] != 'r' && align[1] != 'r') front = 2;
+        if (align[c] == 'l') g.widths[c] = WHET_MIN(natural[c], WHET_MAX(width / 4, 8)); /* there is room in parts */
+    tell_apart(&g, natural, width);
+    if (g.n_cols > 1 && align[0] == 'l' && align[1] == 'l') front = 2;
     for (int c = 0; c < front && c < g.n_cols; c++) used += g.widths[c] + (c > 0 ? GAP : 0);
     for (int from = front; from <= g.n_cols;) {
         int to = from, wide = used;

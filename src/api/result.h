@@ -21,7 +21,8 @@ const json_t *whet_result_doc(const whet_result *r);
 whet_status whet_result_from_json(whet_result **out, const char *json, whet_render_fn render);
 
 /* --- rendering helpers */
-/* A table with a header line: n_cols titles, n_rows * n_cols cells (NULL = ""), right-aligned where align[c] == 'r'.
+/* A table with a header line: n_cols titles, n_rows * n_cols cells (NULL = ""), right-aligned where align[c] == 'r', left
+ * where it is 'l', or 'L' for what is never shortened (figures, dates).
  * Columns are shortened with "…" from the widest left-aligned one until the line fits `width`. */
 void whet_render_table(whet_strbuf *out, int width, bool color, int n_cols, const char *const *titles, const char *align,
                        int n_rows, const char *const *cells);

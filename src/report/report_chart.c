@@ -385,7 +385,7 @@ json_t *report_charts(const json_t *doc, const json_t *answers)
     const row_series accuracy = {"accuracy", "accuracy.value", "accuracy.low", "accuracy.high", 100};
     const row_series start[] = {{"load", "load_ms", NULL, NULL, 1}, {"first inference", "first_ms", NULL, NULL, 1}};
     const row_series size = {"size", "size_bytes", NULL, NULL, 1e-6};
-    const row_series memory[] = {{"process peak", "memory.peak_bytes", NULL, NULL, 1e-6}, {"added by the model", "memory.delta_bytes", NULL, NULL, 1e-6}};
+    const row_series memory[] = {{"process peak", "memory.peak_bytes", NULL, NULL, 1e-6}, {"less the empty worker", "memory.delta_bytes", NULL, NULL, 1e-6}};
     const row_series rate = {"throughput", "img_per_s", NULL, NULL, 1};
     const row_series energy = {"energy", "j_per_img", NULL, NULL, 1};
     json_array_foreach(answers, i, answer) add_scatter(charts, doc, answer, i, json_array_size(answers) > 1);

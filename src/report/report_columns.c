@@ -42,7 +42,7 @@ static const report_column columns[] = {
     {"p99", "p99", "99 of 100 are faster, ms", "latency.p99", 'q', false, false},
     {"cv", "CV %", "standard deviation over mean", "latency.cv", 'c', false, false},
     {"rate", "img/s", "pictures per second; beneath the table stands what of", "img_per_s", 'f', true, false},
-    {"peak", "peak MB", "of the process; in brackets what the model added", "memory.peak_bytes", 'k', true, false},
+    {"memory", "memory MB", "peak of the process, less the empty worker", "memory.delta_bytes", 'M', true, false},
     {"energy", "J/img", "energy per picture, by the wall time of a window of its own", "j_per_img", 'f', false, false},
     {"energy_net", "net J/img", "energy per picture, less what the idle machine takes", "j_per_img_net", 'e', false, false},
     {"per_watt", "img/s/W", "pictures per joule, by the wall time of the window of energy", "img_per_s_per_w", 'f', false, false},
@@ -249,7 +249,7 @@ static bool never_ran_as_asked(const json_t *row)
 
 const char *report_cell(const report_column *c, const json_t *row, char *buf, size_t size, const char **why)
 {
-    char path[80], digits[40], more[40];
+    char path[80];
     const json_t *v = report_get(row, c->path);
     double x = json_is_number(v) ? json_number_value(v) : (double)NAN;
     buf[0] = '\0';
@@ -292,11 +292,6 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
         break;
     case 'c':
         snprintf(buf, size, "%.1f", x * 100);
-        break;
-    case 'k':
-        snprintf(buf, size, "%s", report_digits(digits, sizeof digits, x / 1e6));
-        if (report_get(row, "memory.delta_bytes") != NULL)
-            snprintf(buf, size, "%s (%s)", digits, report_digits(more, sizeof more, report_num(row, "memory.delta_bytes") / 1e6));
         break;
     case 'e': // of documents that do not judge it themselves
         if (x > 0.01 * report_num(row, "j_per_img")) report_digits(buf, size, x);
@@ -345,11 +340,12 @@ static void append_varying(const json_t *doc, const json_t *row, bool with_model
     const json_int_t mask = json_is_integer(known) ? json_integer_value(known) : varying(doc);
     char cell[200];
     size_t n = strlen(buf);
+    if (json_is_true(json_object_get(row, "best_settings")) && n < size) n += (size_t)snprintf(buf + n, size - n, " best");
     for (size_t i = with_model ? 0 : 1; i < WHET_COUNT(name_ids) && n < size; i++) {
         const report_column *c = column_named(name_ids[i]);
         if ((mask >> i & 1) == 0) continue;
         report_cell(c, row, cell, sizeof cell, NULL);
-        const bool usual = (strcmp(c->id, "streams") == 0 && strcmp(cell, "1") == 0) || (strcmp(c->id, "scenario") == 0 && strcmp(cell, "single") == 0);
+        const bool usual = (strcmp(c->id, "asked") == 0 && strcmp(cell, "default") == 0) || (strcmp(c->id, "streams") == 0 && strcmp(cell, "1") == 0) || (strcmp(c->id, "scenario") == 0 && strcmp(cell, "single") == 0);
         if (cell[0] != '\0' && !usual) n += (size_t)snprintf(buf + n, size - n, ", %s%s%s", i < BARE ? "" : c->title, i < BARE ? "" : " ", cell);
     }
 }
@@ -434,12 +430,12 @@ int report_runtime_index(const json_t *doc, const json_t *row)
     return 0;
 }
 
-const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "MB", "verdict"};
+const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "memory MB", "verdict"};
 const char whet_report_brief_align[] = "llrlrrrl";
 
 static json_t *brief(const json_t *doc)
 {
-    static const char *const ids[WHET_REPORT_BRIEF] = {"model", "runtime", "accuracy", "parity", "p50", "rate", "peak", "verdict"};
+    static const char *const ids[WHET_REPORT_BRIEF] = {"model", "runtime", "accuracy", "parity", "p50", "rate", "memory", "verdict"};
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     json_t *out = json_array();
     char buf[400];
@@ -454,7 +450,6 @@ static json_t *brief(const json_t *doc)
                 append_varying(doc, row, false, buf, sizeof buf);
             }
             if (k == 3 && strncmp(buf, "equal", 5) == 0) snprintf(buf, sizeof buf, "equal"); // how nearly stands in the report
-            if (k == 6) buf[strcspn(buf, " ")] = '\0'; // without the share of the model
             if (k == 7 && !report_row_ok(row)) snprintf(buf, sizeof buf, "%s", report_str(row, "status"));
             json_array_append_new(out, json_string(buf));
         }

@@ -12,7 +12,7 @@
 typedef struct report_column {
     const char *id, *title, *help;
     const char *path;   /* of the number or text in a row, dots between names */
-    char format;        /* t text, m milliseconds, M megabytes, n count, N large count, a accuracy, p parity, k peak memory, c CV, f rate, l p50, q percentile, e net energy */
+    char format;        /* t text, m milliseconds, M megabytes, n count, N large count, a accuracy, p parity, c CV, f rate, l p50, q percentile, e net energy */
     bool core;          /* shown even if no row has it; the others only when some row has a value */
     bool varies;        /* shown only if the rows differ in it */
 } report_column;

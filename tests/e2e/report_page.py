@@ -17,8 +17,8 @@ import sample_results  # noqa: E402
 
 HOSTILE = "<script>alert(1)</script>'\"&.onnx"
 PATHS = {"size": "size_bytes", "params": "params", "macs": "macs", "accuracy": "accuracy.value", "load": "load_ms", "first": "first_ms", "p50": "latency.p50", "p90": "latency.p90",
-         "p95": "latency.p95", "p99": "latency.p99", "cv": "latency.cv", "rate": "img_per_s", "peak": "memory.peak_bytes"}
-SCALE = {"size": 1e-6, "accuracy": 100, "cv": 100, "peak": 1e-6}
+         "p95": "latency.p95", "p99": "latency.p99", "cv": "latency.cv", "rate": "img_per_s", "memory": "memory.delta_bytes"}
+SCALE = {"size": 1e-6, "accuracy": 100, "cv": 100, "memory": 1e-6}
 LETTERS = {"M": 1e-6, "G": 1e-9, "T": 1e-12}
 CELLS = """Array.from(document.querySelectorAll('#rows tbody [data-col]')).map(c => [c.dataset.row, c.dataset.col, c.dataset.v === undefined ? null : c.dataset.v, c.textContent])"""
 LIMIT = 2_000_000  # bytes of a page of 200 rows

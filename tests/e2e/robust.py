@@ -195,10 +195,10 @@ def locks(folder):
     file = kept_file(bench[2])
     expect("a bench beside a locked store is kept", bench[0] == 0 and file is not None and "locked" in bench[2], bench)
     if file is not None:
-        expect("its file is taken in", "1 runs added" in run(folder, "results", "import", file)[1])
-        expect("and is the same run as what was printed", "were there already" in run(folder, "results", "import", "b.json")[1])
+        expect("its file is taken in", "1 run added" in run(folder, "results", "import", file)[1])
+        expect("and is the same run as what was printed", "there already" in run(folder, "results", "import", "b.json")[1])
     expect("a study beside a locked store is kept", study[0] == 0 and "results import out/result.json" in study[2] and (folder / "out/report.html").exists(), study)
-    expect("its result is taken in", "1 runs added" in run(folder, "results", "import", "out/result.json")[1])
+    expect("its result is taken in", "1 run added" in run(folder, "results", "import", "out/result.json")[1])
     with locked(folder / "out/study.sqlite"):
         expect_error("a study whose own record is locked", run(folder, "study", "s.json", "--out", "out"), 3, "locked", "study.sqlite")
     again = run(folder, "study", "s.json", "--out", "out", "--json")
@@ -224,7 +224,7 @@ def file_limit(folder):
     (folder / "e.json").write_text("precious")
     run(folder, "results", "export", "-o", "e.json", limit=1000)
     expect("an older file stays", (folder / "e.json").read_text() == "precious")
-    expect("there is room again", "1 runs added" in run(folder, "results", "import", "big.json")[1])
+    expect("there is room again", "1 run added" in run(folder, "results", "import", "big.json")[1])
 
 
 def full_disk(folder):

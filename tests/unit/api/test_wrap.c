@@ -99,9 +99,27 @@ static void test_long_sentence(void **state)
     whet_free(text);
 }
 
+/* Names that are different stay different, dates and figures whole. */
+static void test_names_stay_apart(void **state)
+{
+    static const char *const titles[] = {"time", "name", "figure", "summary"},
+                      *const cells[] = {"2026-11-21 22:43", "ort, f32, precision asked default, run 7", "0.0667, now 0.0671", "a long remark on it",
+                                        "2026-11-21 22:44", "ort, f32, precision asked default, run 8", "0.0667, now 0.0672", "a long remark on it"};
+    whet_strbuf out;
+    (void)state;
+    whet_strbuf_init(&out);
+    whet_render_table(&out, 64, false, 4, titles, "LlLl", 2, cells);
+    char *text = whet_strbuf_take(&out);
+    static const char *const whole[] = {"2026-11-21 22:43", "2026-11-21 22:44", "0.0667, now 0.0671", "0.0667, now 0.0672", "n 7 ", "n 8 "};
+    for (size_t i = 0; i < WHET_COUNT(whole); i++) assert_contains(text, whole[i]);
+    assert_true(widest(text) <= 64);
+    whet_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_shortened), cmocka_unit_test(test_lines),
-                                       cmocka_unit_test(test_wide_table), cmocka_unit_test(test_long_sentence)};
+                                       cmocka_unit_test(test_names_stay_apart),
+        cmocka_unit_test(test_wide_table), cmocka_unit_test(test_long_sentence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
