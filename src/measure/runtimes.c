@@ -45,7 +45,7 @@ static whet_status probe(json_t *o, const char *name, const char *program)
     if (status == WHET_OK) status = whet_worker_call(w, json_pack("{ss, ss}", "do", "probe", "runtime", name), PROBE_SECONDS, &reply);
     if (status == WHET_OK)
         json_object_update(o, reply);
-    else {
+    else if (status != WHET_ECANCELLED) {
         json_object_set_new(o, "reason", json_string(whet_error_message()));
         damaged(o, name, strncmp(whet_json_str(o, "reason"), "crash", 5) == 0);
     }

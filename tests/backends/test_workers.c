@@ -10,6 +10,9 @@
 #include "measure/runtimes.h"
 #include "measure/worker.h"
 #include "support.h"
+#include "whet/progress.h"
+
+#define MANNER "WHET_TEST_MANNER" /* how this program behaves as a worker */
 
 static char *scratch;
 
@@ -223,15 +226,39 @@ static void test_e2e_split(void **state)
     whet_contract_dispose(&contract);
 }
 
+/* Ctrl-C while runtimes are asked what they are: the status and a text that says so. */
+static void test_probe_interrupted(void **state)
+{
+    json_t *found = NULL;
+    (void)state;
+    setenv(MANNER, "silent", 1);
+    whet_cancel();
+    const whet_status status = whet_runtimes_probe(&found, "/proc/self/exe");
+    whet_cancel_reset();
+    unsetenv(MANNER);
+    assert_status(status, WHET_ECANCELLED);
+    assert_null(found);
+    assert_string_equal(whet_error_message(), "interrupted");
+}
+/* This program as a worker that behaves badly. */
+static int misbehave(const char *how)
+{
+    if (strcmp(how, "silent") == 0)
+        for (;;) pause();
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
+    const char *manner = getenv(MANNER);
+    if (argc > 1 && strcmp(argv[1], "worker") == 0) return manner != NULL ? misbehave(manner) : whet_worker_main();
     setenv("WHET_PLUGINS", FAKE_PLUGINS, 1);
     scratch = support_tmpdir();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_versions), cmocka_unit_test(test_probe),
         cmocka_unit_test(test_run_and_query), cmocka_unit_test(test_crash),    cmocka_unit_test(test_failures),
         cmocka_unit_test(test_e2e_split), cmocka_unit_test(test_no_program),      cmocka_unit_test(test_predictor_apart),
+        cmocka_unit_test(test_probe_interrupted),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
