@@ -55,8 +55,8 @@ void whet_worker_options_init(whet_worker_options *o)
 
 whet_status whet_shared_create(whet_shared *s, const char *name, size_t size)
 {
-    *s = (whet_shared){.fd = memfd_create(name, MFD_CLOEXEC), .size = size, .data = NULL};
-    if (s->fd < 0 || ftruncate(s->fd, (off_t)size) != 0) {
+    *s = (whet_shared){.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), .size = size, .data = NULL};
+    if (s->fd < 0 || ftruncate(s->fd, (off_t)size) != 0 || fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         const int e = errno;
         whet_shared_free(s);
         return WHET_FAIL(WHET_ENOMEM, "no shared memory of %zu bytes: %s", size, strerror(e));
@@ -237,9 +237,9 @@ static whet_status spawn(whet_worker *w, const whet_worker_options *opt)
     snprintf(w->mark, sizeof w->mark, WHET_WORKER_MARK "=%d-%llu", (int)getpid(), (unsigned long long)whet_now_ns());
     WHET_GOTO(make_env(env, w->mark, opt->threads, opt->cache_dir, &n_own));
     p.env = env;
-    w->results = memfd_create("whet-results", MFD_CLOEXEC);
+    w->results = memfd_create("whet-results", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     w->talk = memfd_create("whet-talk", MFD_CLOEXEC);
-    if (w->results < 0 || w->talk < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    if (w->results < 0 || fcntl(w->results, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0 || w->talk < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         status = WHET_FAIL(WHET_ERUNTIME, "a worker process cannot be prepared: %s", strerror(errno));
         goto done;
     }

@@ -66,8 +66,10 @@ static void restart_peak(void)
 /* --- results */
 whet_status whet_worker_put_result(whet_worker_state *w, const void *data, size_t n, uint64_t *offset)
 {
+    struct stat st;
+    const off_t size = (off_t)(w->results_used + n + page);
     *offset = w->results_used;
-    if (ftruncate(WHET_WORKER_RESULTS, (off_t)(w->results_used + n + page)) != 0)
+    if (fstat(WHET_WORKER_RESULTS, &st) != 0 || (st.st_size < size && ftruncate(WHET_WORKER_RESULTS, size) != 0)) /* it only grows: the launcher reads it */
         return WHET_FAIL(WHET_ENOMEM, "the result memory cannot grow to %zu bytes", w->results_used + n);
     for (size_t done = 0; done < n;) {
         const ssize_t k = pwrite(WHET_WORKER_RESULTS, (const char *)data + done, n - done, (off_t)(w->results_used + done));

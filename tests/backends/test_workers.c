@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "data/dataset.h"
 #include "measure/launch.h"
+#include "measure/link.h"
 #include "measure/model_predictor.h"
 #include "measure/runtimes.h"
 #include "measure/worker.h"
@@ -240,11 +241,31 @@ static void test_probe_interrupted(void **state)
     assert_null(found);
     assert_string_equal(whet_error_message(), "interrupted");
 }
+/* What both sides have mapped cannot be cut by the worker: reading it would end this program with SIGBUS. */
+static void test_memory_stays(void **state)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    whet_shared in;
+    (void)state;
+    assert_ok(whet_shared_create(&in, "whet-test", 8192));
+    whet_worker_options_init(&opt);
+    opt.inputs_fd = in.fd;
+    setenv(MANNER, "cuts", 1);
+    assert_status(whet_worker_start(&w, &opt), WHET_ERUNTIME);
+    unsetenv(MANNER);
+    assert_non_null(strstr(whet_error_message(), "exit code 7"));
+    whet_shared_free(&in);
+}
+
 /* This program as a worker that behaves badly. */
 static int misbehave(const char *how)
 {
     if (strcmp(how, "silent") == 0)
         for (;;) pause();
+    if (strcmp(how, "cuts") == 0 && ftruncate(WHET_WORKER_RESULTS, 8192) == 0 && ftruncate(WHET_WORKER_RESULTS, 0) != 0 &&
+        ftruncate(WHET_WORKER_INPUTS, 0) != 0)
+        return 7;
     return 1;
 }
 
@@ -258,7 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_versions), cmocka_unit_test(test_probe),
         cmocka_unit_test(test_run_and_query), cmocka_unit_test(test_crash),    cmocka_unit_test(test_failures),
         cmocka_unit_test(test_e2e_split), cmocka_unit_test(test_no_program),      cmocka_unit_test(test_predictor_apart),
-        cmocka_unit_test(test_probe_interrupted),
+        cmocka_unit_test(test_probe_interrupted), cmocka_unit_test(test_memory_stays),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
