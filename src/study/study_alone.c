@@ -165,10 +165,13 @@ static json_t *left_out(const alone *a, const char *runtime)
     json_t *out = json_array(), *f = NULL;
     const bool native = strcmp(runtime, NATIVE) == 0, present = is_present(a, runtime), both = a->formats_given && a->runtimes_given;
     size_t i = 0;
+    bool own_listed = false;
+    json_array_foreach(a->formats, i, f) own_listed = own_listed || is_text(f, AS_IS);
+    // Of given formats native measures the model itself too, unless that is none of them or native was asked for.
+    const bool once = native ? own_listed && !both : !present && !a->formats_given;
     json_array_foreach(a->formats, i, f)
     {
-        const bool own = is_text(f, AS_IS), once = (native || !present) && !a->formats_given;
-        if ((once && !own) || (!both && present && !reads(a, runtime, json_string_value(f)))) json_array_append(out, f);
+        if ((once && !is_text(f, AS_IS)) || (!both && present && !reads(a, runtime, json_string_value(f)))) json_array_append(out, f);
     }
     return out;
 }
