@@ -171,7 +171,10 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     char bytes[40];
     whet_strbuf_printf(out, "\n%zu rows", json_array_size(json_object_get(doc, "rows")));
     if (json_integer_value(json_object_get(doc, "excluded")) > 0) whet_strbuf_printf(out, " (%d excluded)", (int)json_integer_value(json_object_get(doc, "excluded")));
-    whet_strbuf_printf(out, ", about %.1f minutes and %s of disk still to do; folder %s\n", json_number_value(json_object_get(estimate, "seconds")) / 60,
+    const double seconds = json_number_value(json_object_get(estimate, "seconds")), most = json_number_value(json_object_get(estimate, "seconds_max"));
+    whet_strbuf_printf(out, ", about %.1f minutes", seconds / 60);
+    if (most > seconds) whet_strbuf_printf(out, " (up to %.1f where medians are not steady)", most / 60);
+    whet_strbuf_printf(out, " and %s of disk still to do; folder %s\n",
                        whet_render_bytes(bytes, sizeof bytes, json_number_value(json_object_get(estimate, "bytes"))), whet_json_str(doc, "out"));
     json_array_foreach(json_object_get(doc, "rows"), i, refused) /* what will not be run, and why */
         if (whet_json_str(refused, "reason")[0] != '\0') remark(out, refused, whet_json_str(refused, "status"), width);

@@ -17,6 +17,7 @@ typedef struct whet_study {
     json_t *lines;    /* path -> line, of the keys that the file gave; 0 for --set */
     json_t *quick;    /* path -> value, from `quick:` */
     json_t *exclude;  /* array of flat objects */
+    json_t *probed;   /* what whet_study_plan_alone found of the runtimes; NULL: not asked */
 } whet_study;
 
 /* EFORMAT: not YAML; EINVAL: an unknown key or a wrong value, with line and what was meant. */

@@ -259,6 +259,8 @@ whet_status whet_study_plan_alone(whet_study *s)
     if (model == NULL) return WHET_OK; // a list was laid over it
     WHET_GOTO(check_data(s));
     WHET_GOTO(whet_runtimes_probe(&a.probed, NULL));
+    json_decref(s->probed);
+    s->probed = json_incref(a.probed);
     if (whet_format_of_file(model, &own) != WHET_OK) whet_error_clear(); // the rows will say it
     a.own = own != NULL ? own->name : NULL;
     choose_runtimes(&a);

@@ -238,11 +238,20 @@ static whet_status take_converted(const study_run *r, study_cell *c, const json_
     return WHET_OK;
 }
 
-static whet_status plan_only(study_run *r, study_cell *c, const char *label)
+// What a plan knows of a file that is still to be converted: enough to tell which rows will be timed in turns.
+static whet_status plan_only(study_cell *c, const char *label)
 {
-    if (c->model == NULL) study_plan(r, "convert", label, 0.5); // of a training that is still to be done
+    const whet_model_format *f = target_of(c);
+    const char *original = json_string_value(json_object_get(c->model, "sha256"));
+    char *mark = whet_format("planned %s of %s", label, original);
+    json_t *m = mark == NULL ? NULL : json_pack("{s:s, s:s, s:b, s:O, s:O, s:O?}", "label", label, "sha256", mark, "planned", 1, "original_sha256",
+                                                json_object_get(c->model, "sha256"), "original_label", json_object_get(c->model, "label"), "contract",
+                                                json_object_get(c->model, "contract"));
+    whet_free(mark);
+    if (m == NULL) return WHET_ENOMEM;
+    if (f != NULL && (f->traits & WHET_FORMAT_NHWC)) json_object_set_new(m, "nhwc", json_true());
     json_decref(c->model);
-    c->model = NULL;
+    c->model = m;
     c->unknown = true;
     return WHET_OK;
 }
@@ -255,10 +264,6 @@ whet_status study_convert(study_run *r, study_cell *c)
     json_t *job = NULL, *outputs = NULL;
     whet_status status = label != NULL ? WHET_OK : WHET_ENOMEM;
     if (status != WHET_OK) return status;
-    if (c->model == NULL) {
-        status = plan_only(r, c, label);
-        goto done;
-    }
     if (format == NULL) WHET_GOTO(WHET_FAIL(WHET_EUNSUPPORTED, "nobody here knows what format the file has, so it cannot be converted"));
     const int opset = (int)whet_study_number(c->set, "export.opset");
     const bool own_opset = onnx != NULL && strcmp(format, onnx->name) == 0 && opset != USUAL_OPSET; // else the converter's, which may rise
@@ -269,7 +274,7 @@ whet_status study_convert(study_run *r, study_cell *c)
     const double bytes = path != NULL && !whet_dir_exists(path) ? (double)whet_file_size(path) : 0;
     WHET_GOTO(study_step(r, &study_convert_step, label, job, 0.5 + bytes / 50e6, bytes, &outputs));
     if (outputs == NULL) {
-        status = plan_only(r, c, label);
+        status = plan_only(c, label);
         goto done;
     }
     json_object_set(r->places, json_string_value(json_object_get(outputs, "model")), job);

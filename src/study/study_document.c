@@ -80,7 +80,7 @@ json_t *study_document(study_run *r)
     json_object_set(doc, "steps", r->steps);
     json_object_set_new(doc, "steps_done", json_integer(r->done));
     json_object_set_new(doc, "steps_reused", json_integer(r->reused));
-    if (r->o.dry_run) json_object_set_new(doc, "estimate", json_pack("{s:f, s:f}", "seconds", r->todo_seconds, "bytes", r->todo_bytes));
+    if (r->o.dry_run) json_object_set_new(doc, "estimate", json_pack("{s:f, s:f, s:f}", "seconds", r->todo_seconds, "seconds_max", r->todo_seconds + r->more_seconds, "bytes", r->todo_bytes));
     json_t *context = json_object_get(r->bench_head, "context");
     json_object_set_new(doc, "context", context != NULL ? json_deep_copy(context) : json_pack("{s:s, s:[]}", "program", "whet " WHET_VERSION, "warnings"));
     json_object_set(doc, "study_settings", r->s->set);

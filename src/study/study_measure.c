@@ -48,11 +48,25 @@ static json_t *probe(const char *runtime)
     return json_pack("{s:b, s:s}", "available", 0, "reason", whet_error_message());
 }
 
+// What the plan of a model alone has found out already: a large library takes seconds to load.
+static json_t *asked_before(const study_run *r, const char *name)
+{
+    json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(r->s->probed, i, o)
+    {
+        if (strcmp(whet_json_str(o, "name"), name) == 0) return json_incref(o);
+    }
+    return NULL;
+}
+
 whet_status study_find_runtimes(study_run *r)
 {
     for (int i = 0; i < r->n_cells; i++) {
         const char *name = whet_study_text(r->c[i].set, "runtime");
-        if (json_object_get(r->runtimes, name) == NULL) json_object_set_new(r->runtimes, name, probe(name));
+        if (json_object_get(r->runtimes, name) != NULL) continue;
+        json_t *known = asked_before(r, name);
+        json_object_set_new(r->runtimes, name, known != NULL ? known : probe(name));
         if (whet_cancelled()) return WHET_FAIL(WHET_ECANCELLED, "interrupted while asking for runtimes");
     }
     return WHET_OK;
@@ -110,8 +124,10 @@ static bool same_set(const study_cell *a, const study_cell *b)
     static const char *const keys[] = {"batch", "threads", "seed", "verify.accept", "precision"};
     for (size_t i = 0; i < WHET_COUNT(keys); i++)
         if (!same(json_object_get(a->set, keys[i]), json_object_get(b->set, keys[i]))) return false;
+    // The contract of a file that is still to be made is not known, but follows from the others.
+    const bool planned = json_object_get(a->model, "planned") != NULL || json_object_get(b->model, "planned") != NULL;
     return a->data == b->data && same(original_hash(a), original_hash(b)) && same(json_object_get(a->model, "nhwc"), json_object_get(b->model, "nhwc")) &&
-           same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract"));
+           (planned || same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract")));
 }
 
 /* Only where they are not the default: the keys of what was measured before stay as they are. */
@@ -339,12 +355,16 @@ static void take_rows(study_run *r, study_cell *const *set, int n, const json_t 
     }
 }
 
-static double bench_seconds(const study_run *r, const study_cell *c)
+static double measured_seconds(const study_run *r, const study_cell *c)
 {
     double seconds = json_number_value(json_object_get(c->set, "bench.min_time"));
     if (seconds <= 0) seconds = strcmp(r->o.mode, "quick") == 0 ? 1 : strcmp(r->o.mode, "publish") == 0 ? 60 : 5;
-    seconds += json_number_value(json_object_get(c->set, "bench.sustain"));
-    return seconds * 1.6 + 8; // warm-up, loading, the memory run and the parity gate
+    return seconds;
+}
+
+static double bench_seconds(const study_run *r, const study_cell *c)
+{
+    return (measured_seconds(r, c) + json_number_value(json_object_get(c->set, "bench.sustain"))) * 1.6 + 8; // warm-up, loading, the memory run and the parity gate
 }
 
 static whet_status bench_set(study_run *r, study_cell *const *set, int n)
@@ -359,8 +379,10 @@ static whet_status bench_set(study_run *r, study_cell *const *set, int n)
         for (int i = 0; i < n; i++) study_row_fail(set[i], "runtime failed", whet_error_message());
         status = WHET_OK;
     }
-    if (status == WHET_OK && outputs == NULL)
+    if (status == WHET_OK && outputs == NULL) {
+        r->more_seconds += 2 * 1.6 * n * measured_seconds(r, c); // a median that is not steady has up to three times the rounds
         for (int i = 0; i < n; i++) set[i]->unknown = true;
+    }
     json_decref(job);
     json_decref(outputs);
     return status;
@@ -374,9 +396,9 @@ whet_status study_bench(study_run *r)
     if (set == NULL || taken == NULL) status = WHET_ENOMEM;
     for (int i = 0; i < r->n_cells && status == WHET_OK; i++) {
         int n = 0;
-        if (taken[i] || r->c[i].failed || r->c[i].unknown || !whet_study_flag(r->c[i].set, "bench.enabled")) continue;
+        if (taken[i] || r->c[i].failed || !whet_study_flag(r->c[i].set, "bench.enabled")) continue;
         for (int k = i; k < r->n_cells; k++) {
-            if (taken[k] || r->c[k].failed || r->c[k].unknown || !same_set(&r->c[i], &r->c[k])) continue;
+            if (taken[k] || r->c[k].failed || !same_set(&r->c[i], &r->c[k])) continue;
             taken[k] = true;
             set[n++] = &r->c[k];
         }
@@ -487,7 +509,7 @@ static void take_agreement(study_cell *c)
 static const char *no_accuracy(const study_cell *c)
 {
     if (c->data == NULL) return "no data";
-    if (c->data->set == NULL) return "the data could not be opened";
+    if (c->data->set == NULL) return "the data is still to be fetched";
     if (whet_dataset_classes(c->data->set) == 0) return "no labelled data";
     if (whet_dataset_count(c->data->set, WHET_SPLIT_TEST) == 0) return "the set has no test split";
     if (!whet_study_flag(c->set, "eval.enabled")) return "switched off in the study";
@@ -499,10 +521,6 @@ whet_status study_eval(study_run *r, study_cell *c)
     const char *why = no_accuracy(c);
     char label[400];
     json_t *job = NULL, *outputs = NULL;
-    if (c->unknown && c->model == NULL && !c->failed && whet_study_flag(c->set, "bench.enabled")) {
-        snprintf(label, sizeof label, "%s on %s", whet_json_str(c->row, "model"), whet_study_text(c->set, "runtime"));
-        study_plan(r, "bench", label, bench_seconds(r, c));
-    }
     if (why != NULL) {
         json_object_set_new(c->row, "accuracy", json_null());
         json_object_set_new(c->row, "accuracy_na", json_string(why));
@@ -510,11 +528,6 @@ whet_status study_eval(study_run *r, study_cell *c)
         return WHET_OK;
     }
     if (c->failed) return WHET_OK;
-    if (c->unknown && c->model == NULL) {
-        snprintf(label, sizeof label, "%s on %s", whet_json_str(c->row, "model"), whet_study_text(c->set, "runtime"));
-        study_plan(r, "eval", label, whet_dataset_count(c->data->set, WHET_SPLIT_TEST) / 3000.0 + 0.5);
-        return WHET_OK;
-    }
     snprintf(label, sizeof label, "%s on %s", json_string_value(json_object_get(c->model, "label")), whet_study_text(c->set, "runtime"));
     job = json_pack("{s:O, s:s, s:O?, s:s, s:i, s:O?, s:s, s:s*, s:b, s:I, s:o, s:i, s:i, s:s}", "sha256", json_object_get(c->model, "sha256"), "runtime",
                     whet_study_text(c->set, "runtime"), "version", json_object_get(runtime_of(r, c), "version"), "optimisation",

@@ -279,6 +279,16 @@ static whet_status model_from_file(study_cell *c, const char *path, const char *
     return c->model != NULL ? WHET_OK : WHET_FAIL(WHET_EINVAL, "file name '%s' is not UTF-8", path);
 }
 
+// What a plan knows of a model that is still to be trained.
+static whet_status plan_trained(study_cell *c, const char *label, int opset)
+{
+    char *name = whet_format("%s.onnx", label), *mark = whet_format("planned %s, opset %d", label, opset);
+    if (name != NULL && mark != NULL) c->model = json_pack("{s:s, s:s, s:b}", "label", name, "sha256", mark, "planned", 1);
+    whet_free(name);
+    whet_free(mark);
+    return c->model != NULL ? WHET_OK : WHET_ENOMEM;
+}
+
 static whet_status make_trained(study_run *r, study_cell *c)
 {
     char label[200];
@@ -292,16 +302,19 @@ static whet_status make_trained(study_run *r, study_cell *c)
     // A plan's guess: 3,000 small pictures a second; each training leaves its model, two checkpoints and curves.
     double epochs = json_number_value(json_object_get(json_object_get(job, "settings"), "epochs"));
     WHET_GOTO(study_step(r, &study_train_step, label, job, epochs * count_of(c->data, "train") / 3000, 20e6, &trained));
-    if (trained != NULL) {
-        const json_t *file = json_array_get(json_object_get(trained, "files"), 0);
-        add_training(r, json_object_get(trained, "training"));
-        json_decref(job);
-        job = json_pack("{s:s, s:O, s:O, s:I, s:s}", "label", label, "from", json_object_get(file, "path"), "sha256", json_object_get(file, "sha256"),
-                        "opset", (json_int_t)whet_study_number(c->set, "export.opset"), "program", WHET_VERSION);
-        WHET_GOTO(study_step(r, &study_export_step, label, job, 0.1, 5e6, &exported));
-    }
+    const json_t *file = json_array_get(json_object_get(trained, "files"), 0);
+    if (trained != NULL) add_training(r, json_object_get(trained, "training"));
+    json_decref(job);
+    const int opset = (int)whet_study_number(c->set, "export.opset");
+    job = file != NULL ? json_pack("{s:s, s:O, s:O, s:i, s:s}", "label", label, "from", json_object_get(file, "path"), "sha256", json_object_get(file, "sha256"),
+                                   "opset", opset, "program", WHET_VERSION)
+                       : json_pack("{s:s, s:s, s:i}", "label", label, "planned", label, "opset", opset);
+    WHET_GOTO(study_step(r, &study_export_step, label, job, 0.1, 5e6, &exported));
     c->unknown = exported == NULL;
-    if (exported == NULL) goto done;
+    if (exported == NULL) {
+        status = plan_trained(c, label, opset);
+        goto done;
+    }
     path = study_output_path(r, exported, 0);
     status = path != NULL ? model_from_file(c, path, "made with the model in training") : WHET_ENOMEM;
 done:

@@ -46,6 +46,7 @@ void whet_study_free(whet_study *s)
     json_decref(s->lines);
     json_decref(s->quick);
     json_decref(s->exclude);
+    json_decref(s->probed);
     whet_free(s->file);
     whet_free(s);
 }

@@ -130,6 +130,11 @@ static bool ends_run(whet_status status)
     return status == WHET_ECANCELLED || status == WHET_EIO; // a model too large for the memory is one row's misfortune
 }
 
+static bool is_planned(const study_cell *c)
+{
+    return json_is_true(json_object_get(c->model, "planned"));
+}
+
 // What the converter refuses is a row with the reason.
 static whet_status convert_cell(study_run *r, study_cell *c)
 {
@@ -137,7 +142,7 @@ static whet_status convert_cell(study_run *r, study_cell *c)
     if (status != WHET_OK && ends_run(status)) return status;
     if (status != WHET_OK) study_row_fail(c, "export failed", whet_error_message());
     if (status != WHET_OK || c->model == NULL) return WHET_OK;
-    json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+    if (!is_planned(c)) json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
     json_object_set(c->row, "original", json_object_get(c->model, "original_label"));
     return WHET_OK;
 }
@@ -159,7 +164,7 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
         whet_free(label);
     } else if (c->model != NULL) {
         json_object_set(c->row, "model", json_object_get(c->model, "label"));
-        json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
+        if (!is_planned(c)) json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
     }
     json_object_set_new(c->row, "runtime_title", json_string(title != NULL ? title : whet_study_text(c->set, "runtime")));
     if (!json_is_true(json_object_get(runtime, "available"))) {

@@ -35,7 +35,8 @@ typedef struct study_cell {
     study_data *data;    /* NULL: the study has no data */
     json_t *row;         /* borrowed from run->rows */
     json_t *model;       /* {path, sha256, label, contract, contract_source}, of a converted file also {original, original_sha256,
-                            original_label, nhwc}; NULL: not made */
+                            original_label, nhwc}; in a dry run also {planned: true}, of a file that is still to be made: its
+                            hashes are then texts that tell it from others. NULL: not made */
     bool failed;         /* the row's status says why; no further step */
     bool unknown;        /* dry run: an earlier step is still to be done */
 } study_cell;
@@ -56,6 +57,7 @@ struct study_run {
     int test_reads;      /* R31 */
     int done, reused, failed;
     double todo_seconds, todo_bytes;
+    double more_seconds; /* that benches take where figures are not steady */
     char started[21];
     uint64_t t0;
 };
@@ -68,8 +70,6 @@ char *study_short_name(const whet_study *s);
  * are what it would take, for the plan. */
 whet_status study_step(study_run *r, const study_step_kind *kind, const char *label, json_t *job, double seconds, double bytes,
                        json_t **outputs);
-/* Dry run: a step whose key cannot be known yet. */
-void study_plan(study_run *r, const char *name, const char *label, double seconds);
 /* {"path": relative to out, "sha256", "bytes"} of a file that a step made. */
 whet_status study_file(const study_run *r, const char *path, json_t **out);
 /* Every file that the outputs name is there with its hash. */
@@ -96,7 +96,7 @@ bool study_is_converted(const study_cell *c);
 const char *study_cell_format(const study_cell *c);
 /* What the converted file is called, "lenet.f16.tflite"; heap string. */
 char *study_converted_name(const study_cell *c);
-/* Puts the converted file in the model's place; a dry run leaves the cell without a model. */
+/* Puts the converted file in the model's place; a dry run what is known of it beforehand. */
 whet_status study_convert(study_run *r, study_cell *c);
 /* Where a cell's file, or the one it was made from, lies; NULL: no cell has it. */
 const char *study_path_by_hash(const study_run *r, const json_t *sha256);

@@ -117,13 +117,6 @@ static whet_status again(const study_run *r, const json_t *step, const char *key
     return found ? WHET_OK : WHET_FAIL(WHET_EIO, "the step '%s' has vanished from the study's store", key);
 }
 
-void study_plan(study_run *r, const char *name, const char *label, double seconds)
-{
-    r->todo_seconds += seconds;
-    json_array_append_new(r->steps, json_pack("{s:s, s:s, s:s, s:f, s:s, s:s}", "name", name, "label", label, "state", "to do", "seconds", seconds,
-                                              "key", "", "reason", "its input is still to be made"));
-}
-
 whet_status study_step(study_run *r, const study_step_kind *kind, const char *label, json_t *job, double seconds, double bytes,
                        json_t **outputs)
 {

@@ -43,7 +43,12 @@ def by_state(doc, state):
 
 
 def trained(tmp, env):
-    _, doc = study(tmp, env, "made", model="lenet", data=str(tmp / "set"), train={"epochs": 2, "batch": 32}, format=["as-is", "tflite"], eval=False)
+    settings = {"model": "lenet", "data": str(tmp / "set"), "train": {"epochs": 2, "batch": 32}, "format": ["as-is", "tflite"], "eval": False}
+    path = tmp / "made.json"
+    path.write_text(json.dumps({"out": str(tmp / "made"), "threads": 1, "runtimes": ["native"], "bench": LITTLE, **settings}))
+    planned = json.loads(whet(env, "study", path, "--dry-run", "--json").stdout)
+    _, doc = study(tmp, env, "made", **settings)
+    expect([(s["name"], s["label"]) for s in planned["steps"]] == [(s["name"], s["label"]) for s in doc["steps"]], f"the plan of a training: {planned['steps']}")
     expect([(r["model"], r["status"]) for r in doc["rows"]] == [("lenet.onnx", "ok"), ("lenet.tflite", "ok")], f"rows of a training: {[(r['model'], r['status']) for r in doc['rows']]}")
     return tmp / "made/models/lenet.onnx"
 
@@ -54,11 +59,13 @@ def alone(tmp, env, model):
     for key in LITTLE:
         args += ["--set", f"bench.{key}={LITTLE[key]}"]
     plan = whet(env, *args, "--dry-run")
-    expect("convert" in plan.stdout and "lenet.f16.onnx on native" in plan.stdout and "2 rows" in plan.stdout, f"the plan: {plan.stdout}")
+    expect("convert" in plan.stdout and "lenet.f16.onnx on native" in plan.stdout and "2 rows" in plan.stdout and "(up to " in plan.stdout, f"the plan: {plan.stdout}")
+    listed = [(s["name"], s["label"]) for s in json.loads(whet(env, *args, "--dry-run", "--json").stdout)["steps"]]
     expect(not (tmp / "alone").exists(), "a dry run touches nothing")
     done = whet(env, *args)
     doc = json.loads((tmp / "alone/result.json").read_text())
     rows = doc["rows"]
+    expect([(s["name"], s["label"]) for s in doc["steps"]] == listed, f"the plan lists the steps of the run: {listed}")
     expect([r["model"] for r in rows] == ["lenet.onnx", "lenet.f16.onnx"], f"rows: {[r['model'] for r in rows]}")
     expect("plan: 2 rows" in done.stderr and "lenet.f16.onnx" in done.stdout, f"the talk: {done.stderr[:300]}")
     expect(all(r["status"] == "ok" and r["parity"]["ok"] and r["accuracy"]["value"] > 0.3 for r in rows), f"figures: {[(r['status'], r['accuracy']) for r in rows]}")
@@ -94,7 +101,11 @@ def readable(tmp, env, model):
 
 def forms(tmp, env, model):
     settings = {"model": str(model), "format": ["as-is", "tflite", "saved_model"], "weights": ["as-is", "f16"]}
+    path = tmp / "forms.json"
+    path.write_text(json.dumps({"out": str(tmp / "forms"), "threads": 1, "runtimes": ["native"], "bench": LITTLE, **settings}))
+    planned = json.loads(whet(env, "study", path, "--dry-run", "--json").stdout)
     _, doc = study(tmp, env, "forms", **settings)
+    expect([(s["name"], s["label"]) for s in planned["steps"]] == [(s["name"], s["label"]) for s in doc["steps"]], f"the plan of forms: {planned['steps']}")
     names = ["lenet.onnx", "lenet.f16.onnx", "lenet.tflite", "lenet.f16.tflite", "lenet.savedmodel", "lenet.f16.savedmodel"]
     expect([r["model"] for r in doc["rows"]] == names, f"names: {[r['model'] for r in doc['rows']]}")
     expect(all(r["status"] == "ok" and r["latency"]["p50"] > 0 for r in doc["rows"]), f"status: {[r['status'] for r in doc['rows']]}")
