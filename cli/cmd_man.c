@@ -73,7 +73,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     }
     printf(".SH EXIT STATUS\n0 ok, 1 a gate or a row failed, 2 wrong flag, key or value, 3 a missing, damaged or unsupported\n"
            "file or a failed run, 130 interrupted with the state saved.\n"
-           ".SH ENVIRONMENT\n.TP\n\\fBWHET_HOME\\fR\ndata and cache in this folder\n.TP\n\\fBWHET_SHARED\\fR\n"
+           ".SH ENVIRONMENT\n.TP\n\\fBWHET_HOME\\fR\ndata, results, runtimes and cache in this folder (data/, cache/)\n.TP\n\\fBWHET_SHARED\\fR\n"
            "folder of data sets and models\n.TP\n\\fBWHET_ISA\\fR\nhighest instruction set used: ref, avx2, avx512, ...\n"
            ".TP\n\\fBNO_COLOR\\fR\nno colours\n");
     return 0;

@@ -65,7 +65,8 @@ const cmd cmd_results = {
     .usage = "[list | show RUN | tag RUN TAG | rm RUN | export [RUN ...] | import FILE | audit RUN | where | check]",
     .details = "RUN is a number of the list, latest, latest:STUDY, latest~1 (the one before) or a tag. audit measures a\n"
                "stored run (or a result file) again and confirms equal outputs and a speed within 10 %, else exit 1. The store is one SQLite\n"
-               "file, $WHET_STORE, else results.sqlite in the user's data folder ($WHET_HOME, else ~/.local/share/whet).",
+               "file, $WHET_STORE, else results.sqlite in the user's data folder ($WHET_HOME/data, else\n"
+               "~/.local/share/whet), where `runtimes` lies too.",
     .examples = "  $ whet results\n"
                 "  $ whet results show latest:demo --json\n"
                 "  $ whet results tag 12 baseline\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store of results. Runs are named by their number, "latest", "latest:STUDY", either with "~N" (so many before it), or a
- * tag (the newest run that has it). store NULL: the user's store, $WHET_STORE, else $WHET_HOME/results.sqlite, else
+ * tag (the newest run that has it). store NULL: the user's store, $WHET_STORE, else $WHET_HOME/data/results.sqlite, else
  * ~/.local/share/whet/results.sqlite. Callers free *out. */
 #ifndef WHET_RESULTS_H
 #define WHET_RESULTS_H

@@ -17,7 +17,7 @@ enum { WHET_STORE_VERSION = 2 };
 
 typedef struct whet_store whet_store;
 
-/* Path of the user's store: $WHET_STORE, else $WHET_HOME/results.sqlite, else ~/.local/share/whet/results.sqlite; heap string. */
+/* Path of the user's store: $WHET_STORE, else $WHET_HOME/data/results.sqlite, else ~/.local/share/whet/results.sqlite; heap string. */
 char *whet_store_default_path(void);
 /* path NULL: the user's store. Makes folders and the file unless read_only, where a missing file is ENOTFOUND. A file of an
  * older version is brought to this one. */
