@@ -60,7 +60,7 @@ static int natural_width(const json_t *cells, size_t n_rows, const bool *shown, 
 {
     int total = -2;
     for (size_t c = 0; c < WHET_REPORT_BRIEF; c++) {
-        size_t most = strlen(titles[c]);
+        size_t most = (size_t)whet_text_columns(titles[c], strlen(titles[c]));
         for (size_t r = 0; shown[c] && r < n_rows; r++) {
             const char *p = json_string_value(json_array_get(cells, r * WHET_REPORT_BRIEF + c));
             size_t n = 0;

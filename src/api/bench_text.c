@@ -171,7 +171,7 @@ static void main_table(const json_t *doc, int width, bool color, whet_strbuf *ou
     medians(&t, rows);
     percentiles(&t, rows, list[0] != '\0' ? list : "50,90");
     column(&t, rows, "img/s", NULL, "img_per_s", 1, "%.0f");
-    column(&t, rows, "memory MB", "memory", "delta_bytes", 1e-6, "%.1f");
+    column(&t, rows, "Δ MB", "memory", "delta_bytes", 1e-6, "%.1f");
     if (any_has(rows, "j_per_img")) {
         column(&t, rows, "J/img", NULL, "j_per_img", 1, NULL);
         column(&t, rows, "img/s/W", NULL, "img_per_s_per_w", 1, NULL);
@@ -282,6 +282,32 @@ static void energy_lines(const json_t *rows, int width, whet_strbuf *out)
         whet_render_wrapped(out, width, 2, "energy: %.*s", (int)strcspn(why, ";"), why);
 }
 
+/* The settings in which the best row is another than the first of its runtime: "best of ort: arena off". */
+static void best_lines(const json_t *rows, int width, whet_strbuf *out)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *equal = NULL, *v = NULL;
+        const char *key = NULL;
+        whet_strbuf line;
+        if (!json_is_true(json_object_get(o, "best_settings")) || strcmp(whet_json_str(o, "status"), "ok") != 0) continue;
+        for (size_t k = 0; k < json_array_size(rows) && equal == NULL; k++) {
+            const json_t *other = json_array_get(rows, k);
+            const bool same = strcmp(whet_json_str(other, "runtime"), whet_json_str(o, "runtime")) == 0 && json_equal(json_object_get(other, "model"), json_object_get(o, "model"));
+            if (same && !json_is_true(json_object_get(other, "best_settings"))) equal = other;
+        }
+        whet_strbuf_init(&line);
+        if (whet_json_real(o, "threads") != whet_json_real(equal, "threads")) whet_strbuf_printf(&line, "threads %.0f", whet_json_real(o, "threads"));
+        json_object_foreach(json_object_get(o, "settings"), key, v)
+        {
+            if (strcmp(key, "threads") == 0 || json_equal(v, json_object_get(json_object_get(equal, "settings"), key))) continue;
+            whet_strbuf_printf(&line, "%s%s %s", line.len > 0 ? ", " : "", key, json_string_value(v));
+        }
+        whet_render_wrapped(out, width, 2, "best of %s on %s: %s", whet_json_str(o, "runtime"), whet_json_str(o, "model"),
+                            line.len > 0 ? line.data : "the equal settings, no other was over 2 % faster");
+        whet_strbuf_dispose(&line);
+    }
+}
+
 static void render_reasons(const json_t *rows, int width, whet_strbuf *out)
 {
     char name[CELL];
@@ -331,6 +357,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     if (*why != '\0') whet_render_wrapped(out, width, 2, "rounds: %.0f planned, %.0f run: %s", whet_json_real(set, "base_rounds"), whet_json_real(set, "rounds"), why);
     render_references(rows, width, out);
     scenario_lines(doc, width, out);
+    best_lines(rows, width, out);
     render_reasons(rows, width, out);
     sustain_lines(rows, width, out);
     energy_lines(rows, width, out);

@@ -329,6 +329,15 @@ static bool same_settings(const whet_bench_row *x, const whet_bench_row *y)
     return x->cell->best || whet_settings_equal(&x->settings, &y->settings);
 }
 
+/* The row at best settings has its rival in the first one of its runtime at equal settings. */
+static bool first_of_runtime(const whet_bench *b, int row)
+{
+    const whet_bench_row *r = &b->rows[row];
+    for (int i = 0; i < row; i++)
+        if (b->rows[i].facts == r->facts && b->rows[i].batch == r->batch && strcmp(b->rows[i].cell->runtime, r->cell->runtime) == 0) return false;
+    return !r->cell->best;
+}
+
 /* Two runtimes on one file: native first. Two files, or one at two settings, on one runtime: the later against the earlier. */
 static int find_pairs(const whet_bench *b, pair *p)
 {
@@ -338,6 +347,10 @@ static int find_pairs(const whet_bench *b, pair *p)
             const whet_bench_row *x = &b->rows[i], *y = &b->rows[j];
             const bool file = x->facts == y->facts, runtime = strcmp(x->cell->runtime, y->cell->runtime) == 0;
             if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch) continue;
+            if (file && runtime && !x->cell->best && y->cell->best && first_of_runtime(b, i)) {
+                p[n++] = (pair){j, i};
+                continue;
+            }
             if (x->cell->best != y->cell->best || (x->threads != y->threads && !x->cell->best)) continue;
             if (!file + !runtime + !same_settings(x, y) != 1) continue; /* they differ in one thing */
             p[n++] = file && !runtime && strcmp(y->cell->runtime, "native") != 0 ? (pair){i, j} : (pair){j, i};
@@ -369,7 +382,12 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
     const bool file = x->facts == y->facts, settings = file && strcmp(x->cell->runtime, y->cell->runtime) == 0;
     char sx[200], sy[200], where[200];
     const char *a = file ? x->title : x->facts->name, *c = file ? y->title : y->facts->name, *on = file ? x->facts->name : x->title;
-    if (settings) {
+    if (x->cell->best != y->cell->best) { /* which they are stands beneath the table */
+        snprintf(sx, sizeof sx, "%.60s at its best settings", x->title);
+        snprintf(sy, sizeof sy, "%.60s at the equal ones", y->title);
+        a = sx;
+        c = sy;
+    } else if (settings) {
         snprintf(sx, sizeof sx, "%.60s with ", x->title);
         snprintf(sy, sizeof sy, "%.60s with ", y->title);
         tell_difference(&x->settings, &y->settings, sx, sy, sizeof sx);
@@ -379,7 +397,7 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
         a = x->cell->runtime;
         c = y->cell->runtime;
     }
-    if (x->cell->best)
+    if (x->cell->best && y->cell->best)
         snprintf(where, sizeof where, "on %s, each at its best settings", on);
     else if (x->batch > 1)
         snprintf(where, sizeof where, "on %s at batch %d", on, x->batch);

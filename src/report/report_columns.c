@@ -42,7 +42,7 @@ static const report_column columns[] = {
     {"p99", "p99", "99 of 100 are faster, ms", "latency.p99", 'q', false, false},
     {"cv", "CV %", "standard deviation over mean", "latency.cv", 'c', false, false},
     {"rate", "img/s", "pictures per second; beneath the table stands what of", "img_per_s", 'f', true, false},
-    {"memory", "memory MB", "peak of the process, less the empty worker", "memory.delta_bytes", 'M', true, false},
+    {"memory", "Δ MB", "peak of the process, less the empty worker", "memory.delta_bytes", 'M', true, false},
     {"energy", "J/img", "energy per picture, by the wall time of a window of its own", "j_per_img", 'f', false, false},
     {"energy_net", "net J/img", "energy per picture, less what the idle machine takes", "j_per_img_net", 'e', false, false},
     {"per_watt", "img/s/W", "pictures per joule, by the wall time of the window of energy", "img_per_s_per_w", 'f', false, false},
@@ -430,7 +430,7 @@ int report_runtime_index(const json_t *doc, const json_t *row)
     return 0;
 }
 
-const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "memory MB", "verdict"};
+const char *const whet_report_brief_titles[WHET_REPORT_BRIEF] = {"model", "runtime", "acc %", "parity", "p50 ms", "img/s", "Δ MB", "verdict"};
 const char whet_report_brief_align[] = "llrlrrrl";
 
 static json_t *brief(const json_t *doc)

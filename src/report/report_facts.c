@@ -341,7 +341,7 @@ void report_reading(whet_strbuf *b, const json_t *doc)
         {"same", "the whole interval of the ratio lies inside ±2 %"},
         {"cannot tell", "the interval of the ratio is too wide for a verdict"},
         {"p90, p99", "nearest-rank percentiles, given only with enough samples (64 and 662)"},
-        {"memory MB", "peak resident memory of the process that ran the model, less the empty worker; the whole peak stands in the chart and in the raw numbers"},
+        {"Δ MB", "peak resident memory of the process that ran the model, less the empty worker; the whole peak stands in the chart and in the raw numbers"},
         {"accuracy ±", "the wider half of Wilson's 95 % interval"},
         {"◆", "on the Pareto front: no other row is nowhere worse and somewhere surely better in accuracy, median latency and size; differences that noise explains do not count"},
         {"meets the goal", "each limit is met by the unfavourable end of the figure's interval; unsure: only the middle of the interval meets it"},

@@ -168,7 +168,7 @@ static const tex_column columns[] = {
     {"p99 (ms)", "latency.p99", "latency.p99_low", "latency.p99_high", 1, false, 'r'},
     {"img/s", "img_per_s", NULL, NULL, 1, false, 'r'},
     {"Size (MB)", "size_bytes", NULL, NULL, 1e-6, false, 'r'},
-    {"Memory (MB)", "memory.delta_bytes", NULL, NULL, 1e-6, false, 'r'},
+    {"$\\Delta$ memory (MB)", "memory.delta_bytes", NULL, NULL, 1e-6, false, 'r'},
     {"J/img", "j_per_img", NULL, NULL, 1, false, 'r'},
     {"Verdict", "verdict", NULL, NULL, 1, true, 'l'},
 };
@@ -254,7 +254,7 @@ static void results_table(whet_strbuf *b, const json_t *doc)
         failed += !report_row_ok(row);
     }
     whet_strbuf_puts(&caption, "Accuracy, latency, size and memory; $\\pm$: the wider half of the 95\\,\\% interval; in brackets the interval itself, where one side is over twice "
-                                "the other and of p90 and p99 (99\\,\\%). Memory: peak of the process, less the empty worker. $^{a}$ whet's own engine.");
+                                "the other and of p90 and p99 (99\\,\\%). $\\Delta$: peak of the process, less the empty worker. $^{a}$ whet's own engine.");
     if (failed > 0) whet_strbuf_printf(&caption, " %zu of %zu rows failed and are listed with their reasons in the text.", failed, failed + ok);
     if (ok == 0) {
         whet_strbuf_puts(b, "% no row was measured\n");

@@ -84,9 +84,27 @@ static void test_frames(void **state)
     whet_free(text);
 }
 
+static void test_best_settings_are_named(void **state)
+{
+    static const char doc[] = "{\"mode\": \"quick\", \"rows\": ["
+                              "{\"model\": \"a.onnx\", \"runtime\": \"ort\", \"status\": \"ok\", \"threads\": 2, \"settings\": {\"arena\": \"on\"}},"
+                              "{\"model\": \"a.onnx\", \"runtime\": \"ort\", \"status\": \"ok\", \"threads\": 1, \"settings\": {\"threads\": \"1\", \"arena\": \"off\"},"
+                              "\"best_settings\": true}]}";
+    json_t *o = json_loads(doc, 0, NULL);
+    whet_strbuf out;
+    (void)state;
+    whet_strbuf_init(&out);
+    whet_bench_render(o, 80, false, &out);
+    char *text = whet_strbuf_take(&out);
+    expect(text, "best of ort on a.onnx: threads 1, arena off");
+    whet_free(text);
+    json_decref(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_interval), cmocka_unit_test(test_added_rounds), cmocka_unit_test(test_server),
-                                       cmocka_unit_test(test_frames)};
+                                       cmocka_unit_test(test_best_settings_are_named),
+        cmocka_unit_test(test_frames)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
