@@ -103,27 +103,6 @@ static whet_status begin(study_run *r)
     return WHET_OK;
 }
 
-// The folder, what was run in it, and the record of finished steps. A dry run touches nothing.
-static whet_status open_folder(study_run *r)
-{
-    char *path = study_path(r, "study.sqlite"), *yaml = NULL, *file = study_path(r, "study.yaml");
-    whet_status status = path != NULL && file != NULL ? WHET_OK : WHET_ENOMEM;
-    if (status == WHET_OK && r->o.dry_run) {
-        if (whet_file_exists(path)) status = whet_store_open(&r->store, path, true);
-        goto done;
-    }
-    if (status == WHET_OK) status = whet_mkdirs(r->out);
-    if (status == WHET_OK) status = whet_dir_hold(&r->folder, r->out);
-    if (status == WHET_OK) status = whet_store_open(&r->store, path, false);
-    if (status == WHET_OK) status = whet_study_write(r->s, &yaml);
-    if (status == WHET_OK) status = whet_file_write(file, yaml, strlen(yaml));
-done:
-    whet_free(path);
-    whet_free(file);
-    whet_free(yaml);
-    return status;
-}
-
 // True for what must end the whole run instead of one row.
 static bool ends_run(whet_status status)
 {
@@ -239,7 +218,7 @@ whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_o
     if (r.o.mode == NULL) r.o.mode = "default";
     whet_status status = begin(&r);
     if (status == WHET_OK) status = study_open_all_data(&r);
-    if (status == WHET_OK) status = open_folder(&r);
+    if (status == WHET_OK) status = study_open_folder(&r);
     if (status == WHET_OK) status = run_rows(&r);
     status = conclude(&r, doc, status);
     dispose(&r);

@@ -79,6 +79,10 @@ char *study_path(const study_run *r, const char *rel);
 /* A file of a step's outputs by its place in "files". */
 char *study_output_path(const study_run *r, const json_t *outputs, int i);
 
+/* --- study_folder.c */
+/* Makes `out`, holds it, opens its store and leaves the study that is run there. EINVAL where that would replace files that no
+ * study made. A dry run touches nothing. */
+whet_status study_open_folder(study_run *r);
 /* --- study_data.c */
 /* Before anything is written or measured: a set that cannot be had ends the study. */
 whet_status study_open_all_data(study_run *r);

@@ -77,11 +77,40 @@ def own_model(tmp, env):
         expect([s for _, s in rows_of(folder)] == ["ok", "ok"], f"rows: {rows_of(folder)}")
 
 
+def own_study(tmp, env):
+    """study.yaml and result.json of the user in the folder: refused with the way out, before anything is written."""
+    native = ["--set", "runtime=native", *QUICK]
+    for name in ("study.yaml", "result.json", "report.html"):
+        folder = folder_of(tmp, f"has-{name}", "a.onnx")
+        (folder / name).write_text("# mine\n")
+        for more in ([], ["--dry-run"]):
+            done = whet(env, folder, "study", "a.onnx", "-o", ".", *native, *more, code=2)
+            expect(name in done.stderr and "-o" in done.stderr, f"the refusal: {done.stderr[-300:]}")
+        expect(sorted(p.name for p in folder.iterdir()) == sorted(["a.onnx", name]) and (folder / name).read_text() == "# mine\n", f"{name} is left, nothing is added")
+    folder = folder_of(tmp, "source", "a.onnx")
+    text = "# what I think\nmodel: a.onnx   # the old one\nout: .\nruntimes: [native]\n"
+    (folder / "study.yaml").write_text(text)
+    for _ in range(2):
+        whet(env, folder, "study", "study.yaml", *QUICK)
+        expect((folder / "study.yaml").read_text() == text, "the source keeps its comments")
+    done = whet(env, folder, "study", "a.onnx", "-o", ".", *native, code=2)
+    expect((folder / "study.yaml").read_text() == text and "by hand" in done.stderr, f"nor does another study replace it: {done.stderr[-300:]}")
+    folder = folder_of(tmp, "ours", "a.onnx")
+    whet(env, folder, "study", "a.onnx", "-o", "out", *native)
+    whet(env, folder, "study", "out/study.yaml", *QUICK)
+    whet(env, folder, "study", "a.onnx", "-o", "out", *native, "--set", "seed=7")
+    expect("seed: 7" in (folder / "out/study.yaml").read_text(), "the file that whet left is replaced by its next run")
+    with open(folder / "out/study.yaml", "a") as f:
+        f.write("# a note\n")
+    whet(env, folder, "study", "a.onnx", "-o", "out", *native, "--set", "seed=8", code=2)
+    expect((folder / "out/study.yaml").read_text().endswith("# a note\n"), "an edited one is not")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model):
+        for part in (own_files, own_model, own_study):
             part(tmp, env)
     return 1 if FAILED else 0
 

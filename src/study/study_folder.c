@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The study's folder: what was run in it and the record of finished steps. It may hold files of the user ("-o ."): a study.yaml
+// that is being read stays as it is, and what no study made is not replaced.
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "study/study_run.h"
+
+static const char YAML[] = "study.yaml"; // file, and its key among the steps
+
+static bool is_there(const study_run *r, const char *name)
+{
+    char *path = study_path(r, name);
+    struct stat st;
+    const bool there = path != NULL && lstat(path, &st) == 0;
+    whet_free(path);
+    return there;
+}
+
+// The study's source lies in its own folder.
+static bool is_source(const study_run *r, const char *path)
+{
+    struct stat a, b;
+    return r->s->file != NULL && stat(r->s->file, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static whet_status refuse(const study_run *r, const char *name, const char *why)
+{
+    return WHET_FAIL(WHET_EINVAL, "'%s/%s' %s and would be replaced: name another folder with -o", r->out, name, why);
+}
+
+// A folder with a store is a study's; in another one, what has the names of our files is somebody's.
+static whet_status check_strangers(const study_run *r)
+{
+    static const struct { const char *name, *flag; } made[] = {{"result.json", NULL}, {"report.html", "report.html"}, {"report.csv", "report.csv"},
+                                                               {"report.md", "report.markdown"}, {"latex", "report.latex"}, {"charts", "report.charts"}};
+    for (size_t i = 0; i < WHET_COUNT(made); i++)
+        if ((made[i].flag == NULL || whet_study_flag(r->s->set, made[i].flag)) && is_there(r, made[i].name)) return refuse(r, made[i].name, "is not of a study");
+    return WHET_OK;
+}
+
+static bool has_text(const char *file, const char *yaml)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    if (whet_file_read(&data, &size, file, strlen(yaml)) != WHET_OK) whet_error_clear();
+    const bool same = data != NULL && size == strlen(yaml) && memcmp(data, yaml, size) == 0;
+    whet_free(data);
+    return same;
+}
+
+// As this folder's last run left it. Stores of before have no record of it.
+static bool is_as_left(whet_store *store, const study_run *r, bool *known)
+{
+    whet_store_step last = {.outputs = NULL};
+    if (whet_store_get_step(store, YAML, &last, known) != WHET_OK) whet_error_clear();
+    const bool same = *known && json_is_object(last.outputs) && study_files_intact(r, last.outputs);
+    json_decref(last.outputs);
+    return same;
+}
+
+static whet_status check_folder(const study_run *r, const char *store_path, const char *file, const char *yaml)
+{
+    whet_store *store = NULL;
+    bool known = false;
+    const bool ours = !is_there(r, YAML) || is_source(r, file) || has_text(file, yaml);
+    if (!whet_file_exists(store_path)) return ours ? check_strangers(r) : refuse(r, YAML, "is not of a study that ran there");
+    if (ours) return WHET_OK;
+    WHET_TRY(whet_store_open(&store, store_path, true));
+    const bool same = is_as_left(store, r, &known);
+    whet_store_close(store);
+    return same || !known ? WHET_OK : refuse(r, YAML, "was written or changed by hand");
+}
+
+static whet_status remember_yaml(study_run *r, const char *file, bool ours)
+{
+    json_t *one = NULL, *outputs = NULL;
+    whet_status status = WHET_OK;
+    if (ours) WHET_GOTO(study_file(r, file, &one));
+    outputs = ours ? json_pack("{s:[O]}", "files", one) : json_pack("{s:[{s:s, s:s}]}", "files", "path", YAML, "sha256", ""); // no file has that hash
+    status = outputs != NULL ? whet_store_put_step(r->store, YAML, "study", "ok", 0, outputs) : WHET_FAIL(WHET_EINVAL, "folder name '%s' is not UTF-8", r->out);
+done:
+    json_decref(one);
+    json_decref(outputs);
+    return status;
+}
+
+// The file that was read stays; if it is the user's, the record says so to later runs of another study.
+static whet_status leave_yaml(study_run *r, const char *file, const char *yaml)
+{
+    bool known = false;
+    if (is_source(r, file)) return is_as_left(r->store, r, &known) ? WHET_OK : remember_yaml(r, file, false);
+    WHET_TRY(whet_file_write(file, yaml, strlen(yaml)));
+    return remember_yaml(r, file, true);
+}
+
+whet_status study_open_folder(study_run *r)
+{
+    char *path = study_path(r, "study.sqlite"), *file = study_path(r, YAML), *yaml = NULL;
+    whet_status status = path != NULL && file != NULL ? whet_study_write(r->s, &yaml) : WHET_ENOMEM;
+    if (status == WHET_OK && r->o.dry_run) {
+        status = check_folder(r, path, file, yaml);
+        if (status == WHET_OK && whet_file_exists(path)) status = whet_store_open(&r->store, path, true);
+        goto done;
+    }
+    if (status == WHET_OK) status = whet_mkdirs(r->out);
+    if (status == WHET_OK) status = whet_dir_hold(&r->folder, r->out);
+    if (status == WHET_OK) status = check_folder(r, path, file, yaml);
+    if (status == WHET_OK) status = whet_store_open(&r->store, path, false);
+    if (status == WHET_OK) status = leave_yaml(r, file, yaml);
+done:
+    whet_free(path);
+    whet_free(file);
+    whet_free(yaml);
+    return status;
+}
