@@ -21,6 +21,7 @@ static whet_status sys_fail(const char *what, const char *path)
     const char *cure = e == ENOSPC ? "; free some space and run the command again" : e == EACCES ? "; check the permissions" : "";
     whet_fail(s, "%s failed: %s%s", what, strerror(e), cure);
     whet_error_at_file(path);
+    if (e == ENOSPC || e == EDQUOT || e == EROFS) whet_error_at_full_disk();
     return s;
 }
 

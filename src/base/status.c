@@ -14,6 +14,7 @@ typedef struct error_state {
     char file[512];
     char node[256];
     char message[2080];
+    bool full_disk;
 } error_state;
 
 static _Thread_local error_state state = {.e = {.text = "", .file = "", .node = "", .offset = -1}};
@@ -59,6 +60,7 @@ void whet_error_clear(void)
 {
     error_state *s = &state;
     s->text[0] = s->file[0] = s->node[0] = s->message[0] = '\0';
+    s->full_disk = false;
     s->e = (whet_error){.status = WHET_OK, .text = s->text, .file = s->file, .offset = -1, .line = 0, .node = s->node};
 }
 
@@ -102,6 +104,9 @@ void whet_error_at_node(const char *name)
     keep(state.node, sizeof state.node, name);
     state.e.node = state.node;
 }
+
+void whet_error_at_full_disk(void) { state.full_disk = true; }
+bool whet_error_is_full_disk(void) { return state.full_disk; }
 
 const whet_error *whet_error_last(void)
 {

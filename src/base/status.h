@@ -9,6 +9,8 @@
 #ifndef WHET_BASE_STATUS_H
 #define WHET_BASE_STATUS_H
 
+#include <stdbool.h>
+
 #include "whet/status.h"
 
 #if defined(__GNUC__)
@@ -28,6 +30,10 @@ void whet_error_at_file(const char *path);
 void whet_error_at_offset(int64_t offset);
 void whet_error_at_line(int64_t line);
 void whet_error_at_node(const char *name);
+/* Marks the current error as one of the place that is written to (full, over the quota, read-only): no other file would fare
+ * better. The next error clears it. */
+void whet_error_at_full_disk(void);
+bool whet_error_is_full_disk(void);
 /* What a file made fail is the file's fault: EINVAL becomes EFORMAT, in the detail too; other statuses stay. */
 whet_status whet_error_of_file(whet_status status);
 

@@ -103,10 +103,11 @@ static whet_status begin(study_run *r)
     return WHET_OK;
 }
 
-// True for what must end the whole run instead of one row.
-static bool ends_run(whet_status status)
+// True for what must end the whole run instead of one row: the user, a disk that takes nothing more, a store that forgets. A
+// model that cannot be read, or is too large for the memory, is one row's misfortune.
+static bool ends_run(const study_run *r, whet_status status)
 {
-    return status == WHET_ECANCELLED || status == WHET_EIO; // a model too large for the memory is one row's misfortune
+    return status == WHET_ECANCELLED || r->forgets || (status == WHET_EIO && whet_error_is_full_disk());
 }
 
 static bool is_planned(const study_cell *c)
@@ -118,7 +119,7 @@ static bool is_planned(const study_cell *c)
 static whet_status convert_cell(study_run *r, study_cell *c)
 {
     const whet_status status = study_convert(r, c);
-    if (status != WHET_OK && ends_run(status)) return status;
+    if (status != WHET_OK && ends_run(r, status)) return status;
     if (status != WHET_OK) study_row_fail(c, "export failed", whet_error_message());
     if (status != WHET_OK || c->model == NULL) return WHET_OK;
     if (!is_planned(c)) json_object_set(c->row, "sha256", json_object_get(c->model, "sha256"));
@@ -133,7 +134,7 @@ static whet_status prepare_cell(study_run *r, study_cell *c)
     whet_status status = study_make_model(r, c);
     if (status != WHET_OK) {
         // A model without contract and labels is the user's to answer, not a row's misfortune; a dry run is there to tell.
-        if (r->o.dry_run || ends_run(status) || (status == WHET_EINVAL && r->n_cells > 0 && c->model != NULL && json_object_get(c->model, "contract") == NULL)) return status;
+        if (r->o.dry_run || ends_run(r, status) || (status == WHET_EINVAL && r->n_cells > 0 && c->model != NULL && json_object_get(c->model, "contract") == NULL)) return status;
         study_row_fail(c, c->model == NULL && !study_is_file(whet_study_text(c->set, "model")) ? "export failed" : "unsupported", whet_error_message());
         return WHET_OK;
     }

@@ -47,6 +47,7 @@ struct study_run {
     char *out, *name;
     int folder; // holds `out` against a second program, -1 if nothing is held
     whet_store *store;
+    bool forgets;        /* the store failed: no step can be remembered any more */
     json_t *cells, *rows, *steps, *trainings, *choices, *comparisons, *axes, *runtimes;
     json_t *places;      /* of converted files: path relative to out -> job of the step that made it */
     json_t *context;     /* of the bench documents */

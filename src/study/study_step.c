@@ -79,7 +79,10 @@ static whet_status do_step(study_run *r, const study_step_kind *kind, const char
     whet_status status = whet_cancelled() ? WHET_FAIL(WHET_ECANCELLED, "interrupted before the step '%s %s'", kind->name, label)
                                           : kind->fn(r, key, job, outputs);
     double seconds = (double)(whet_now_ns() - t0) / 1e9;
-    if (status == WHET_OK) status = whet_store_put_step(r->store, key, kind->name, "ok", seconds, *outputs);
+    if (status == WHET_OK) {
+        status = whet_store_put_step(r->store, key, kind->name, "ok", seconds, *outputs);
+        r->forgets = status != WHET_OK;
+    }
     if (status == WHET_OK) {
         r->done++;
         record(r, kind, label, key, "done", seconds, "");
@@ -128,7 +131,11 @@ whet_status study_step(study_run *r, const study_step_kind *kind, const char *la
     WHET_TRY(make_key(kind, job, key));
     const json_t *earlier = in_this_run(r, key);
     if (earlier != NULL) return again(r, earlier, key, outputs);
-    if (r->store != NULL) WHET_TRY(whet_store_get_step(r->store, key, &before, &found));
+    if (r->store != NULL) {
+        const whet_status status = whet_store_get_step(r->store, key, &before, &found);
+        r->forgets = status != WHET_OK;
+        WHET_TRY(status);
+    }
     if (found && strcmp(before.status, "ok") == 0 && study_files_intact(r, before.outputs)) {
         r->reused++;
         whet_log(WHET_LOG_INFO, "%s %s: done before (%s), taken as it is", kind->name, label, before.time);

@@ -106,11 +106,23 @@ def own_study(tmp, env):
     expect((folder / "out/study.yaml").read_text().endswith("# a note\n"), "an edited one is not")
 
 
+def unreadable(tmp, env):
+    """A model that cannot be read, or whose converted name is too long, is its own rows' misfortune."""
+    long = "n" * 248 + ".onnx"
+    folder = folder_of(tmp, "unreadable", "a.onnx", long)
+    (folder / "d.onnx").mkdir()
+    (folder / "s.json").write_text(json.dumps({"model": ["d.onnx", "a.onnx", long], "weights": ["as-is", "f16"], "out": "out", "runtimes": ["native"]}))
+    whet(env, folder, "study", "s.json", *QUICK, code=1)
+    rows = rows_of(folder / "out") if (folder / "out/result.json").exists() else []
+    expect(len(rows) == 6 and [s == "ok" for _, s in rows] == [False, False, True, True, True, False], f"rows: {[(m[:9], s[:60]) for m, s in rows]}")
+    expect(len(rows) == 6 and "folder" in rows[0][1] and "too long" in rows[5][1], f"reasons: {[s[-90:] for _, s in rows]}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study):
+        for part in (own_files, own_model, own_study, unreadable):
             part(tmp, env)
     return 1 if FAILED else 0
 
