@@ -11,6 +11,7 @@
 #include "base/scratch.h"
 #include "data/contract.h"
 #include "formats/npy/npy_tensor.h"
+#include "measure/model_border.h"
 #include "measure/parity.h"
 #include "measure/runtimes.h"
 #include "measure/verify.h"
@@ -93,6 +94,48 @@ static whet_status picture_inputs(const convert_job *j, const whet_graph *g, con
     return WHET_OK;
 }
 
+/* The integers that a graph takes for the picture by its own contract, in the layout of the source. */
+static whet_status integers(const whet_graph *g, const whet_contract *c, whet_dtype t, const whet_shape *s, const whet_image *picture, whet_tensor *out)
+{
+    const bool grey = s->rank == 3;
+    const int at = !grey && !c->nhwc ? 2 : 1, channels = grey ? 1 : (int)s->dims[c->nhwc ? 3 : 1];
+    const size_t one = (size_t)channels * (size_t)s->dims[at] * (size_t)s->dims[at + 1];
+    whet_border border = {1, 0};
+    float *scratch = whet_calloc(one, sizeof(*scratch));
+    (void)whet_convert_border(g, &border.scale, &border.zero_point);
+    whet_status status = scratch ? whet_tensor_alloc(out, t, s) : WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_contract_apply(c, picture, channels, (int)s->dims[at], (int)s->dims[at + 1], scratch);
+    for (int64_t k = 0; status == WHET_OK && k < s->dims[0]; k++) whet_border_put(&border, t, scratch, one, (uint8_t *)out->data + (size_t)k * one);
+    whet_free(scratch);
+    return status;
+}
+
+/* Source and file are each fed what their own contract makes of one picture: a file that lost its contract shows. */
+static whet_status integer_inputs(const convert_job *j, const whet_graph *g, const whet_contract *c, const whet_shape *s, whet_tensor *of_source,
+                                  whet_tensor *of_file)
+{
+    const whet_dtype t = g->values[g->inputs[0]].dtype;
+    const char *text = j->back ? whet_graph_get_meta(j->back, WHET_CONTRACT_META) : NULL;
+    const int at = s->rank == 4 && !c->nhwc ? 2 : 1;
+    whet_image picture = {0};
+    whet_contract own;
+    whet_tensor x = {0};
+    whet_status status = WHET_OK;
+    whet_contract_init(&own);
+    WHET_GOTO(whet_convert_picture(&picture, (int)s->dims[at + 1], (int)s->dims[at], s->rank == 3 ? 1 : (int)s->dims[c->nhwc ? 3 : 1], SEED));
+    WHET_GOTO(integers(g, c, t, s, &picture, of_source));
+    if (text) WHET_GOTO(whet_contract_from_json(&own, text));
+    own.nhwc = c->nhwc;
+    if (text && own.given) WHET_GOTO(integers(j->back, &own, t, s, &picture, &x));
+    else WHET_GOTO(whet_tensor_copy(&x, of_source));
+    status = whet_convert_lay(j, false, 0, g->values[g->inputs[0]].name, &x, of_file);
+done:
+    whet_tensor_dispose(&x);
+    whet_image_dispose(&picture);
+    whet_contract_dispose(&own);
+    return status;
+}
+
 whet_status whet_convert_inputs(const convert_job *j, const whet_graph *source, whet_tensor *of_source, whet_tensor *of_file,
                                 whet_image *picture)
 {
@@ -108,6 +151,11 @@ whet_status whet_convert_inputs(const convert_job *j, const whet_graph *source, 
         const int64_t channels = s.rank == 4 ? s.dims[c.nhwc ? 3 : 1] : 0;
         if (i == 0 && c.given && (channels == 1 || channels == 3) && source->values[source->inputs[0]].dtype == WHET_F32) {
             WHET_GOTO(picture_inputs(j, source, &c, &s, &of_source[0], &of_file[0], picture ? picture : &own));
+            continue;
+        }
+        const whet_dtype t = source->values[source->inputs[i]].dtype;
+        if (i == 0 && c.given && picture == NULL && (s.rank == 3 || channels == 1 || channels == 3) && (t == WHET_U8 || t == WHET_S8)) {
+            WHET_GOTO(integer_inputs(j, source, &c, &s, &of_source[0], &of_file[0]));
             continue;
         }
         WHET_GOTO(whet_convert_sample(source, i, &s, SEED, &of_source[i]));

@@ -151,6 +151,7 @@ static whet_status prepare(whet_graph *g, const whet_model_format *target, const
     if (o->n_cut_inputs + o->n_cut_outputs > 0)
         WHET_TRY(whet_convert_cut(g, o->n_cut_inputs, o->cut_inputs, o->n_cut_outputs, o->cut_outputs, report));
     if (o->bake) WHET_TRY(whet_convert_bake(g, !(target->traits & WHET_FORMAT_STATIC), onnx ? (o->opset ? o->opset : 17) : 13, report));
+    if (graphs && !(target->traits & WHET_FORMAT_BORDER)) WHET_TRY(whet_convert_contract(g, report));
     if (half && graphs && (!onnx || o->precision == WHET_PRECISION_F32)) WHET_TRY(whet_convert_widen(g, report));
     if ((target->traits & WHET_FORMAT_FROZEN) && graphs) WHET_TRY(whet_convert_dynamic(g, report));
     if (frozen) WHET_TRY(run_passes(g, fold, (target->traits & WHET_FORMAT_NAMED) != 0, onnx && o->opset != 0 && o->opset < 17, report));

@@ -63,6 +63,11 @@ whet_status whet_convert_dynamic(whet_graph *g, whet_convert_report *report);
 /* Computations in 16 bits become f32; inputs and outputs keep their types. */
 whet_status whet_convert_widen(whet_graph *g, whet_convert_report *report);
 
+/* Scale and zero point of the DequantizeLinear that reads the first input: what its integers stand for. False if there is none. */
+bool whet_convert_border(const whet_graph *g, double *scale, int *zero_point);
+/* For formats without WHET_FORMAT_BORDER: the contract says the integers themselves, as their scale stays in the arithmetic only. */
+whet_status whet_convert_contract(whet_graph *g, whet_convert_report *report);
+
 /* --- what a graph computes, for comparisons */
 /* A picture of seeded patches and grain. *out is made. */
 whet_status whet_convert_picture(whet_image *out, int width, int height, int channels, uint64_t seed);

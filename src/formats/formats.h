@@ -22,7 +22,8 @@ enum {
     WHET_FORMAT_NHWC = 4,     /* channels last, see above */
     WHET_FORMAT_STATIC = 8,   /* shapes known but for the batch */
     WHET_FORMAT_FOLDER = 16,  /* the path is a directory */
-    WHET_FORMAT_NAMED = 32    /* written-out activations and layer normalisation become one node each, as it has no pieces of them */
+    WHET_FORMAT_NAMED = 32,   /* written-out activations and layer normalisation become one node each, as it has no pieces of them */
+    WHET_FORMAT_BORDER = 64   /* a reader sees what integers at the input stand for: scale and zero point */
 };
 
 typedef struct whet_format_options {

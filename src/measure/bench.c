@@ -49,14 +49,15 @@ static whet_status init_rows(whet_bench *b)
     if (s->n_cells < 1) return WHET_FAIL(WHET_EINVAL, "nothing to measure: give a model");
     b->rows = whet_calloc(n, sizeof *b->rows);
     b->facts = whet_calloc(n, sizeof *b->facts);
-    b->samples = whet_calloc(n, sizeof *b->samples);
+    b->samples = whet_calloc(2 * n, sizeof *b->samples); /* a file's own beside the set's */
     b->references = whet_calloc(n, sizeof *b->references);
     b->warnings = json_array();
     b->machine = whet_machine_record();
     if (b->rows == NULL || b->facts == NULL || b->samples == NULL || b->references == NULL || b->warnings == NULL) return WHET_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         whet_bench_row *r = &b->rows[i];
-        whet_samples_init(&b->samples[i]);
+        whet_samples_init(&b->samples[2 * i]);
+        whet_samples_init(&b->samples[2 * i + 1]);
         r->cell = &s->cells[i];
         r->threads = r->cell->threads > 0 ? r->cell->threads : whet_cpu_count();
         r->batch = r->cell->batch > 0 ? r->cell->batch : 1;
@@ -234,7 +235,7 @@ static void dispose(whet_bench *b)
         json_decref(r->outputs_kept);
     }
     for (int i = 0; b->facts != NULL && i < b->spec->n_cells; i++) whet_facts_dispose(&b->facts[i]);
-    for (int i = 0; b->samples != NULL && i < b->spec->n_cells; i++) whet_samples_dispose(&b->samples[i]);
+    for (int i = 0; b->samples != NULL && i < 2 * b->spec->n_cells; i++) whet_samples_dispose(&b->samples[i]);
     for (int i = 0; i < b->n_references; i++) whet_bench_reference_dispose(&b->references[i]);
     whet_free(b->rows);
     whet_free(b->facts);

@@ -46,6 +46,7 @@ typedef struct whet_bench_row {
     const whet_bench_cell *cell;
     whet_facts *facts;
     whet_samples *samples;       /* shared by rows that take the same input */
+    whet_samples *meant;         /* of the file that the row's was made from, the reference's; else the same */
     whet_bench_reference *reference;
     whet_accept accept;
     whet_worker *worker;

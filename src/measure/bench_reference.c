@@ -75,13 +75,13 @@ static whet_status start_loaded(const whet_bench *b, const whet_bench_reference 
         whet_worker_options opt;
         whet_worker_options_init(&opt);
         opt.program = b->spec->program;
-        opt.inputs_fd = turned->count > 0 ? turned->memory.fd : r->samples->memory.fd;
+        opt.inputs_fd = turned->count > 0 ? turned->memory.fd : r->meant->memory.fd;
         opt.threads = r->threads;
         opt.memory_limit = b->spec->memory_limit;
         WHET_TRY(whet_worker_start(w, &opt));
         WHET_TRY(whet_worker_call(*w, whet_bench_load_request(runtime, f->path, r->threads, "off", f->batch, b->spec->sizes), whet_bench_limit(b), reply));
         if (again > 0) break;
-        WHET_TRY(whet_relay_samples(turned, r->samples, json_object_get(*reply, "inputs")));
+        WHET_TRY(whet_relay_samples(turned, r->meant, json_object_get(*reply, "inputs")));
         if (turned->count == 0) break;
         whet_worker_free(*w); /* a worker is given its samples when it starts */
         json_decref(*reply);
@@ -101,7 +101,7 @@ static whet_status compute(whet_bench *b, whet_bench_reference *f, const whet_be
     WHET_GOTO(start_loaded(b, f, r, runtime, &turned, &w, &reply));
     snprintf(f->name, sizeof f->name, "%s %s, %s", json_string_value(json_object_get(reply, "title")),
              json_string_value(json_object_get(reply, "version")), strcmp(runtime, "native") == 0 ? "plain reference kernels" : "optimisation off");
-    WHET_GOTO(whet_worker_call(w, whet_samples_feed(turned.count > 0 ? &turned : r->samples), whet_bench_limit(b), NULL));
+    WHET_GOTO(whet_worker_call(w, whet_samples_feed(turned.count > 0 ? &turned : r->meant), whet_bench_limit(b), NULL));
     for (int i = 0; i < f->n_samples; i++) {
         json_decref(reply);
         reply = NULL;
@@ -173,8 +173,8 @@ whet_status whet_bench_make_reference(whet_bench *b, whet_bench_row *r)
     f->batch = r->batch;
     const int n_order = reference_order(b, r, path, order, MAX_TRIED);
     for (int i = 0; i < n_order && !f->ready; i++) {
-        f->n_samples = WHET_MIN(reference_samples(b, r), r->samples->count);
-        f->n_different = (int)WHET_MIN((int64_t)f->n_samples * f->batch, r->samples->different);
+        f->n_samples = WHET_MIN(reference_samples(b, r), r->meant->count);
+        f->n_different = (int)WHET_MIN((int64_t)f->n_samples * f->batch, r->meant->different);
         const whet_status status = compute(b, f, r, order[i]);
         if (status == WHET_OK) break;
         if (status == WHET_ECANCELLED) return status;

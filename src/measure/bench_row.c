@@ -109,22 +109,12 @@ static double ms_of(const json_t *reply, const char *key)
 }
 
 /* --- preparing */
-/* A first load tells the inputs, from which the samples are made; other rows of the same file share them. */
-static whet_status find_samples(whet_bench *b, whet_bench_row *r)
+/* A first load tells the inputs, from which the samples are made. */
+static whet_status make_samples(whet_bench *b, whet_bench_row *r, whet_samples *s, const char *contract, const char *path)
 {
     json_t *reply = NULL;
-    const char *path = r->cell->original != NULL ? r->cell->original : r->cell->model;
-    for (int i = 0; i < b->n_rows; i++) {
-        const whet_bench_row *o = &b->rows[i];
-        const char *other = o->cell->original != NULL ? o->cell->original : o->cell->model;
-        if (o->samples != NULL && strcmp(other, path) == 0 && o->batch == r->batch) {
-            r->samples = o->samples;
-            return WHET_OK;
-        }
-    }
-    whet_samples *s = &b->samples[b->n_samples];
     const whet_samples_options opt = {.data = b->spec->data, .split = b->spec->split, .opening = b->spec->opening,
-                                      .contract = b->spec->contract, .own = r->facts->contract, .path = path, .seed = b->spec->seed,
+                                      .contract = contract, .own = r->facts->contract, .path = path, .seed = b->spec->seed,
                                       .count = WHET_BENCH_SAMPLES};
     whet_status status = whet_bench_start(b, r);
     if (status == WHET_OK) status = whet_bench_load(b, r, &reply);
@@ -134,12 +124,55 @@ static whet_status find_samples(whet_bench *b, whet_bench_row *r)
     }
     json_decref(reply);
     whet_bench_close_row(r);
-    if (status != WHET_OK) {
-        whet_samples_dispose(s);
-        return status;
+    if (status != WHET_OK) whet_samples_dispose(s);
+    return status;
+}
+
+/* True if what the row's file says of pictures may not be what its original says: another contract, or integers, for which a
+ * scale in the file counts too. */
+static bool says_otherwise(const whet_bench_row *r)
+{
+    const whet_samples *m = r->meant;
+    whet_contract c = {0}, k = m->contract;
+    char text[2][300];
+    if (r->cell->original == NULL || r->facts->contract == NULL || m->channels == 0) return false;
+    if (m->in[0].dtype != WHET_F32) return true;
+    whet_contract_init(&c);
+    const bool known = whet_contract_from_json(&c, r->facts->contract) == WHET_OK;
+    k.nhwc = c.nhwc; /* the shape's */
+    const bool other = known && strcmp(whet_contract_text(&c, text[0], sizeof text[0]), whet_contract_text(&k, text[1], sizeof text[1])) != 0;
+    whet_contract_dispose(&c);
+    return other;
+}
+
+/* Rows of the same file share the samples. A converted file is fed what its own contract makes of the same pictures, so that one
+ * that lost its contract shows. */
+static whet_status find_samples(whet_bench *b, whet_bench_row *r)
+{
+    const char *path = r->cell->original != NULL ? r->cell->original : r->cell->model;
+    for (int i = 0; i < b->n_rows && r->meant == NULL; i++) {
+        const whet_bench_row *o = &b->rows[i];
+        const char *other = o->cell->original != NULL ? o->cell->original : o->cell->model;
+        if (o->meant != NULL && strcmp(other, path) == 0 && o->batch == r->batch) r->meant = o->meant;
+    }
+    if (r->meant == NULL) {
+        WHET_TRY(make_samples(b, r, &b->samples[b->n_samples], b->spec->contract, path));
+        r->meant = &b->samples[b->n_samples++];
+    }
+    r->samples = r->meant;
+    if (!says_otherwise(r)) return WHET_OK;
+    whet_samples *own = &b->samples[b->n_samples];
+    r->samples = NULL;
+    const whet_status status = make_samples(b, r, own, NULL, r->cell->model);
+    r->samples = r->meant;
+    if (status != WHET_OK) return status;
+    if (strcmp(own->sha256, r->meant->sha256) == 0) {
+        whet_samples_dispose(own);
+        return WHET_OK;
     }
     b->n_samples++;
-    r->samples = s;
+    r->samples = own;
+    whet_bench_note(r, "its contract makes other inputs of the pictures than that of the file it was made from");
     return WHET_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "convert/convert.h"
 #include "formats/formats.h"
 #include "ir/graph.h"
 #include "ir/op.h"
@@ -19,26 +20,19 @@ static const whet_tensor *scalar(const whet_graph *g, const whet_node *n, int i)
     return v->kind == WHET_VALUE_CONST && whet_tensor_numel(&v->data) == 1 ? &v->data : NULL;
 }
 
-static bool read_node(const whet_graph *g, const whet_node *n, whet_border *out)
-{
-    if (!n->op || strcmp(n->op->name, "DequantizeLinear") != 0 || n->in[0] != g->inputs[0]) return false;
-    const whet_tensor *scale = scalar(g, n, 1), *zero = scalar(g, n, 2);
-    if (!scale || (!zero && n->n_in > 2 && n->in[2] != WHET_NO_VALUE)) return false;
-    const double s = whet_tensor_get_f64(scale, 0);
-    if (!isfinite(s) || s <= 0) return false;
-    out->scale = s;
-    out->zero_point = zero ? (int)whet_tensor_get_s64(zero, 0) : 0;
-    return true;
-}
-
 void whet_model_border_read(const char *path, whet_border *out)
 {
     whet_graph *g = NULL;
     *out = (whet_border){0};
     if (whet_format_read(&g, path, NULL) != WHET_OK) return;
-    for (int i = 0; g->n_inputs > 0 && i < g->n_nodes; i++)
-        if (read_node(g, &g->nodes[i], out)) break;
+    (void)whet_convert_border(g, &out->scale, &out->zero_point);
     whet_graph_free(g);
+}
+
+bool whet_border_whole(const whet_contract *c)
+{
+    enum { LEAST_LEVELS = 32 };
+    return fabs((double)whet_contract_level(c, 255, 0) - (double)whet_contract_level(c, 0, 0)) >= LEAST_LEVELS;
 }
 
 int whet_model_output_zero(const whet_graph *g, int i)

@@ -2,6 +2,7 @@
 #ifndef WHET_MEASURE_MODEL_BORDER_H
 #define WHET_MEASURE_MODEL_BORDER_H
 
+#include "data/contract.h"
 #include "ir/graph.h"
 #include "tensor/tensor.h"
 
@@ -13,6 +14,8 @@ typedef struct whet_border {
 /* What the integers of the first input stand for: the scale and zero point of the DequantizeLinear that reads it.
  * A file that cannot be read here, or has none, leaves scale 0. */
 void whet_model_border_read(const char *path, whet_border *out);
+/* True if the contract's values, rounded, are still pictures: they are meant for an input of integers without a scale. */
+bool whet_border_whole(const whet_contract *c);
 /* The zero point of the QuantizeLinear that makes output i; 0 if none does. */
 int whet_model_output_zero(const whet_graph *g, int i);
 /* Real values as integers of type t (u8, s8; f32 is copied). */

@@ -42,7 +42,7 @@ static bool is_picture(int64_t channels) { return channels == 1 || channels == 3
 static bool is_known(whet_dtype t) { return t == WHET_F32 || t == WHET_U8 || t == WHET_S8; }
 
 /* What the input's numbers stand for. */
-static whet_status read_type(whet_runner *m, const whet_backend_io *io, const char *path)
+static whet_status read_type(whet_runner *m, const whet_backend_io *io, const char *path, const whet_contract *c)
 {
     m->takes = whet_dtype_from_onnx(io->dtype);
     if (!is_known(m->takes))
@@ -51,7 +51,7 @@ static whet_status read_type(whet_runner *m, const whet_backend_io *io, const ch
     m->border = (whet_border){io->scale, io->zero_point};
     if (m->border.scale <= 0) whet_model_border_read(path, &m->border);
     if (m->border.scale > 0) return WHET_OK;
-    if (m->takes == WHET_S8)
+    if (m->takes == WHET_S8 && !(c && c->given && whet_border_whole(c)))
         return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' takes s8 and the file gives no scale for it, u8 pixels or f32 are needed", io->name);
     m->border = (whet_border){1, 0};
     return WHET_OK;
@@ -66,7 +66,7 @@ static whet_status read_input(whet_runner *m, const whet_backend_io *io, const c
 
     if (!grey && (io->rank != 4 || (!is_picture(io->dims[1]) && !is_picture(io->dims[3]))))
         return WHET_FAIL(WHET_ESHAPE, "input '%s' takes no pictures: it needs 4 dimensions with 1 or 3 channels, or 3 without", io->name);
-    WHET_TRY(read_type(m, io, path));
+    WHET_TRY(read_type(m, io, path, o->contract));
     p->nhwc = !grey && !is_picture(io->dims[1]);
     if (p->nhwc) {
         h = 1;

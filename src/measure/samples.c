@@ -68,14 +68,14 @@ static bool is_picture(whet_samples *s, bool told)
     return s->channels >= 1 && s->channels <= 4 && s->height > 0 && s->width > 0;
 }
 
-/* What the integers of a picture stand for: what the runtime or the file says of the contract's values; without either, or
- * without a contract, whole pixels over the type's range. */
+/* What the integers of a picture stand for: what the runtime or the file says of the contract's values; without either the
+ * contract's values themselves, and where these are no whole numbers or there is no contract, whole pixels over the type's range. */
 static void find_border(whet_samples *s, const json_t *input, const char *path)
 {
     whet_border b = {json_number_value(json_object_get(input, "scale")), (int)json_integer_value(json_object_get(input, "zero_point"))};
     if (s->in[0].dtype == WHET_F32) return;
     if (b.scale <= 0 && path != NULL && s->contract.given) whet_model_border_read(path, &b);
-    if (!s->contract.given || (b.scale <= 0 && s->in[0].dtype == WHET_S8)) {
+    if (!s->contract.given || (b.scale <= 0 && !whet_border_whole(&s->contract))) {
         s->contract.scale = 1;
         for (int c = 0; c < WHET_MAX_CHANNELS; c++) {
             s->contract.mean[c] = 0;

@@ -228,6 +228,7 @@ static whet_status take_converted(const study_run *r, study_cell *c, const json_
     if (m != NULL && json_is_object(contract)) {
         json_object_set(m, "contract", (json_t *)contract);
         json_object_set(m, "contract_source", json_object_get(c->model, "contract_source"));
+        json_object_set(m, "original_contract", json_object_get(c->model, "contract"));
     }
     if (m != NULL && json_is_true(json_object_get(outputs, "nhwc"))) json_object_set_new(m, "nhwc", json_true());
     whet_facts_dispose(&f);

@@ -118,6 +118,13 @@ static const json_t *original_hash(const study_cell *c)
     return original != NULL ? original : json_object_get(c->model, "sha256");
 }
 
+// How pictures become the original's input; what was made of it may say so in other words (for integers without a scale).
+static json_t *meant_contract(const study_cell *c)
+{
+    json_t *original = json_object_get(c->model, "original_contract");
+    return original != NULL ? original : json_object_get(c->model, "contract");
+}
+
 // Rows that are timed in turns: one model, in whatever format takes the same tensors, at the same batch, threads and inputs.
 static bool same_set(const study_cell *a, const study_cell *b)
 {
@@ -127,7 +134,7 @@ static bool same_set(const study_cell *a, const study_cell *b)
     // The contract of a file that is still to be made is not known, but follows from the others.
     const bool planned = json_object_get(a->model, "planned") != NULL || json_object_get(b->model, "planned") != NULL;
     return a->data == b->data && same(original_hash(a), original_hash(b)) && same(json_object_get(a->model, "nhwc"), json_object_get(b->model, "nhwc")) &&
-           (planned || same(json_object_get(a->model, "contract"), json_object_get(b->model, "contract")));
+           (planned || same(meant_contract(a), meant_contract(b)));
 }
 
 /* Only where they are not the default: the keys of what was measured before stay as they are. */
@@ -162,7 +169,7 @@ static void put_converted(json_t *row, const study_cell *c)
 static json_t *bench_job(study_run *r, study_cell *const *set, int n)
 {
     const study_cell *c = set[0];
-    json_t *rows = json_array(), *contract = json_object_get(c->model, "contract");
+    json_t *rows = json_array(), *contract = meant_contract(c);
     for (int i = 0; i < n; i++) {
         json_t *row = json_object();
         json_object_set_new(row, "runtime", json_string(whet_study_text(set[i]->set, "runtime")));

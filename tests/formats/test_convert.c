@@ -336,11 +336,87 @@ static void targets_are_judged(void **state)
     whet_graph_free(g);
 }
 
+/* Grey pictures as integers: dequantised, a rectifier, quantised again. */
+static whet_graph *integer_net(whet_dtype t, float scale, int zero, const char *preset)
+{
+    const whet_dims dims = {.rank = 4, .dims = {1, 1, 16, 16}};
+    whet_graph *g = NULL;
+    whet_contract c;
+    whet_vid x, s, z, y;
+    char *json = NULL;
+    assert_ok(whet_graph_create(&g, "integers"));
+    assert_ok(whet_graph_input(g, "x", t, &dims, &x));
+    assert_ok(whet_graph_const_f32(g, "scale", scale, &s));
+    assert_ok(whet_graph_const_like(g, t, zero, &z));
+    assert_ok(whet_graph_op1(g, "DequantizeLinear", WHET_IN(x, s, z), 0, NULL, &y));
+    assert_ok(whet_graph_op1(g, "Relu", WHET_IN(y), 0, NULL, &y));
+    assert_ok(whet_graph_output(g, y));
+    whet_contract_init(&c);
+    assert_ok(whet_contract_load(&c, preset));
+    c.color = WHET_COLOR_GRAY;
+    assert_ok(whet_contract_to_json(&c, &json));
+    assert_ok(whet_graph_set_meta(g, WHET_CONTRACT_META, json));
+    whet_free(json);
+    whet_contract_dispose(&c);
+    return g;
+}
+
+/* What the model is given for grey level x by what the graph says of itself. */
+static int integer_of(const whet_graph *g, const whet_contract *c, int x)
+{
+    const double low = g->values[g->inputs[0]].dtype == WHET_S8 ? -128 : 0;
+    double scale = 1;
+    int zero = 0;
+    (void)whet_convert_border(g, &scale, &zero);
+    return (int)fmax(low, fmin(low + 255, rint((double)whet_contract_level(c, (float)x, 0) / scale) + zero));
+}
+
+static void contract_of(const whet_graph *g, whet_contract *c)
+{
+    const char *json = whet_graph_get_meta(g, WHET_CONTRACT_META);
+    assert_non_null(json);
+    whet_contract_init(c);
+    assert_ok(whet_contract_from_json(c, json));
+}
+
+/* Whether or not a format says what the integers of an input stand for: a picture becomes the same integers. */
+static void integers_keep_their_contract(void **state)
+{
+    static const struct { whet_dtype t; float scale; int zero; const char *preset; } cases[] = {
+        {WHET_U8, 1.f / 255, 0, "unit"}, {WHET_S8, 1.f / 255, -128, "unit"}, {WHET_U8, 1.f / 128, 128, "pm1"}, {WHET_S8, 0.0186f, -14, "imagenet"}};
+    static const char *const formats[] = {"onnx", "tflite", "openvino", "torchscript", "saved_model", "tensorflow"};
+    char *dir = support_tmpdir();
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(cases); i++)
+        for (size_t k = 0; k < WHET_COUNT(formats); k++) {
+            const whet_model_format *f = NULL;
+            whet_graph *g = integer_net(cases[i].t, cases[i].scale, cases[i].zero, cases[i].preset), *back = NULL;
+            whet_contract a, b;
+            char path[512], ext[16];
+            assert_ok(whet_format_for_writing(formats[k], NULL, &f));
+            snprintf(ext, sizeof(ext), "%.*s", (int)strcspn(f->ext, " "), f->ext);
+            snprintf(path, sizeof(path), "%s/integers%zu%s", dir, i, ext);
+            assert_ok(whet_convert_graph(g, f, path, NULL, NULL));
+            assert_ok(whet_format_read(&back, path, NULL));
+            contract_of(g, &a);
+            contract_of(back, &b);
+            for (int x = 0; x < 256; x++)
+                if (integer_of(g, &a, x) != integer_of(back, &b, x))
+                    fail_msg("%s, case %zu: grey level %d is %d, was %d", formats[k], i, x, integer_of(back, &b, x), integer_of(g, &a, x));
+            whet_contract_dispose(&a);
+            whet_contract_dispose(&b);
+            whet_graph_free(back);
+            whet_graph_free(g);
+        }
+    support_rmtree(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fused_graphs_are_written), cmocka_unit_test(graphs_are_cut),
                                        cmocka_unit_test(contracts_are_baked), cmocka_unit_test(weights_are_halved),
                                        cmocka_unit_test(shapes_are_fixed), cmocka_unit_test(nodes_are_reported),
-                                       cmocka_unit_test(quantised_graphs_stay_quantised), cmocka_unit_test(targets_are_judged)};
+                                       cmocka_unit_test(quantised_graphs_stay_quantised), cmocka_unit_test(integers_keep_their_contract),
+                                       cmocka_unit_test(targets_are_judged)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
