@@ -132,6 +132,19 @@ def command(name, *args, verbose=False, **options):
 
 
 # --- results
+def _summary(document):
+    """Of documents that have none of their own."""
+    if document.get("kind") == "verify":
+        worst = max((o.get("max") or 0 for o in document.get("outputs", [])), default=0)
+        sides = [f"{s.get('model')} on {s.get('title') or s.get('runtime')}" for s in (document.get("a") or {}, document.get("b") or {}) if s]
+        return f"{' and '.join(sides)} {'agree' if document.get('ok') else 'do not agree'}: largest difference {worst:.2g} of the largest output"
+    if document.get("kind") == "eval" and document.get("top1"):
+        top1 = document["top1"]
+        return (f"top-1 {100 * top1['value']:.2f} % ({100 * top1['low']:.2f} to {100 * top1['high']:.2f}) of {document.get('n')} pictures "
+                f"of {document.get('data')}, {document.get('split')}")
+    return ""
+
+
 class Result:
     """A result document. Behaves like the dict that it is: r["rows"], "rows" in r, r.get("summary")."""
 
@@ -142,7 +155,7 @@ class Result:
     ok = property(lambda self: self.code == 0, doc="no gate failed: parity, baseline, bounds, failed rows")
     kind = property(lambda self: self.document.get("kind", ""))
     rows = property(lambda self: self.document.get("rows", self.document.get("runs", [])))
-    summary = property(lambda self: self.document.get("summary", ""))
+    summary = property(lambda self: self.document.get("summary") or _summary(self.document), doc="one sentence; \"\" if there is none")
 
     def __getitem__(self, key):
         return self.document[key]

@@ -172,7 +172,7 @@ static void put_quantisation(whet_strbuf *out, int width, const json_t *list)
     }
     for (int k = 0; k < n; k++)
         whet_render_wrapped(out, width, 12, "%-11s %d %s %s, %s, scales %.3g to %.3g", k ? "" : "quantised", kinds[k].n,
-                            kinds[k].weights ? "constants" : "activations", kinds[k].dtype, kinds[k].channels ? "by channel" : "whole tensors",
+                            kinds[k].weights ? kinds[k].n == 1 ? "constant" : "constants" : kinds[k].n == 1 ? "activation" : "activations", kinds[k].dtype, kinds[k].channels ? "by channel" : "whole tensors",
                             isfinite(kinds[k].low) ? kinds[k].low : 0, kinds[k].high);
 }
 

@@ -93,6 +93,19 @@ static whet_status find(whet_store **s, const char *run, bool read_only, const w
     return status;
 }
 
+/* The rows, and the ids that the commands on one row want, in the order of the table. */
+static void render_shown(const json_t *doc, int width, bool color, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows");
+    const size_t n = json_array_size(rows);
+    whet_strbuf ids;
+    whet_render_rows(doc, width, color, out);
+    whet_strbuf_init(&ids);
+    for (size_t i = 0; i < n; i++) whet_strbuf_printf(&ids, "%s%s", i > 0 ? ", " : "", whet_json_str(json_array_get(rows, i), "id"));
+    if (n > 0 && ids.data != NULL) whet_render_wrapped(out, width, 2, "row%s from the top: %s", n == 1 ? "" : "s", ids.data);
+    whet_strbuf_dispose(&ids);
+}
+
 whet_status whet_results_show(whet_result **out, const char *run, const whet_results_options *opt)
 {
     WHET_NUMBERS_WITH_POINT;
@@ -105,7 +118,7 @@ whet_status whet_results_show(whet_result **out, const char *run, const whet_res
     if (status == WHET_OK) status = whet_document_check(doc, "the stored run");
     char *text = status == WHET_OK ? whet_json_text(doc, 0) : NULL;
     if (status == WHET_OK && text == NULL) status = WHET_ENOMEM;
-    if (status == WHET_OK) status = whet_result_from_json(out, text, whet_render_rows);
+    if (status == WHET_OK) status = whet_result_from_json(out, text, render_shown);
     whet_free(text);
     json_decref(doc);
     whet_store_close(s);

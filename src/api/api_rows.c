@@ -169,7 +169,7 @@ static void plan(const json_t *doc, int width, bool color, whet_strbuf *out)
     }
     if (n > 0 && numbers != NULL && cells != NULL) whet_render_table(out, width, color, COLUMNS, titles, "lllr", (int)n, cells);
     char bytes[40];
-    whet_strbuf_printf(out, "\n%zu rows", json_array_size(json_object_get(doc, "rows")));
+    whet_strbuf_printf(out, "\n%zu row%s", json_array_size(json_object_get(doc, "rows")), json_array_size(json_object_get(doc, "rows")) == 1 ? "" : "s");
     if (json_integer_value(json_object_get(doc, "excluded")) > 0) whet_strbuf_printf(out, " (%d excluded)", (int)json_integer_value(json_object_get(doc, "excluded")));
     const double seconds = json_number_value(json_object_get(estimate, "seconds")), most = json_number_value(json_object_get(estimate, "seconds_max"));
     whet_strbuf_printf(out, ", about %.1f minutes", seconds / 60);
@@ -191,8 +191,8 @@ static void study_end(const json_t *doc, int width, whet_strbuf *out)
     const int ever = (int)json_integer_value(json_object_get(json_object_get(doc, "data"), "test_reads_ever"));
     char before[120] = "";
     if (ever > reads) snprintf(before, sizeof before, "; %d times since this study was first run, with other settings too", ever);
-    snprintf(line, sizeof line, "%d steps done, %d taken from before; the test split was read %d time%s, by the final evaluation alone%s",
-             (int)json_integer_value(json_object_get(doc, "steps_done")), (int)json_integer_value(json_object_get(doc, "steps_reused")), reads,
+    snprintf(line, sizeof line, "%d step%s done, %d taken from before; the test split was read %d time%s, by the final evaluation alone%s",
+             (int)json_integer_value(json_object_get(doc, "steps_done")), json_integer_value(json_object_get(doc, "steps_done")) == 1 ? "" : "s", (int)json_integer_value(json_object_get(doc, "steps_reused")), reads,
              reads == 1 ? "" : "s", before);
     whet_put_wrapped(out, line, strlen(line), width, 0);
     json_array_foreach(files, i, f)

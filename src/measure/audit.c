@@ -55,8 +55,14 @@ static whet_status choose(audit *a)
         whet_free(label);
     }
     if (a->n > 0) return WHET_OK;
-    return a->spec->row != NULL ? WHET_FAIL(WHET_EINVAL, "the result has no row '%s'", a->spec->row)
-                                : WHET_FAIL(WHET_EINVAL, "the result has no row that was measured");
+    if (a->spec->row == NULL) return WHET_FAIL(WHET_EINVAL, "the result has no row that was measured");
+    char ids[200] = "";
+    size_t used = 0;
+    json_array_foreach(a->rows, i, row)
+    {
+        if (used + 40 < sizeof ids) used += (size_t)snprintf(ids + used, sizeof ids - used, "%s%.24s", i > 0 ? ", " : "", whet_json_str(row, "id"));
+    }
+    return WHET_FAIL(WHET_EINVAL, "the result has no row '%s', it has %s", a->spec->row, ids[0] != '\0' ? ids : "none");
 }
 
 static void refuse(audit *a, int i, const char *why)

@@ -180,7 +180,7 @@ static whet_status want_more(whet_bench *b, bool *more)
     int n = 0;
     WHET_TRY(count_unstable(b, &n, why, sizeof why));
     *more = n > 0;
-    if (n > 0 && b->extended[0] == '\0') snprintf(b->extended, sizeof b->extended, n > 1 ? "%s; %d rows more" : "%s", why, n - 1);
+    if (n > 0 && b->extended[0] == '\0') snprintf(b->extended, sizeof b->extended, n > 2 ? "%s; %d rows more" : n > 1 ? "%s; %d row more" : "%s", why, n - 1);
     return WHET_OK;
 }
 

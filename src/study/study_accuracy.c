@@ -53,7 +53,7 @@ static const study_cell *original_of(const study_run *r, const study_cell *c, co
         most = n;
         best = o;
     }
-    *why = best == NULL ? "no f32 row with an accuracy on the same pictures" : "several f32 models: which one this was made of is not known";
+    *why = best == NULL ? "no row of an f32 file has an accuracy on the same pictures" : "several f32 models: which one this was made of is not known";
     return best != NULL && (!several || same_model(best, c)) ? best : NULL;
 }
 

@@ -115,6 +115,7 @@ class Calls(unittest.TestCase):
         self.assertTrue(whet.verify("m.onnx", inputs=x, expect=y, accept="max=1e-6").ok)
         self.assertTrue(whet.verify("m.onnx", inputs=[x], expect=[y]).ok if whet.numpy is not None else True)
         self.assertFalse(whet.verify("m.onnx", inputs=x, expect=x, accept="max=1e-6").ok)
+        self.assertIn(" do not agree: largest difference", whet.verify("m.onnx", inputs=x, expect=x, accept="max=1e-6").summary)
 
     def test_without_numpy(self):
         kept, whet.numpy = whet.numpy, None
