@@ -32,19 +32,40 @@ static whet_status refuse_weights_alone(const char *model)
                      model, model, model);
 }
 
-whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract)
+// A file, or a folder that is a model, such as a SavedModel.
+static whet_status check_there(const char *model)
+{
+    const whet_model_format *f = NULL;
+    whet_status status = WHET_OK;
+    if (whet_dir_exists(model)) status = whet_format_of_file(model, &f);
+    else if (!whet_file_exists(model)) status = WHET_FAIL(WHET_ENOTFOUND, "no such file");
+    if (status != WHET_OK) whet_error_at_file(model);
+    return status;
+}
+
+// Without the slash that completion leaves behind a folder; a folder without an ending must not be taken for a model of the zoo.
+static char *path_of(const char *model)
+{
+    size_t n = strlen(model);
+    while (n > 1 && model[n - 1] == '/') n--;
+    char *path = whet_strndup(model, n), *here = NULL;
+    if (path == NULL || !whet_dir_exists(path) || strchr(path, '/') != NULL) return path;
+    here = whet_format("./%s", path);
+    whet_free(path);
+    return here;
+}
+
+whet_status whet_study_for_model(whet_study **out, const char *given, const char *data, const char *contract)
 {
     whet_study *s = NULL;
     whet_status status = WHET_OK;
-    const char *base = whet_path_base(model);
-    char *name = whet_strndup(base, strlen(base) - strlen(whet_path_ext(base)));
+    char *model = path_of(given), *name = NULL;
     *out = NULL;
-    if (name == NULL) return WHET_ENOMEM;
-    if (!whet_file_exists(model)) {
-        status = WHET_FAIL(WHET_ENOTFOUND, "no such file");
-        whet_error_at_file(model);
-        goto done;
-    }
+    if (model == NULL) return WHET_ENOMEM;
+    const char *base = whet_path_base(model);
+    name = whet_strndup(base, strlen(base) - strlen(whet_path_ext(base)));
+    if (name == NULL) WHET_GOTO(WHET_ENOMEM);
+    WHET_GOTO(check_there(model));
     WHET_GOTO(refuse_weights_alone(model));
     WHET_GOTO(whet_study_create(&s, model));
     WHET_GOTO(whet_study_put(s, "name", json_string(name)));
@@ -55,6 +76,7 @@ whet_status whet_study_for_model(whet_study **out, const char *model, const char
     s = NULL;
 done:
     whet_study_free(s);
+    whet_free(model);
     whet_free(name);
     return status;
 }

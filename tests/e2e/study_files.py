@@ -118,11 +118,27 @@ def unreadable(tmp, env):
     expect(len(rows) == 6 and "folder" in rows[0][1] and "too long" in rows[5][1], f"reasons: {[s[-90:] for _, s in rows]}")
 
 
+def folder_model(tmp, env):
+    """A SavedModel is a folder; one that is no model is refused by name."""
+    folder = folder_of(tmp, "folders", "a.onnx")
+    whet(env, folder, "convert", "a.onnx", "a.savedmodel")
+    (folder / "a.savedmodel").rename(folder / "plain")
+    whet(env, folder, "convert", "a.onnx", "a.savedmodel")
+    for given, row in (("a.savedmodel", "a.savedmodel"), ("a.savedmodel/", "a.savedmodel"), ("plain", "plain")):
+        out = f"out-{given.strip('/')}"
+        whet(env, folder, "study", given, "-o", out, "--set", "runtime=native", "--set", "weights=as-is", *QUICK)
+        got = rows_of(folder / out) if (folder / out / "result.json").exists() else []
+        expect(got == [(row, "ok")], f"{given}: {got}")
+    (folder / "empty").mkdir()
+    done = whet(env, folder, "study", "empty", *QUICK, code=3)
+    expect("no model" in done.stderr, f"a folder without a model: {done.stderr[-300:]}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable):
+        for part in (own_files, own_model, own_study, unreadable, folder_model):
             part(tmp, env)
     return 1 if FAILED else 0
 
