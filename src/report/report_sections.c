@@ -62,7 +62,7 @@ void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
     {
         ok += report_row_ok(row);
         judged += report_get(row, "parity.ok") != NULL;
-        equal += json_is_true(report_get(row, "parity.ok"));
+        equal += json_is_true(report_get(row, "parity.ok")) && report_get(row, "accuracy.contradicts") == NULL;
     }
     whet_strbuf_puts(b, "<ul class='tiles'>\n");
     best = extreme_row(doc, "accuracy.value", false);

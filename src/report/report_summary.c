@@ -43,7 +43,7 @@ static void parity_part(whet_strbuf *b, const json_t *doc)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
     size_t i = 0;
-    int passed = 0, failed = 0;
+    int passed = 0, failed = 0, odd = 0;
     double inputs = INFINITY; // the fewest of any row
     char count[40], on[80] = "";
     json_array_foreach(rows, i, row)
@@ -51,6 +51,7 @@ static void parity_part(whet_strbuf *b, const json_t *doc)
         const json_t *ok = report_get(row, "parity.ok");
         passed += json_is_true(ok);
         failed += json_is_false(ok);
+        odd += report_get(row, "accuracy.contradicts") != NULL;
         const double n = report_num(row, "parity.inputs");
         if (json_is_true(ok)) inputs = isfinite(n) && inputs > 0 ? fmin(inputs, n) : 0; // 0: a row does not say
     }
@@ -59,7 +60,9 @@ static void parity_part(whet_strbuf *b, const json_t *doc)
                  strncmp(report_str(doc, "inputs.source"), "seeded", 6) == 0 ? "input" : "picture", inputs > 1 ? "s" : "");
     if (passed + failed == 0) return;
     if (b->len > 0) whet_strbuf_puts(b, "; ");
-    if (failed == 0) {
+    if (odd > 0) {
+        whet_strbuf_printf(b, "%d of %d rows got other accuracies though their outputs agreed%s: NOT equal, see the warnings", odd, passed + failed, on);
+    } else if (failed == 0) {
         whet_strbuf_printf(b, "%s%s", passed > 1 ? "the outputs are proven equal" : "the outputs equal the reference", on);
     } else {
         whet_strbuf_printf(b, "%d of %d rows do not compute the same function", failed, passed + failed);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the accuracy of a row lost against its f32 row, picture by picture: the difference with its interval, the flips both
-// ways, and MLPerf's word on it (at least 99 % of the f32 accuracy is acceptable).
+// ways, and MLPerf's word on it (at least 99 % of the f32 accuracy is acceptable). And the alarm: rows that parity calls equal
+// while their accuracies say otherwise, as when a file lost its preprocessing.
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "measure/compare.h"
 #include "study/study_run.h"
 #include "wire/json.h"
 
-static const double acceptable_share = 0.99;
+static const double acceptable_share = 0.99, suspect_points = 0.05;
 
 // In the file and in what ran: weights that were cut to 16 bits have lost something, whatever computes with them.
 static bool is_f32(const json_t *row)
@@ -83,5 +85,42 @@ void study_accuracy_losses(study_run *r)
             put(c, base);
         else
             json_object_set_new(json_object_get(c->row, "accuracy"), "delta_na", json_string(why));
+    }
+}
+
+// Points that c is below o where both passed parity and neither chance nor 5 points explain it; else 0.
+static double contradiction(const study_cell *c, const study_cell *o)
+{
+    const json_t *a = json_object_get(c->row, "accuracy"), *b = json_object_get(o->row, "accuracy");
+    const double below = whet_json_real(b, "value") - whet_json_real(a, "value");
+    int64_t fixed = 0, broken = 0, n = 0;
+    if (o == c || o->data != c->data || !same_model(c, o) || !json_is_true(json_object_get(json_object_get(o->row, "parity"), "ok")) || below <= suspect_points) return 0;
+    if (!whet_pair_flips(o->row, c->row, &fixed, &broken, &n)) return whet_json_real(a, "high") < whet_json_real(b, "low") ? below : 0;
+    return whet_difference_paired(fixed, broken, n).high < 0 ? below : 0;
+}
+
+void study_accuracy_alarm(study_run *r)
+{
+    json_t *warnings = json_object_get(json_object_get(r->bench_head, "context"), "warnings");
+    for (int i = 0; i < r->n_cells; i++) {
+        study_cell *c = &r->c[i];
+        const study_cell *best = NULL;
+        double most = 0;
+        if (!has_accuracy(c) || !json_is_true(json_object_get(json_object_get(c->row, "parity"), "ok"))) continue;
+        for (int k = 0; k < r->n_cells; k++) {
+            const double below = has_accuracy(&r->c[k]) ? contradiction(c, &r->c[k]) : 0;
+            if (below <= most) continue;
+            most = below;
+            best = &r->c[k];
+        }
+        if (best == NULL) continue;
+        json_object_set(json_object_get(c->row, "accuracy"), "contradicts", json_object_get(best->row, "id"));
+        json_array_append_new(warnings, json_sprintf("%s on %s gets %.2f %% right and %s on %s %.2f %%, though their outputs were found equal: its preprocessing "
+                                                     "contract or its labels are not the model's",
+                                                     whet_json_str(c->row, "model"), whet_json_str(c->row, "runtime"), 100 * whet_json_real(json_object_get(c->row, "accuracy"), "value"),
+                                                     whet_json_str(best->row, "model"), whet_json_str(best->row, "runtime"),
+                                                     100 * whet_json_real(json_object_get(best->row, "accuracy"), "value")));
+        whet_log(WHET_LOG_WARN, "%s on %s: equal outputs but %.1f points below %s: its preprocessing contract is not the model's", whet_json_str(c->row, "model"),
+                 whet_json_str(c->row, "runtime"), 100 * most, whet_json_str(best->row, "model"));
     }
 }

@@ -167,6 +167,7 @@ static whet_status run_rows(study_run *r)
     WHET_TRY(study_bench(r));
     for (int i = 0; i < r->n_cells; i++) WHET_TRY(study_eval(r, &r->c[i]));
     study_accuracy_losses(r);
+    study_accuracy_alarm(r);
     return WHET_OK;
 }
 
