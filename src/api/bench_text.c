@@ -344,14 +344,35 @@ static void render_references(const json_t *rows, int width, whet_strbuf *out)
     whet_strbuf_dispose(&names);
 }
 
+/* "1", "1 and 2", "1, 2 and 4": each value of the rows once, in their order. Whether it is one alone. */
+static bool list_numbers(char *out, size_t size, const json_t *rows, const char *key)
+{
+    enum { VALUES = 12 };
+    double v[VALUES];
+    int n = 0;
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(rows) && n < VALUES; i++) {
+        const double x = whet_json_real(json_array_get(rows, i), key);
+        bool again = false;
+        for (int k = 0; k < n; k++) again |= v[k] == x;
+        if (!again) v[n++] = x;
+    }
+    for (int k = 0; k < n && used < size; k++)
+        used += (size_t)snprintf(out + used, size - used, "%s%.0f", k == 0 ? "" : k + 1 == n ? " and " : ", ", v[k]);
+    return n == 1;
+}
+
 void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows"), *first = json_array_get(rows, 0);
     main_table(doc, width, color, out);
     const char *source = whet_json_str(json_object_get(doc, "inputs"), "source");
     whet_strbuf_puts(out, "\n");
-    whet_render_wrapped(out, width, 2, "batch %.0f, %.0f thread%s, %s mode%s%s", whet_json_real(first, "batch"), whet_json_real(first, "threads"),
-                        whet_json_real(first, "threads") == 1 ? "" : "s", whet_json_str(doc, "mode"), *source != '\0' ? "; inputs: " : "", source);
+    char batches[CELL], threads[CELL];
+    const bool one = list_numbers(batches, sizeof batches, rows, "batch"), alone = list_numbers(threads, sizeof threads, rows, "threads");
+    whet_render_wrapped(out, width, 2, "batch%s %s, %s thread%s, %s mode%s%s", one ? "" : "es", batches, threads, alone && whet_json_real(first, "threads") == 1 ? "" : "s",
+                        whet_json_str(doc, "mode"), *source != '\0' ? "; inputs: " : "", source);
     const json_t *set = json_object_get(doc, "settings");
     const char *why = whet_json_str(set, "rounds_why");
     if (*why != '\0') whet_render_wrapped(out, width, 2, "rounds: %.0f planned, %.0f run: %s", whet_json_real(set, "base_rounds"), whet_json_real(set, "rounds"), why);
