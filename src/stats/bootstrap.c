@@ -112,19 +112,19 @@ static double weight_of(const series *s, size_t stride, const double *weight)
 }
 
 /* Nearest rank under weights, which are whole numbers, so that their sums are exact; NULL: each sample counts once. */
-static double median_of(const series *s, const double *weight)
+static double percentile_of(const series *s, const double *weight, double p)
 {
     double total = 0, seen = 0;
     size_t k = 0;
     for (size_t i = 0; i < s->n_strides; i++) total += weight_of(s, i, weight);
     for (; k < s->n_strides; k++) {
         const double more = weight_of(s, k, weight);
-        if (seen + more >= total / 2 - 1e-9 && seen + more > 0) break;
+        if (seen + more >= total * p - 1e-9 && seen + more > 0) break;
         seen += more;
     }
     for (size_t i = k * s->stride; i < s->n; i++) {
         seen += weight != NULL ? weight[s->v[i].slot] : 1;
-        if (seen >= total / 2 - 1e-9 && seen > 0) return s->v[i].x;
+        if (seen >= total * p - 1e-9 && seen > 0) return s->v[i].x;
     }
     return s->v[s->n - 1].x;
 }
@@ -158,10 +158,10 @@ whet_status whet_boot_median(const whet_block *b, int n, double confidence, uint
     if (m == NULL) WHET_GOTO(WHET_ENOMEM);
     WHET_GOTO(make_design(&d, b, n));
     WHET_GOTO(make_series(&s, b, n));
-    out->value = median_of(&s, NULL);
+    out->value = percentile_of(&s, NULL, 0.5);
     for (int i = 0; i < REPLICATES; i++) {
         resample(&d, &rng);
-        m[i] = median_of(&s, d.weight);
+        m[i] = percentile_of(&s, d.weight, 0.5);
     }
     const double wide = widening(&d, &d);
     for (int i = 0; i < REPLICATES && out->value > 0; i++) m[i] = m[i] > 0 ? out->value * pow(m[i] / out->value, wide) : m[i];
@@ -193,7 +193,7 @@ static double two_sided(const double *ratio, int n)
     return p < 1 ? p : 1;
 }
 
-whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, int n_b, uint64_t seed, whet_ratio *out)
+whet_status whet_boot_ratio_at(const whet_block *a, int n_a, const whet_block *b, int n_b, double p, uint64_t seed, whet_ratio *out)
 {
     whet_status status = WHET_OK;
     design da = {0}, db = {0};
@@ -212,11 +212,11 @@ whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, i
     WHET_GOTO(make_design(&db, b, n_b));
     WHET_GOTO(make_series(&sa, a, n_a));
     WHET_GOTO(make_series(&sb, b, n_b));
-    out->ratio = median_of(&sa, NULL) / median_of(&sb, NULL);
+    out->ratio = percentile_of(&sa, NULL, p) / percentile_of(&sb, NULL, p);
     for (int i = 0; i < REPLICATES; i++) {
         resample(&da, &rng);
         if (!together) resample(&db, &rng);
-        r[i] = median_of(&sa, da.weight) / median_of(&sb, together ? da.weight : db.weight);
+        r[i] = percentile_of(&sa, da.weight, p) / percentile_of(&sb, together ? da.weight : db.weight, p);
     }
     const double wide = widening(&da, &db);
     for (int i = 0; i < REPLICATES; i++) r[i] = out->ratio * pow(r[i] / out->ratio, wide);
@@ -229,6 +229,11 @@ done:
     dispose_series(&sb);
     whet_free(r);
     return status;
+}
+
+whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, int n_b, uint64_t seed, whet_ratio *out)
+{
+    return whet_boot_ratio_at(a, n_a, b, n_b, 0.5, seed, out);
 }
 
 whet_status whet_boot_items(int n, whet_boot_fn fn, void *arg, double confidence, uint64_t seed, int replicates, whet_interval *out)

@@ -55,6 +55,8 @@ typedef struct whet_ratio {
 /* Ratio of medians. Blocks that have the same (round, block) on both sides were measured in turns and are resampled
  * together, so that what disturbed both cancels; without such pairs the sides are resampled apart. */
 whet_status whet_boot_ratio(const whet_block *a, int n_a, const whet_block *b, int n_b, uint64_t seed, whet_ratio *out);
+/* The same of another percentile: 0.99 for that by which a server is judged. */
+whet_status whet_boot_ratio_at(const whet_block *a, int n_a, const whet_block *b, int n_b, double p, uint64_t seed, whet_ratio *out);
 /* Verdicts of one table: same = whole interval inside +-2 %; better or worse need the interval beside 1 and p <= 0.05 after
  * Holm's correction (Holm 1979). */
 void whet_ratio_judge(whet_ratio *r, int n);

@@ -161,6 +161,34 @@ static void test_repeatable(void **state)
     assert_status(whet_boot_ratio(t.b[0], 0, t.b[1], 8, 5, &q), WHET_EINVAL);
 }
 
+/* Of a high percentile: where the medians are one and the tails are not, and the other way round. */
+static void test_ratio_of_tails(void **state)
+{
+    enum { N = 200, BLOCKS_EACH = 10 };
+    static double x[2][BLOCKS_EACH][N];
+    whet_block b[2][BLOCKS_EACH];
+    whet_ratio half, tail;
+    (void)state;
+    for (int s = 0; s < 2; s++)
+        for (int i = 0; i < BLOCKS_EACH; i++) {
+            for (int k = 0; k < N; k++) x[s][i][k] = k < 190 ? (s == 0 ? 0.5 : 1) + 0.001 * i : 4 + 0.001 * i; /* a's median is half, its tail the same */
+            b[s][i] = (whet_block){i / 2, i % 2, N, x[s][i]};
+        }
+    assert_ok(whet_boot_ratio(b[0], BLOCKS_EACH, b[1], BLOCKS_EACH, 1, &half));
+    assert_ok(whet_boot_ratio_at(b[0], BLOCKS_EACH, b[1], BLOCKS_EACH, 0.99, 1, &tail));
+    whet_ratio_judge(&half, 1);
+    whet_ratio_judge(&tail, 1);
+    assert_int_equal(half.verdict, WHET_BETTER);
+    assert_int_equal(tail.verdict, WHET_SAME);
+    assert_true(fabs(tail.ratio - 1) < 1e-9 && tail.low > 0.99 && tail.high < 1.01);
+    for (int i = 0; i < BLOCKS_EACH; i++)
+        for (int k = 190; k < N; k++) x[0][i][k] *= 2;
+    assert_ok(whet_boot_ratio_at(b[0], BLOCKS_EACH, b[1], BLOCKS_EACH, 0.99, 1, &tail));
+    whet_ratio_judge(&tail, 1);
+    assert_int_equal(tail.verdict, WHET_WORSE);
+    assert_true(fabs(tail.ratio - 2) < 0.01);
+}
+
 /* Three processes that differ by more than their runs: the interval of the median is as careful as that of a ratio. */
 static void test_few_processes(void **state)
 {
@@ -238,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_percentiles), cmocka_unit_test(test_percentile_interval), cmocka_unit_test(test_interval_coverage),
         cmocka_unit_test(test_summary),     cmocka_unit_test(test_wilson),              cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_repeatable),  cmocka_unit_test(test_few_processes), cmocka_unit_test(test_holm),                cmocka_unit_test(test_items_and_windows),
+        cmocka_unit_test(test_repeatable), cmocka_unit_test(test_ratio_of_tails),  cmocka_unit_test(test_few_processes), cmocka_unit_test(test_holm),                cmocka_unit_test(test_items_and_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
