@@ -348,7 +348,7 @@ static int find_pairs(const whet_bench *b, pair *p)
             const bool file = x->facts == y->facts, runtime = strcmp(x->cell->runtime, y->cell->runtime) == 0;
             if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch) continue;
             if (file && runtime && !x->cell->best && y->cell->best && first_of_runtime(b, i)) {
-                p[n++] = (pair){j, i};
+                p[n++] = (pair){.a = j, .b = i};
                 continue;
             }
             if (x->cell->best != y->cell->best || (x->threads != y->threads && !x->cell->best)) continue;
