@@ -162,7 +162,8 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
         whet_json_add_text(reasons, "the interval of the median time per picture of a block is ±%.1f %%, over 3 %%", s.half_width * 100);
     else if (s.wide)
         whet_json_add_text(reasons, "the interval of the median is ±%.1f %%, over 3 %%", whet_bench_half_width(lat) * 100);
-    if (s.drifting) whet_json_add_text(reasons, "the medians of the last three windows differ by %.1f %%, over 10 %%", s.window_spread * 100);
+    if (s.drifting)
+        whet_json_add_text(reasons, "of the last three windows the slowest took %.*f times as long as the fastest, over 1.1", s.window_spread < 9 ? 2 : 0, 1 + s.window_spread);
     /* these warn; the verdict is about the figure's own spread (R7) */
     if (r->still_falling) whet_json_add_text(r->notes, "the runs were still becoming faster after the warm-up");
     judge_threads(r, o, r->notes);

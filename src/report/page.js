@@ -89,7 +89,7 @@
       more.classList.toggle('some', total > FOLD + 3);
       more.textContent = open[id] ? 'Fewer rows' : 'All ' + left + ' rows';
     });
-    all('.scatter .point').forEach(function (p) { p.classList.toggle('hidden', !visible[p.dataset.row]); });
+    all('.scatter .point, .scatter .reach').forEach(function (p) { p.classList.toggle('hidden', !visible[p.dataset.row]); });
   }
   function filter() {
     var n = 0, rows = all('tr', table.tBodies[0]);

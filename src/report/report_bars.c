@@ -212,15 +212,15 @@ static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
     double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
-    static const char *const keys[2] = {"x", "y"};
+    static const char *const keys[2] = {"x", "y"}, *const lows[2] = {"x_low", "y_low"}, *const highs[2] = {"x_high", "y_high"};
     report_axis axis[2];
     char text[2][40];
     size_t i = 0;
     json_array_foreach(points, i, p)
     {
         for (int k = 0; k < 2; k++) {
-            low[k] = fmin(low[k], report_num(p, keys[k]));
-            high[k] = fmax(high[k], report_num(p, keys[k]));
+            low[k] = fmin(fmin(low[k], report_num(p, keys[k])), report_num(p, lows[k])); // fmin leaves NaN out
+            high[k] = fmax(fmax(high[k], report_num(p, keys[k])), report_num(p, highs[k]));
         }
     }
     axis[0] = report_axis_make(low[0], high[0], false, true);
@@ -239,6 +239,17 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         whet_strbuf_printf(b, "<span class='y' style='bottom:%.2f%%'>%s</span>", 100 * report_axis_at(&axis[1], axis[1].tick[k]), tick_text(text[0], sizeof text[0], axis[1].tick[k]));
     for (int k = 0; k < axis[0].n; k++)
         whet_strbuf_printf(b, "<span class='x' style='left:%.2f%%'>%s</span>", 100 * report_axis_at(&axis[0], axis[0].tick[k]), tick_text(text[0], sizeof text[0], axis[0].tick[k]));
+    json_array_foreach(points, i, p)
+    {
+        double at[2], from[2], to[2];
+        for (int k = 0; k < 2; k++) {
+            at[k] = 100 * report_axis_at(&axis[k], report_num(p, keys[k]));
+            from[k] = isfinite(report_num(p, lows[k])) ? 100 * report_axis_at(&axis[k], report_num(p, lows[k])) : at[k];
+            to[k] = isfinite(report_num(p, highs[k])) ? 100 * report_axis_at(&axis[k], report_num(p, highs[k])) : at[k];
+        }
+        if (to[0] > from[0]) whet_strbuf_printf(b, "<i class='reach' data-row='%.0f' style='left:%.2f%%;width:%.2f%%;bottom:%.2f%%'></i>", report_num(p, "row"), from[0], to[0] - from[0], at[1]);
+        if (to[1] > from[1]) whet_strbuf_printf(b, "<i class='reach up' data-row='%.0f' style='left:%.2f%%;height:%.2f%%;bottom:%.2f%%'></i>", report_num(p, "row"), at[0], to[1] - from[1], from[1]);
+    }
     json_array_foreach(points, i, p)
     {
         const int c = (int)(report_num(p, "colour")) % 8, place = (int)report_num(p, "front");

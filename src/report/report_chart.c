@@ -156,6 +156,11 @@ static bool on_list(const json_t *list, size_t number, size_t *place)
     return false;
 }
 
+static void put_reach(json_t *point, const char *key, double x)
+{
+    if (point != NULL && isfinite(x)) json_object_set_new(point, key, json_real(x));
+}
+
 static void add_scatter(json_t *charts, const json_t *doc, const json_t *answer, size_t machine, bool many)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *front = json_object_get(answer, "pareto");
@@ -166,7 +171,7 @@ static void add_scatter(json_t *charts, const json_t *doc, const json_t *answer,
     json_array_foreach(rows, i, row) accuracy = accuracy || (isfinite(report_num(row, "accuracy.value")) && isfinite(report_num(row, "latency.p50")));
     snprintf(id, sizeof id, "choice-%zu", machine);
     snprintf(title, sizeof title, "%s against latency%s%s", accuracy ? "Accuracy" : "Size", many ? ", " : "", many ? report_str(answer, "machine") : "");
-    json_t *chart = chart_create(id, title, "scatter", "median latency, ms", "numbered: rows that no other is surely better than; the further left, the faster");
+    json_t *chart = chart_create(id, title, "scatter", "median latency, ms", "numbered: rows that no other is surely better than; the further left, the faster; lines: 95 % intervals");
     json_object_set_new(chart, "y_unit", json_string(accuracy ? "accuracy, %" : "size, MB"));
     json_object_set_new(chart, "less", json_boolean(!accuracy));
     json_object_set_new(chart, "points", json_array());
@@ -180,6 +185,11 @@ static void add_scatter(json_t *charts, const json_t *doc, const json_t *answer,
         json_array_append_new(json_object_get(chart, "points"),
                               json_pack("{s:s, s:I, s:i, s:f, s:f, s:f, s:i}", "name", name, "row", (json_int_t)i, "colour", report_runtime_index(doc, row), "x", x, "y", y,
                                         "size", fmax(report_num(row, "size_bytes"), 0), "front", on_list(front, i, &place) ? (int)place + 1 : 0));
+        json_t *point = json_array_get(json_object_get(chart, "points"), json_array_size(json_object_get(chart, "points")) - 1);
+        put_reach(point, "x_low", report_num(row, "latency.p50_low"));
+        put_reach(point, "x_high", report_num(row, "latency.p50_high"));
+        if (accuracy) put_reach(point, "y_low", 100 * report_num(row, "accuracy.low"));
+        if (accuracy) put_reach(point, "y_high", 100 * report_num(row, "accuracy.high"));
     }
     if (in < 2) json_object_set_new(chart, "points", json_array()); // one point shows nothing
     keep_if_filled(charts, chart, "points");

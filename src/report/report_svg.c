@@ -218,8 +218,8 @@ static void scatter(whet_strbuf *b, const json_t *chart)
     size_t i = 0;
     json_array_foreach(points, i, p)
     {
-        widen(&low[0], &high[0], report_num(p, "x"));
-        widen(&low[1], &high[1], report_num(p, "y"));
+        static const char *const keys[2][3] = {{"x", "x_low", "x_high"}, {"y", "y_low", "y_high"}};
+        for (int k = 0; k < 6; k++) widen(&low[k / 3], &high[k / 3], report_num(p, keys[k / 3][k % 3]));
         listed += report_num(p, "front") > 0;
     }
     const report_axis axis[2] = {report_axis_make(low[0], high[0], false, true), report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")))};
@@ -230,6 +230,12 @@ static void scatter(whet_strbuf *b, const json_t *chart)
     {
         const double x = left + report_axis_at(&axis[0], report_num(p, "x")) * (WIDTH - 10 - left), y = bottom - report_axis_at(&axis[1], report_num(p, "y")) * (bottom - top);
         const int number = (int)report_num(p, "front"), c = (int)report_num(p, "colour") % 8;
+        if (isfinite(report_num(p, "x_low")) && isfinite(report_num(p, "x_high")))
+            whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fH%.1f'/>", left + report_axis_at(&axis[0], report_num(p, "x_low")) * (WIDTH - 10 - left), y,
+                               left + report_axis_at(&axis[0], report_num(p, "x_high")) * (WIDTH - 10 - left));
+        if (isfinite(report_num(p, "y_low")) && isfinite(report_num(p, "y_high")))
+            whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fV%.1f'/>", x, bottom - report_axis_at(&axis[1], report_num(p, "y_low")) * (bottom - top),
+                               bottom - report_axis_at(&axis[1], report_num(p, "y_high")) * (bottom - top));
         whet_strbuf_printf(b, "<circle class='c%d%s' cx='%.1f' cy='%.1f' r='%d'><title>", c, number > 0 ? " front" : "", x, y, number > 0 ? 7 : 5);
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</title></circle>");

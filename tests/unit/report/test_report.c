@@ -57,6 +57,8 @@ static void page_escapes_everything(void **state)
     json_object_set_new(doc, "command", json_string(hostile));
     assert_ok(whet_report_html(doc, "/nonexistent", &html));
     assert_null(strstr(html, "<script>alert"));
+    assert_contains(html, "<i class='reach' data-row='0'");
+    assert_contains(html, "<i class='reach up' data-row='0'");
     assert_contains(html, "&lt;script&gt;alert(1)&lt;/script&gt;&#39;&quot;&amp;");
     whet_free(html);
     json_decref(doc);
