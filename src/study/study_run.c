@@ -36,13 +36,24 @@ void study_row_fail(study_cell *c, const char *word, const char *reason)
     json_object_set_new(c->row, "reason", json_string(reason));
 }
 
+// A folder's name below runs/: neither a path nor hidden.
+static char *safe_name(const char *text, size_t n)
+{
+    while (n > 0 && *text == '.') {
+        text++;
+        n--;
+    }
+    char *name = n > 0 ? whet_strndup(text, n) : whet_strdup("study");
+    for (char *p = name; p != NULL && *p != '\0'; p++)
+        if (*p == '/' || (unsigned char)*p < ' ' || *p == 127) *p = '_';
+    return name;
+}
+
 // The study's short name: its own, else the file's without folder and ending.
 char *study_short_name(const whet_study *s)
 {
     const char *given = whet_study_text(s->set, "name"), *base = whet_path_base(s->file);
-    if (given != NULL) return whet_strdup(given);
-    size_t n = strlen(base) - strlen(whet_path_ext(base));
-    return n > 0 ? whet_strndup(base, n) : whet_strdup("study");
+    return given != NULL ? safe_name(given, strlen(given)) : safe_name(base, strlen(base) - strlen(whet_path_ext(base)));
 }
 
 static json_t *new_row(const study_run *r, const json_t *cell, int i)

@@ -134,11 +134,19 @@ def folder_model(tmp, env):
     expect("no model" in done.stderr, f"a folder without a model: {done.stderr[-300:]}")
 
 
+def odd_names(tmp, env):
+    """No name leads out of runs/."""
+    folder = folder_of(tmp, "odd/deep/er", "...onnx", "..onnx", "a.onnx")
+    for model, more, out in (("...onnx", [], "study"), ("..onnx", [], "study"), ("a.onnx", ["--set", "name=../../evil"], "_.._evil")):
+        doc = json.loads(whet(env, folder, "study", model, "--dry-run", "--json", "--set", "runtime=native", *more, *QUICK).stdout)
+        expect(doc["out"].startswith(f"runs/{out}"), f"{model} {more}: {doc['out']}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable, folder_model):
+        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names):
             part(tmp, env)
     return 1 if FAILED else 0
 
