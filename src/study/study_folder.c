@@ -2,10 +2,13 @@
 // The study's folder: what was run in it and the record of finished steps. It may hold files of the user ("-o ."): a study.yaml
 // that is being read stays as it is, and what no study made is not replaced.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "study/study_run.h"
 
@@ -25,6 +28,47 @@ static bool is_source(const study_run *r, const char *path)
 {
     struct stat a, b;
     return r->s->file != NULL && stat(r->s->file, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Of a model alone the file is the model.
+static bool is_alone(const whet_study *s)
+{
+    const char *model = whet_study_text(s->set, "model");
+    return model != NULL && strcmp(model, s->file) == 0;
+}
+
+// The study that ran in that folder was of another model.
+static bool ran_another(const char *out, const char *model)
+{
+    char *file = whet_path_join(out, YAML);
+    whet_study *old = NULL;
+    struct stat a, b;
+    bool other = false;
+    if (file != NULL && whet_file_exists(file)) {
+        if (whet_study_read(&old, file) != WHET_OK) whet_error_clear();
+        const char *before = old != NULL ? whet_study_text(old->set, "model") : NULL;
+        const bool same = before != NULL && (strcmp(before, model) == 0 || (stat(before, &a) == 0 && stat(model, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino));
+        other = old != NULL && !same;
+    }
+    whet_study_free(old);
+    whet_free(file);
+    return other;
+}
+
+char *study_usual_folder(const whet_study *s, const char *name)
+{
+    char *out = whet_format("runs/%s", name), hex[65];
+    whet_sha256 h;
+    if (out == NULL || !is_alone(s) || !ran_another(out, s->file)) return out;
+    char *path = realpath(s->file, NULL); // its place, so that a second run goes on there
+    const char *text = path != NULL ? path : s->file;
+    whet_sha256_init(&h);
+    whet_sha256_add(&h, text, strlen(text));
+    whet_sha256_hex(&h, hex);
+    free(path);
+    whet_log(WHET_LOG_INFO, "'%s' holds the study of another model: this one goes to '%s-%.8s'", out, out, hex);
+    whet_free(out);
+    return whet_format("runs/%s-%.8s", name, hex);
 }
 
 static whet_status refuse(const study_run *r, const char *name, const char *why)

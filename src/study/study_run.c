@@ -89,7 +89,7 @@ static whet_status begin(study_run *r)
     whet_utc_now(r->started);
     r->t0 = whet_now_ns();
     r->name = study_short_name(r->s);
-    r->out = r->name == NULL ? NULL : out != NULL ? whet_strdup(out) : whet_format("runs/%s", r->name);
+    r->out = r->name == NULL ? NULL : out != NULL ? whet_strdup(out) : study_usual_folder(r->s, r->name);
     if (r->out == NULL) return WHET_ENOMEM;
     size_t n = strlen(r->out);
     while (n > 1 && r->out[n - 1] == '/') r->out[--n] = '\0';

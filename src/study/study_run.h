@@ -81,6 +81,8 @@ char *study_path(const study_run *r, const char *rel);
 char *study_output_path(const study_run *r, const json_t *outputs, int i);
 
 /* --- study_folder.c */
+/* runs/NAME; with a piece of a hash behind it if a model alone of the same name ran there; heap string. */
+char *study_usual_folder(const whet_study *s, const char *name);
 /* Makes `out`, holds it, opens its store and leaves the study that is run there. EINVAL where that would replace files that no
  * study made. A dry run touches nothing. */
 whet_status study_open_folder(study_run *r);

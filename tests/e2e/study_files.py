@@ -142,11 +142,25 @@ def odd_names(tmp, env):
         expect(doc["out"].startswith(f"runs/{out}"), f"{model} {more}: {doc['out']}")
 
 
+def same_base(tmp, env):
+    """Two models of one name, each alone: neither takes the other's folder, and each finds its own again."""
+    folder = folder_of(tmp, "bases", "d1/a.onnx", "d2/a.onnx")
+    native = ["--set", "runtime=native", "--set", "weights=as-is", *QUICK]
+    whet(env, folder, "study", "d1/a.onnx", *native)
+    before = (folder / "runs/a/result.json").read_bytes()
+    told = whet(env, folder, "study", "d2/a.onnx", *native)
+    expect("another model" in told.stderr and (folder / "runs/a/result.json").read_bytes() == before, f"the first one's results: {told.stderr[-300:]}")
+    for model in ("d2/a.onnx", "./d2/a.onnx", "d1/a.onnx"):
+        again = whet(env, folder, "study", model, *native)
+        expect("nothing to do" in again.stderr, f"{model} again: {again.stderr[-300:]}")
+    expect(len(list((folder / "runs").iterdir())) == 2, f"two folders: {list((folder / 'runs').iterdir())}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names):
+        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base):
             part(tmp, env)
     return 1 if FAILED else 0
 
