@@ -122,7 +122,7 @@ whet_status whet_contract_put(whet_result **out, const char *model, const whet_c
     const bool had = c.given, from_file = f && f->base && whet_file_exists(f->base);
     WHET_GOTO(whet_contract_fields_apply(&c, f));
     const bool open = f && !from_file && (!had || f->base); /* a preset says how levels are scaled, not what the input is */
-    if (open) WHET_GOTO(whet_model_contract_settle(model, &c, !f->color, !f->layout));
+    if (open) WHET_GOTO(whet_model_contract_settle(model, &c, !f->color, !f->layout, !f->dims && c.height == 0));
     WHET_GOTO(whet_contract_fields_fit(c.color == WHET_COLOR_GRAY, f));
     if (!c.given) {
         status = WHET_FAIL(WHET_EINVAL, "nothing to set, give --contract or single fields such as --mean and --std");

@@ -228,6 +228,11 @@ whet_status whet_convert_bundle(convert_job *j)
     WHET_GOTO(whet_contract_from_json(&given, after));
     WHET_GOTO(whet_convert_inputs(j, g, &x, &file, &img));
     if (!img.data) WHET_GOTO(WHET_FAIL(WHET_EUNSUPPORTED, "a bundle needs a picture input of type f32 with 1 or 3 channels"));
+    const whet_dim *d = &g->values[g->inputs[0]].dims.dims[c.nhwc ? 1 : 2];
+    if (!j->how.bake && given.height == 0 && d[0] > 0 && d[1] > 0) { /* the model's, where the contract says none */
+        given.height = img.height;
+        given.width = img.width;
+    }
     y = whet_calloc((size_t)g->n_outputs, sizeof(*y));
     if (!y) WHET_GOTO(WHET_ENOMEM);
     WHET_GOTO(whet_convert_reference(g, &x, y));

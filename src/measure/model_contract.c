@@ -24,25 +24,44 @@ whet_status whet_model_contract_read(const char *path, whet_contract *c)
     return status;
 }
 
-/* The axes of a picture at the only input: false if there is no such. */
+/* The axes of a picture at the only input, three are grey: false if there is no such. */
 typedef struct picture { const whet_value *x; whet_dim channels, height, width; bool nhwc; } picture;
 
 static bool find_picture(const whet_graph *g, picture *p)
 {
     const whet_value *x = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL;
-    if (!x || x->dims.rank != 4) return false;
+    if (!x || (x->dims.rank != 4 && x->dims.rank != 3)) return false;
     const whet_dim *d = x->dims.dims;
+    if (x->dims.rank == 3) {
+        *p = (picture){.x = x, .channels = 1, .height = d[1], .width = d[2]};
+        return d[1] > 4 && d[2] > 4;
+    }
     const bool nhwc = d[1] != 1 && d[1] != 3 && (d[3] == 1 || d[3] == 3);
     *p = (picture){.x = x, .channels = d[nhwc ? 3 : 1], .height = d[nhwc ? 1 : 2], .width = d[nhwc ? 2 : 3], .nhwc = nhwc};
     return true;
 }
 
-whet_status whet_model_contract_settle(const char *path, whet_contract *c, bool color, bool layout)
+/* A preset's mean of three colours is not cut to that of red. */
+static whet_status check_grey(const whet_contract *c, const picture *p)
+{
+    if (p->channels != 1) return WHET_OK;
+    for (int k = 1; k < 3; k++)
+        if (c->mean[k] != c->mean[0] || c->std[k] != c->std[0])
+            return WHET_FAIL(WHET_EINVAL, "the contract has a mean or deviation for each of three colours, input '%s' is grey, give --mean and --std with one number",
+                             p->x->name);
+    return WHET_OK;
+}
+
+whet_status whet_model_contract_settle(const char *path, whet_contract *c, bool color, bool layout, bool size)
 {
     whet_graph *g = NULL;
     picture p;
     WHET_TRY(whet_format_read(&g, path, NULL));
     if (find_picture(g, &p)) {
+        if (size && p.height > 0 && p.width > 0 && p.height <= INT32_MAX && p.width <= INT32_MAX) {
+            c->height = (int)p.height;
+            c->width = (int)p.width;
+        }
         if (color && p.channels == 1) c->color = WHET_COLOR_GRAY;
         else if (color && p.channels == 3 && c->color == WHET_COLOR_GRAY) c->color = WHET_COLOR_RGB;
         if (layout && (p.channels == 1 || p.channels == 3)) c->nhwc = p.nhwc;
@@ -69,6 +88,7 @@ static whet_status check_fits(const whet_graph *g, const whet_contract *c)
         if ((p.channels == 1 || p.channels == 3) && p.nhwc != c->nhwc)
             return WHET_FAIL(WHET_EINVAL, "the contract says %s, input '%s' is %s, give that --layout or leave it out", c->nhwc ? "NHWC" : "NCHW",
                              p.x->name, p.nhwc ? "NHWC" : "NCHW");
+        WHET_TRY(check_grey(c, &p));
     }
     if (c->n_labels > 0 && y && y->dims.rank == 2 && y->dims.dims[1] >= 0 && y->dims.dims[1] != c->n_labels)
         return WHET_FAIL(WHET_EINVAL, "--labels names %d classes, output '%s' has %lld", c->n_labels, y->name, (long long)y->dims.dims[1]);
