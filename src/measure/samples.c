@@ -194,6 +194,10 @@ static whet_status open_data(whet_samples *s, const whet_samples_options *opt, b
     if (opt->opening != NULL) o = *opt->opening;
     WHET_TRY(whet_dataset_open(d, opt->data, &o));
     if (whet_dataset_count(*d, opt->split) > 0) return WHET_OK;
+    for (int k = WHET_SPLIT_TRAIN; k <= WHET_SPLIT_TEST; k++) /* pictures without labels are all in one */
+        if (whet_dataset_count(*d, (whet_split)k) > 0)
+            return WHET_FAIL(WHET_ENOTFOUND, "'%s' has no pictures in the split '%s', but in '%s': give --split %s", opt->data, whet_split_name(opt->split),
+                             whet_split_name((whet_split)k), whet_split_name((whet_split)k));
     return WHET_FAIL(WHET_ENOTFOUND, "'%s' has no pictures in the split '%s'", opt->data, whet_split_name(opt->split));
 }
 
