@@ -387,6 +387,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     render_list(json_object_get(doc, "comparisons"), "text", "", width, out);
     if (json_array_size(json_object_get(doc, "comparisons")) == 0) whet_render_wrapped(out, width, 2, "%s", whet_json_str(doc, "summary"));
     if (json_is_true(json_object_get(json_object_get(doc, "settings"), "plain"))) plain_table(doc, width, color, out);
+    if (json_is_string(json_object_get(doc, "not_stored"))) whet_strbuf_printf(out, "%s\n", whet_json_str(doc, "not_stored"));
     if (json_is_integer(json_object_get(doc, "run_id"))) whet_strbuf_printf(out, "stored as run %.0f\n", whet_json_real(doc, "run_id"));
     if (json_is_object(json_object_get(doc, "baseline_compare"))) {
         whet_strbuf_puts(out, "\n");

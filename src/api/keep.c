@@ -65,6 +65,10 @@ void whet_keep_run(json_t *doc, const char *study, const char *store_path)
     whet_store *s = NULL;
     char *path = NULL, *why = NULL;
     int64_t id = 0;
+    if (!whet_document_measured(doc)) {
+        whet_document_refuse(doc);
+        return;
+    }
     whet_status status = whet_store_open(&s, store_path, false);
     if (status == WHET_OK) {
         json_object_set_new(doc, "stored_in", json_string(whet_store_path(s)));

@@ -9,7 +9,7 @@
 
 /* Stores `doc` (with its kind) and puts "stored_in" and "run_id" into it. A store that cannot take it (locked, full, damaged,
  * newer) costs nothing: the document goes to a file instead, under "kept_in", and a warning says how it is taken in later.
- * store_path NULL: the user's store. */
+ * store_path NULL: the user's store. A run in which no row was measured is not kept at all; "not_stored" says so. */
 void whet_keep_run(json_t *doc, const char *study, const char *store_path);
 
 /* For --baseline (a file or a run; NULL: *old NULL) and --gate (NULL: all): both checked. EFORMAT for a document without rows. */

@@ -2,6 +2,8 @@
 // A result document by its name. A file goes before a run of the same name: what lies in the folder is what was meant.
 #include "store/document.h"
 
+#include <string.h>
+
 #include "base/io.h"
 #include "store/store.h"
 #include "wire/json.h"
@@ -41,6 +43,24 @@ static whet_status from_file(json_t **doc, const char *path)
     }
     json_decref(all);
     return status;
+}
+
+bool whet_document_measured(const json_t *doc)
+{
+    const json_t *row = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(doc, "rows"), i, row)
+    {
+        if (strcmp(whet_json_str(row, "status"), "ok") == 0 || json_is_object(json_object_get(row, "latency")) || json_is_object(json_object_get(row, "parity")) ||
+            json_is_object(json_object_get(row, "accuracy")))
+            return true;
+    }
+    return false;
+}
+
+void whet_document_refuse(json_t *doc)
+{
+    json_object_set_new(doc, "not_stored", json_string("nothing was measured, nothing is stored"));
 }
 
 whet_status whet_document_load(json_t **doc, json_t **meta, const char *source, const char *store_path)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "report/report.h"
+#include "store/document.h"
 #include "study/study_run.h"
 #include "wire/json.h"
 
@@ -140,6 +141,11 @@ static whet_status put_user_store(study_run *r, json_t *doc)
     whet_store *store = NULL;
     int64_t id = 0;
     if (r->o.store_path != NULL && r->o.store_path[0] == '\0') return WHET_OK;
+    if (!whet_document_measured(doc)) {
+        whet_document_refuse(doc);
+        whet_log(WHET_LOG_WARN, "%s", whet_json_str(doc, "not_stored"));
+        return WHET_OK;
+    }
     WHET_TRY(whet_store_open(&store, r->o.store_path, false));
     json_object_set_new(doc, "stored_in", json_string(whet_store_path(store)));
     whet_status status = whet_store_put_run(store, doc, r->name, &id);
