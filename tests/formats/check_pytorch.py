@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from checking import find_shared, other_python, skip_for
+from checking import find_shared, other_python, skip_for, torchvision_operators
 
 skip = skip_for("pytorch")
 NETS = ["resnet", "mobilenetv2", "unet", "efficientnet", "convnext", "deeplab", "vit"]
@@ -103,12 +103,7 @@ def read(program, scratch, torch, load_file):
 
 def networks(program, scratch, torch, np):
     """Weights by the names of timm and torchvision, in the zoo's networks."""
-    operators = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):  # builds for another device have no operators and do not load without these
-        try:
-            operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        except RuntimeError:
-            pass
+    operators = torchvision_operators(torch)  # noqa: F841
     import timm
     import torchvision
     cases = [("mobilenetv2", "timm", lambda: timm.create_model("mobilenetv2_100")), ("resnet50", "timm", lambda: timm.create_model("resnet50")),

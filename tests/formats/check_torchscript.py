@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from checking import find_shared, other_python, skip_for
+from checking import find_shared, other_python, skip_for, torchvision_operators
 
 skip = skip_for("pytorch")
 
@@ -96,6 +96,7 @@ def lively(torch, net):
 def read(program, scratch, torch, np):
     """Models that PyTorch makes, run by whet."""
     failed = n = 0
+    operators = torchvision_operators(torch)  # noqa: F841
     for library, name in RANDOM:
         try:
             net = __import__("timm").create_model(name) if library == "timm" else getattr(__import__("torchvision").models, name)()

@@ -38,3 +38,15 @@ def onnx_packages(skip, severity):
         skip(f"{error}; name a Python with onnx and onnxruntime in WHET_PYTHON")
     onnxruntime.set_default_logger_severity(severity)
     return numpy, onnx, onnxruntime
+
+
+def torchvision_operators(torch):
+    """Before torchvision is imported: builds for another device have no operators and do not load without these, which
+    last as long as what is returned."""
+    operators = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        try:
+            operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        except RuntimeError:  # it has them
+            pass
+    return operators
