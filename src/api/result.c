@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/shown.h"
 #include "api/wrap.h"
 #include "base/mem.h"
 #include "base/numbers.h"
@@ -82,8 +83,10 @@ const char *whet_result_text(whet_result *r, int width, int color)
     WHET_NUMBERS_WITH_POINT;
     whet_strbuf b;
     whet_strbuf_init(&b);
-    if (r->render) r->render(r->doc, width > 0 ? width : 80, color != 0, &b);
+    json_t *shown = r->render ? whet_shown(r->doc) : NULL;
+    if (shown) r->render(shown, width > 0 ? width : 80, color != 0, &b);
     else whet_strbuf_printf(&b, "%s\n", r->json);
+    json_decref(shown);
     whet_free(r->text);
     r->text = whet_strbuf_take(&b);
     const unsigned keep = WHET_KEEP_LINES | (color ? WHET_KEEP_COLOURS : 0u);
