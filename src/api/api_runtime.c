@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/result.h"
+#include "backend/backend.h"
 #include "backend/install.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -39,10 +40,26 @@ static void render_versions(const json_t *o, whet_strbuf *out)
     }
 }
 
+/* A build of the program alone has no plug-ins: without a word it would seem that there is nothing to install for. NULL: some
+ * were found. */
+static char *no_plugins(const json_t *list)
+{
+    const json_t *o = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, o) {
+        if (whet_json_str(o, "path")[0] != '\0') return NULL;
+    }
+    char *places = whet_backends_places(), *text = NULL;
+    if (places != NULL) text = whet_format("no plug-in was found, so no runtime beside native can be used; looked in %s", places);
+    whet_free(places);
+    return text;
+}
+
+static const char BUILD_PLUGINS[] = "build all targets (`cmake --build build`), or name their folder with WHET_PLUGINS";
+
 static void render_runtimes(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *list = json_object_get(doc, "runtimes");
-    (void)width;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
         const bool ok = json_is_true(json_object_get(o, "available"));
@@ -53,6 +70,7 @@ static void render_runtimes(const json_t *doc, int width, bool color, whet_strbu
         render_versions(o, out);
         if (whet_json_str(o, "path")[0] != '\0') whet_strbuf_printf(out, "           %s\n", whet_json_str(o, "path"));
     }
+    if (whet_json_str(doc, "note")[0] != '\0') whet_render_wrapped(out, width, 2, "%s", whet_json_str(doc, "note"));
 }
 
 whet_status whet_runtimes_list(whet_result **out, const whet_runtimes_options *opt)
@@ -61,7 +79,12 @@ whet_status whet_runtimes_list(whet_result **out, const whet_runtimes_options *o
     json_t *list = NULL;
     *out = NULL;
     WHET_TRY(whet_runtimes_probe(&list, opt != NULL ? opt->program : NULL));
-    return whet_result_make(out, "runtimes", json_pack("{so}", "runtimes", list), 0, render_runtimes);
+    char *none = no_plugins(list), *note = none != NULL ? whet_format("%s: %s", none, BUILD_PLUGINS) : NULL;
+    json_t *doc = json_pack("{so}", "runtimes", list);
+    if (note != NULL) json_object_set_new(doc, "note", json_string(note));
+    whet_free(none);
+    whet_free(note);
+    return whet_result_make(out, "runtimes", doc, 0, render_runtimes);
 }
 
 static void render_install(const json_t *doc, int width, bool color, whet_strbuf *out)
@@ -148,6 +171,9 @@ static whet_status look_at_runtimes(json_t *list, const char *program)
         if (!ok && known) snprintf(cure, sizeof cure, "whet runtimes install %s", whet_json_str(o, "name"));
         find(list, "runtimes", whet_json_str(o, "name"), ok ? "ok" : "bad", cure, "%s", ok ? whet_json_str(o, "version") : whet_json_str(o, "reason"));
     }
+    char *none = no_plugins(runtimes);
+    if (none != NULL) find(list, "runtimes", "plug-ins", "bad", BUILD_PLUGINS, "%s", none);
+    whet_free(none);
     json_decref(runtimes);
     return WHET_OK;
 }

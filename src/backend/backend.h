@@ -17,6 +17,8 @@ typedef struct whet_backend_entry {
 
 typedef struct whet_backends whet_backends;
 whet_status whet_backends_create(whet_backends **out);
+/* Where plug-ins are looked for, for people; heap string. */
+char *whet_backends_places(void);
 void whet_backends_free(whet_backends *b); /* closes the plug-ins; accepts NULL */
 int whet_backends_count(const whet_backends *b);
 const whet_backend_entry *whet_backends_at(const whet_backends *b, int i); /* native first, then by name */

@@ -200,6 +200,17 @@ static whet_status scan_all(whet_backends *b)
     return WHET_OK;
 }
 
+char *whet_backends_places(void)
+{
+    char exe[4096];
+    const char *list = getenv("WHET_PLUGINS");
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    const int len = n > 0 ? (int)n : 0;
+    exe[len] = '\0';
+    const int dir = (int)(whet_path_base(exe) - exe);
+    return whet_format("%s%s%.*splugins, %.*s../plugins, %.*s../lib/whet/plugins", list != NULL ? list : "", list != NULL ? ", " : "", dir, exe, dir, exe, dir, exe);
+}
+
 whet_status whet_backends_create(whet_backends **out)
 {
     *out = NULL;
