@@ -290,7 +290,14 @@ static whet_status run_one(convert_job *j, const trial *t, const json_t *runtime
             if (*why == '\0') why = whet_json_str(json_array_get(list, i), "why");
         }
         snprintf(text, sizeof(text), "differs by %.2g of the largest, accepted is %s", worst, s.accept);
-        o = row(runtime, ok ? "agrees" : "DIFFERS", *why ? why : text);
+        char told[400];
+        whet_accept ints;
+        char int_text[64];
+        whet_accept_default(&ints, "int8");
+        const bool quantised = strcmp(s.accept, whet_accept_text(&ints, int_text, sizeof(int_text))) == 0;
+        snprintf(told, sizeof(told), "%.250s%s", *why ? why : text,
+                 !ok && quantised ? "; the input is no photograph, unlike what it was quantised for: whet verify IN OUT --data DIR tells" : "");
+        o = row(runtime, ok ? "agrees" : "DIFFERS", told);
         json_object_set(o, "outputs", json_object_get(doc, "outputs"));
         json_object_set_new(o, "accept", json_string(s.accept));
     }

@@ -62,6 +62,7 @@ static void render(const json_t *doc, int width, bool color, whet_strbuf *out)
     }
     verify_layers_render(doc, width, color, out);
     whet_strbuf_puts(out, json_is_true(json_object_get(doc, "ok")) ? "\nthey agree\n" : "\nTHEY DO NOT AGREE\n");
+    if (whet_json_str(doc, "hint")[0] != '\0') whet_render_wrapped(out, width, 0, "%s", whet_json_str(doc, "hint"));
 }
 
 static whet_status parse_split(const char *text, whet_split *out)

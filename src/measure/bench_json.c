@@ -510,7 +510,7 @@ static json_t *summary(const whet_bench *b, const json_t *list)
             snprintf(text, sizeof text, "%s on %s: %.3g ms (%.3g to %.3g)", r->facts->name, r->title, s.median.value, s.median.low, s.median.high);
         return json_string(text);
     }
-    snprintf(text, sizeof text, "nothing was measured: %s: %s", b->rows[0].status, b->rows[0].why);
+    snprintf(text, sizeof text, "nothing was measured: %s: %.*s", b->rows[0].status, (int)strcspn(b->rows[0].why, ";"), b->rows[0].why);
     return json_string(text);
 }
 

@@ -94,6 +94,7 @@ typedef struct whet_bench {
     int min_runs;
     double min_seconds, best_probe;
     bool together;
+    const whet_bench_row *hinted; /* says why seeded images will not do; NULL: none */
     char *keep;                  /* file of what an interruption left, or will leave; NULL: nothing is kept */
     int first_round;             /* rounds taken from there */
     char extended[480];          /* why there were more rounds than planned; "": there were not */

@@ -330,8 +330,9 @@ whet_status whet_bench_check_row(whet_bench *b, whet_bench_row *r)
     if (all_ok(r)) return WHET_OK;
     r->gate_failed = true;
     snprintf(r->status, sizeof r->status, "parity failed");
-    const bool strange = !r->samples->pictures && strstr(r->facts->precision, "int8") != NULL; /* what it was not calibrated for */
-    snprintf(r->why, sizeof r->why, "%s%s", why_not(r), strange ? "; seeded images are unlike what it was quantised for: give --data, or --accept" : "");
+    const char *hint = b->hinted != NULL && b->hinted != r ? "" : whet_samples_hint(r->samples, r->facts->precision); /* once is enough */
+    snprintf(r->why, sizeof r->why, "%s%s%s", why_not(r), hint[0] != '\0' ? "; " : "", hint);
+    if (hint[0] != '\0') b->hinted = r;
     r->forced = b->spec->force;
     r->dead = !r->forced;
     if (r->forced) whet_bench_note(r, "timed although its outputs differ from the reference (--force)");

@@ -249,6 +249,11 @@ whet_status whet_samples_take(whet_samples *s, int n, const whet_tensor *tensors
     return WHET_OK;
 }
 
+const char *whet_samples_hint(const whet_samples *s, const char *precision)
+{
+    return !s->pictures && strstr(precision, "int8") != NULL ? "seeded images are unlike what it was quantised for: give --data, or --accept" : "";
+}
+
 json_t *whet_samples_feed(const whet_samples *s)
 {
     json_t *bytes = json_array();

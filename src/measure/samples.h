@@ -41,6 +41,8 @@ void whet_samples_dispose(whet_samples *s);
 whet_status whet_samples_make(whet_samples *s, const json_t *inputs, const whet_samples_options *opt);
 /* From given tensors, one sample. */
 whet_status whet_samples_take(whet_samples *s, int n, const whet_tensor *tensors);
+/* Why outputs of a quantised file may differ on inputs that are no pictures, and what to do; "" if that is not so. */
+const char *whet_samples_hint(const whet_samples *s, const char *precision);
 json_t *whet_samples_feed(const whet_samples *s); /* the request that tells a worker of them */
 
 #endif

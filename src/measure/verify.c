@@ -291,6 +291,8 @@ static whet_status run(job *j, bool *ok)
     json_object_set_new(j->doc, "inputs", json_pack("{ss, si}", "source", j->samples.source, "count", j->samples.count));
     json_object_set_new(j->doc, "sha256", json_string(j->facts.sha256));
     json_object_set_new(j->doc, "ok", json_boolean(*ok));
+    const char *hint = whet_samples_hint(&j->samples, j->facts.precision);
+    if (!*ok && hint[0] != '\0' && s->n_inputs == 0) json_object_set_new(j->doc, "hint", json_string(hint));
     return WHET_OK;
 }
 
