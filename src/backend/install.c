@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/scratch.h"
 
 /* --- finding and checking the wheel */
 /* "ai-edge-litert" is "ai_edge_litert-..." as a file. */
@@ -78,12 +79,6 @@ static void walk(const char *dir, visit_fn visit, void *arg)
     }
     if (d != NULL) closedir(d);
     visit(dir, true, arg);
-}
-
-static bool drop(const char *path, bool folder, void *arg)
-{
-    (void)arg;
-    return (folder ? rmdir(path) : unlink(path)) == 0;
 }
 
 static bool add_size(const char *path, bool folder, void *arg)
@@ -199,20 +194,20 @@ whet_status whet_runtime_install(const whet_install_spec *s, whet_install_report
     WHET_TRY(choose(s, &r, out));
     out->already = is_whole(r, out->folder);
     if (out->already) return WHET_OK;
-    char *scratch = whet_format("%s.part-XXXXXX", out->folder);
+    whet_scratch scratch = {.path = NULL};
+    char *prefix = whet_format("%s.part-", whet_path_base(out->folder));
     char *parent = whet_strndup(out->folder, (size_t)(whet_path_base(out->folder) - out->folder));
     const size_t there = parent != NULL ? length_there(parent) : 0;
-    whet_status status = scratch != NULL && parent != NULL ? whet_mkdirs(parent) : WHET_ENOMEM;
-    if (status == WHET_OK && mkdtemp(scratch) == NULL)
-        status = WHET_FAIL(WHET_EIO, "no folder can be made in '%s': %s", parent, strerror(errno));
+    whet_status status = prefix != NULL && parent != NULL ? whet_mkdirs(parent) : WHET_ENOMEM;
+    if (status == WHET_OK) status = whet_scratch_make(&scratch, parent, prefix); /* what a killed installation of it left goes */
     if (status == WHET_OK) {
         rmdir(out->folder); /* an empty one from elsewhere would be in the way of the rename */
-        status = install(s, r, scratch, out);
-        walk(scratch, drop, NULL);
+        status = install(s, r, scratch.path, out);
+        whet_scratch_remove(&scratch);
         if (status == WHET_OK) tell(s, "installed", 3);
     }
     if (status != WHET_OK && parent != NULL) drop_made(parent, there);
-    whet_free(scratch);
+    whet_free(prefix);
     whet_free(parent);
     return status;
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where runtimes lie, which version a name means, which files of a wheel are kept, and that a hostile archive leaves nothing
  * outside. No network and no real wheel is needed. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "backend/install.h"
 #include "backend/runtime_files.h"
 #include "backend/unpack.h"
+#include "base/scratch.h"
 #include "support.h"
 
 static char *scratch;
@@ -115,6 +119,39 @@ static void test_damage(void **state)
     whet_free(library);
     whet_free(header);
     whet_free(list);
+}
+
+/* What an installation that was killed left goes with the next one; a folder that only bears such a name does not. */
+static void test_left_by_a_killed_one(void **state)
+{
+    const whet_install_spec spec = {.name = "ort", .from = scratch, .arch = "aarch64"};
+    whet_install_report r;
+    int ends[2];
+    char left[WHET_RUNTIME_PATH] = "";
+    (void)state;
+    if (whet_runtime_install(&spec, &r) == WHET_OK) fail_msg("there is a wheel in an empty folder");
+    char *parent = whet_strndup(r.folder, (size_t)(whet_path_base(r.folder) - r.folder));
+    char *prefix = whet_format("%s.part-", whet_path_base(r.folder)), *own = whet_format("%s%sprivat", parent, prefix);
+    assert_ok(whet_mkdirs(own));
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        whet_scratch s;
+        if (whet_scratch_make(&s, parent, prefix) != WHET_OK) _exit(1);
+        _exit(write(ends[1], s.path, strlen(s.path)) > 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(read(ends[0], left, sizeof left - 1) > 0);
+    close(ends[0]);
+    close(ends[1]);
+    assert_true(whet_dir_exists(left));
+    if (whet_runtime_install(&spec, &r) == WHET_OK) fail_msg("there is a wheel in an empty folder");
+    assert_false(whet_dir_exists(left));
+    assert_true(whet_dir_exists(own));
+    assert_int_equal(rmdir(own), 0);
+    whet_free(parent);
+    whet_free(prefix);
+    whet_free(own);
 }
 
 static void test_machines(void **state)
@@ -248,7 +285,8 @@ static void test_unpack(void **state) { (void)state; }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test_setup_teardown(test_versions, start, stop), cmocka_unit_test_setup_teardown(test_damage, start, stop),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test_setup_teardown(test_versions, start, stop),
+                                       cmocka_unit_test_setup_teardown(test_damage, start, stop), cmocka_unit_test_setup_teardown(test_left_by_a_killed_one, start, stop),
                                        cmocka_unit_test_setup_teardown(test_machines, start, stop), cmocka_unit_test(test_parts), cmocka_unit_test(test_pins),
                                        cmocka_unit_test_setup_teardown(test_unpack, start, stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
