@@ -26,6 +26,15 @@ void whet_samples_dispose(whet_samples *s)
     whet_samples_init(s);
 }
 
+/* There is nothing to feed and nothing to compare. */
+static whet_status refuse_empty(const whet_samples *s)
+{
+    const whet_shape *shape = &s->in[0].shape;
+    for (int d = 0; d < shape->rank; d++)
+        if (shape->dims[d] == 0) return WHET_FAIL(WHET_EUNSUPPORTED, "dimension %d of input '%s' is 0: it holds nothing to run on", d, s->in[0].name);
+    return WHET_FAIL(WHET_EUNSUPPORTED, "input '%s' is empty", s->in[0].name);
+}
+
 static whet_status read_inputs(whet_samples *s, const json_t *inputs)
 {
     s->n_inputs = (int)json_array_size(inputs);
@@ -42,7 +51,7 @@ static whet_status read_inputs(whet_samples *s, const json_t *inputs)
         WHET_TRY(whet_shape_bytes(&s->in[i].shape, s->in[i].dtype, &s->in[i].bytes));
         s->sample_bytes += s->in[i].bytes;
     }
-    return WHET_OK;
+    return s->sample_bytes > 0 || s->n_inputs < 1 ? WHET_OK : refuse_empty(s);
 }
 
 /* True if input 0 is a batch of pictures; its channels and size. Where the shape leaves no doubt the layout is the shape's; three

@@ -156,11 +156,19 @@ def same_base(tmp, env):
     expect(len(list((folder / "runs").iterdir())) == 2, f"two folders: {list((folder / 'runs').iterdir())}")
 
 
+def nothing_in_it(tmp, env):
+    folder = folder_of(tmp, "zero", "a.onnx")
+    eight = b"\x0a\x02\x08\x08"
+    (folder / "a.onnx").write_bytes(tiny_model().replace(eight, b"\x0a\x02\x08\x00"))
+    done = whet(env, folder, "study", "a.onnx", "-o", "out", "--set", "runtime=native", *QUICK, code=3)
+    expect("dimension 2 of input 'x' is 0" in " ".join(done.stdout.split()), f"the reason: {done.stdout[-500:]} {done.stderr[-300:]}")
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base):
+        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base, nothing_in_it):
             part(tmp, env)
     return 1 if FAILED else 0
 
