@@ -210,6 +210,7 @@ static whet_status conclude(study_run *r, json_t **doc, whet_status status)
     if (status == WHET_ECANCELLED)
         return WHET_FAIL(WHET_ECANCELLED, "interrupted: finished steps are kept in '%s', the same command goes on from there", r->out);
     WHET_TRY(status);
+    WHET_TRY(study_tell_apart(r));
     *doc = study_document(r);
     if (*doc == NULL) return WHET_FAIL(WHET_ENOMEM, "out of memory for the result");
     if (r->o.dry_run) return WHET_OK;

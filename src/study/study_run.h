@@ -119,6 +119,9 @@ whet_status study_find_runtimes(study_run *r);
 /* delta, flips and whether it is acceptable, of every row that is not f32. */
 void study_accuracy_losses(study_run *r);
 void study_accuracy_alarm(study_run *r); /* equal outputs, other accuracies: warnings, and "contradicts" in the row */
+/* --- study_labels.c */
+/* Folders in front of the rows' names where different models have one name; after all that goes by the names. */
+whet_status study_tell_apart(study_run *r);
 /* --- study_document.c */
 /* The whole document; NULL with ENOMEM set. */
 json_t *study_document(study_run *r);

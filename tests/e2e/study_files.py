@@ -156,6 +156,17 @@ def same_base(tmp, env):
     expect(len(list((folder / "runs").iterdir())) == 2, f"two folders: {list((folder / 'runs').iterdir())}")
 
 
+def one_label(tmp, env):
+    """Different models of one name in one study: the folder is part of the row's name; copies need none."""
+    folder = folder_of(tmp, "labels", "x/d/a.onnx", "y/d/a.onnx", "x/c/b.onnx", "y/c/b.onnx")
+    (folder / "y/d/a.onnx").write_bytes(tiny_model() + b"\x1a\x00")
+    models = ["x/d/a.onnx", "y/d/a.onnx", "x/c/b.onnx", "y/c/b.onnx"]
+    (folder / "s.json").write_text(json.dumps({"model": models, "weights": ["as-is", "f16"], "out": "out", "runtimes": ["native"]}))
+    whet(env, folder, "study", "s.json", *QUICK)
+    got = [m for m, _ in rows_of(folder / "out")]
+    expect(got == ["x/d/a.onnx", "x/d/a.f16.onnx", "y/d/a.onnx", "y/d/a.f16.onnx", "b.onnx", "b.f16.onnx", "b.onnx", "b.f16.onnx"], f"names: {got}")
+
+
 def nothing_in_it(tmp, env):
     folder = folder_of(tmp, "zero", "a.onnx")
     eight = b"\x0a\x02\x08\x08"
@@ -168,7 +179,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base, nothing_in_it):
+        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base, one_label, nothing_in_it):
             part(tmp, env)
     return 1 if FAILED else 0
 
