@@ -62,7 +62,7 @@ static void put_in_front(const study_cell *c, const char *key, int folders)
 whet_status study_tell_apart(study_run *r)
 {
     for (int i = 0; i < r->n_cells; i++) // a copy was measured under the name of its first
-        if (file_of(&r->c[i]) != NULL && r->c[i].model != NULL) json_object_set(r->c[i].row, "model", json_object_get(r->c[i].model, "label"));
+        if (!r->c[i].failed && file_of(&r->c[i]) != NULL && r->c[i].model != NULL) json_object_set(r->c[i].row, "model", json_object_get(r->c[i].model, "label"));
     int *needed = whet_calloc((size_t)r->n_cells, sizeof *needed);
     if (needed == NULL) return WHET_ENOMEM;
     for (int i = 0; i < r->n_cells; i++) needed[i] = folders_needed(r, i); // of the names as they are
