@@ -6,37 +6,24 @@ process holds, nor what only looks alike: a name or a lock alone is not enough. 
 """
 import fcntl
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from tiny_onnx import field, value, varint  # noqa: E402
+
 TENSOR = 24 << 20  # elements
-
-
-def varint(n):
-    out = b""
-    while n > 127:
-        out, n = out + bytes([n & 127 | 128]), n >> 7
-    return out + bytes([n])
-
-
-def field(number, data):
-    if isinstance(data, int):
-        return varint(number << 3) + varint(data)
-    data = data.encode() if isinstance(data, str) else data
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def value(number, name):
-    return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, field(1, field(1, TENSOR))))))
 
 
 def make(path):
     weights = field(1, TENSOR) + field(2, 1) + field(8, "w") + varint(9 << 3 | 2) + varint(4 * TENSOR)
     node = field(1, field(1, "x") + field(1, "w") + field(2, "y") + field(3, "n") + field(4, "Add"))
-    rest = field(2, "g") + value(11, "x") + value(12, "y")
+    rest = field(2, "g") + field(11, value("x", (TENSOR,))) + field(12, value("y", (TENSOR,)))
     initial = varint(5 << 3 | 2) + varint(len(weights) + 4 * TENSOR)
     graph = len(node) + len(initial) + len(weights) + 4 * TENSOR + len(rest)
     with open(path, "wb") as f:
