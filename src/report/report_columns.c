@@ -86,15 +86,20 @@ const char *report_str(const json_t *o, const char *path)
     return s != NULL ? s : "";
 }
 
-const json_t *report_row_by_id(const json_t *doc, const char *id)
+const json_t *report_find(const json_t *list, const char *key, const char *text)
 {
-    const json_t *rows = json_object_get(doc, "rows"), *row = NULL;
+    const json_t *o = NULL;
     size_t i = 0;
-    json_array_foreach(rows, i, row)
+    json_array_foreach(list, i, o)
     {
-        if (strcmp(report_str(row, "id"), id) == 0) return row;
+        if (strcmp(report_str(o, key), text) == 0) return o;
     }
     return NULL;
+}
+
+const json_t *report_row_by_id(const json_t *doc, const char *id)
+{
+    return report_find(json_object_get(doc, "rows"), "id", id);
 }
 
 double report_num(const json_t *o, const char *path)

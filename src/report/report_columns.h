@@ -33,6 +33,7 @@ const char *report_cell(const report_column *c, const json_t *row, char *buf, si
 /* Value at "a.b.c", NULL if absent or null. */
 const json_t *report_get(const json_t *o, const char *path);
 const char *report_str(const json_t *o, const char *path);   /* "" if absent */
+const json_t *report_find(const json_t *list, const char *key, const char *text); /* NULL: none has it */
 const json_t *report_row_by_id(const json_t *doc, const char *id); /* NULL: none */
 double report_num(const json_t *o, const char *path);        /* NaN if absent */
 bool report_row_ok(const json_t *row);

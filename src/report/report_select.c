@@ -36,13 +36,7 @@ const json_t *report_run_at(const json_t *doc, size_t i)
 
 const json_t *report_run_named(const json_t *doc, const char *label)
 {
-    const json_t *runs = json_object_get(doc, "runs"), *r = NULL;
-    size_t i = 0;
-    json_array_foreach(runs, i, r)
-    {
-        if (strcmp(report_str(r, "label"), label) == 0) return r;
-    }
-    return NULL;
+    return report_find(json_object_get(doc, "runs"), "label", label);
 }
 
 static bool label_taken(const selection *s, const char *label)
