@@ -5,12 +5,14 @@
 One network, each runtime on a file of its own format, equal threads, CPUs and precision:
     ONNX Runtime, LiteRT   against a loop of at most 20 lines in the official Python binding (bench/loops/*.py)
     OpenVINO               against its benchmark_app -hint none -nstreams 1
-In each round `whet bench` and the other measure in turns, each in fresh processes on the same CPUs; which goes first changes from
-round to round. Printed are the medians over all rounds, and the median of the rounds' ratios with an interval (bootstrap over
-rounds); the aim is within 3 %. The network is written by bench/make_models.py of the shared folder and converted by whet.
+A process's median differs from the next one's by several percent on a shared machine, and `whet bench` takes three to nine of
+them; so in each round the other is started --processes times as well, half of them before whet and half after it, which also takes
+out a drift. Every process is a fresh one, on the same CPUs. Printed are the medians over all rounds, and the median of the rounds'
+ratios with an interval (bootstrap over rounds); the aim is within 3 %. The network is written by bench/make_models.py of the shared
+folder and converted by whet.
 
 needs: ../shared (or WHET_SHARED), a build, the runtimes installed (`whet runtimes`), and a Python with numpy, onnx and the
-runtimes' packages: this one, or WHET_PYTHON.   usage: fairness.py [--build build] [--rounds 6] [--only ort ...] [--json FILE]
+runtimes' packages: this one, or WHET_PYTHON.   usage: fairness.py [--build build] [--rounds 6] [--processes 4] [--only ort ...] [--json FILE]
 """
 import argparse
 import json
@@ -91,16 +93,14 @@ def compare(a, runtime, onnx, rng):
     path = onnx.with_suffix(FILES[runtime])
     ours, theirs, version = [], [], ""
     _, cpus, version = whet(a, runtime, path)  # warms the page cache, tells the CPUs
-    for i in range(a.rounds):
-        for who in ("wo" if i % 2 else "ow"):
-            if who == "w":
-                ours.append(whet(a, runtime, path)[0])
-            else:
-                theirs.append(other(a, runtime, path, cpus))
-    ratios = [w / o for w, o in zip(ours, theirs)]
+    for _ in range(a.rounds):
+        before = [other(a, runtime, path, cpus) for _ in range(a.processes // 2)]
+        ours.append(whet(a, runtime, path)[0])
+        theirs.append(before + [other(a, runtime, path, cpus) for _ in range(a.processes - len(before))])
+    ratios = [w / statistics.median(o) for w, o in zip(ours, theirs)]
     low, high = interval(ratios, rng)
     return {"runtime": runtime, "version": version, "file": path.name, "threads": a.threads, "whet_ms": statistics.median(ours),
-            "other_ms": statistics.median(theirs), "ratio": statistics.median(ratios), "low": low, "high": high, "whet": ours, "other": theirs}
+            "other_ms": statistics.median(sum(theirs, [])), "ratio": statistics.median(ratios), "low": low, "high": high, "whet": ours, "other": theirs}
 
 
 def main():
@@ -109,6 +109,7 @@ def main():
     p.add_argument("--net", default="mbv2")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=6)
+    p.add_argument("--processes", type=int, default=4)
     p.add_argument("--seconds", type=float, default=1)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--only", nargs="*", choices=list(FILES), default=list(FILES))
