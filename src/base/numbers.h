@@ -7,7 +7,8 @@
 #include <locale.h>
 
 /* At the beginning of a public function: until it returns this thread formats and reads as in the locale "C". */
-#define WHET_NUMBERS_WITH_POINT __attribute__((cleanup(whet_numbers_as_before))) locale_t whet_numbers_before_ = whet_numbers_with_point()
+#define WHET_NUMBERS_WITH_POINT \
+    __attribute__((cleanup(whet_numbers_as_before), unused)) locale_t whet_numbers_before_ = whet_numbers_with_point()
 
 locale_t whet_numbers_with_point(void);
 void whet_numbers_as_before(locale_t *before);

@@ -50,7 +50,7 @@ static bool streams_within(const json_t *settings, char *why, size_t size)
     if (!json_is_string(v)) return within(settings, &b, why, size);
     const char *word = json_string_value(v);
     const long n = strtol(word, &end, 10);
-    return (end != word && *end == '\0' && n >= b.low && n <= b.high) || told(why, size, &b, word);
+    return (end != word && *end == '\0' && (double)n >= b.low && (double)n <= b.high) || told(why, size, &b, word);
 }
 
 bool whet_audit_within(const json_t *row, char *why, size_t size)
