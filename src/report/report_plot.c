@@ -55,7 +55,19 @@ static void head(whet_strbuf *b, const json_t *chart, double height)
     quoted(b, report_str(chart, "title"));
     whet_strbuf_puts(b, "\nset xlabel ");
     quoted(b, report_str(chart, "unit"));
-    whet_strbuf_puts(b, "\nset border 3\nset tics nomirror\nset grid x lc rgb '#dddddd'\n");
+    whet_strbuf_puts(b, "\nset border 3\nset tics nomirror\nset grid x lt 1 lw 0.5 lc rgb '#dddddd'\n");
+}
+
+// The legend stands above: below, gnuplot writes it over the name of the axis.
+static const char key_above[] = "set key tmargin center horizontal Left reverse\n", grid_y[] = "set grid y lt 1 lw 0.5 lc rgb '#dddddd'\n";
+
+// gnuplot numbers whole decades alone on a logarithmic axis.
+static void log_axis(whet_strbuf *b, const report_axis *a)
+{
+    if (!a->log) return;
+    whet_strbuf_printf(b, "set logscale x\nset xrange [%.9g:%.9g]\nset xtics (", a->low, a->high);
+    for (int k = 0; k < a->n; k++) whet_strbuf_printf(b, "%s%.9g", k > 0 ? ", " : "", a->tick[k]);
+    whet_strbuf_puts(b, ")\n");
 }
 
 static void row_labels(whet_strbuf *b, const json_t *labels, size_t n)
@@ -97,7 +109,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     if (isfinite(line)) whet_strbuf_printf(b, "set arrow from %.9g, graph 0 to %.9g, graph 1 nohead dt 2 lc rgb '#777777'\n", line, line);
     if (!interval) whet_strbuf_puts(b, "set xrange [0:*]\n");
     if (interval) whet_strbuf_printf(b, "set xrange [%.9g:%.9g]\n", from - (to - from) * 0.06, to + (to - from) * 0.06);
-    whet_strbuf_puts(b, m > 1 ? "set key outside below\n" : "unset key\n");
+    whet_strbuf_puts(b, m > 1 ? key_above : "unset key\n");
     whet_strbuf_puts(b, "set style fill solid 0.85 noborder\nplot ");
     for (size_t k = 0; k < m; k++) {
         whet_strbuf_printf(b, "%s$data%zu using ", k > 0 ? ", " : "", k);
@@ -130,7 +142,8 @@ static void ridges(whet_strbuf *b, const json_t *chart)
     whet_strbuf_puts(b, "$medians << EOD\n");
     for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "%.9g %.3f 0 0.8\n", at(s, "values", i), (double)(n - 1 - i) - 0.3);
     whet_strbuf_puts(b, "EOD\nunset key\nset style fill transparent solid 0.45 border\n");
-    if (report_axis_make(low, high, false, true).log) whet_strbuf_printf(b, "set logscale x\nset xrange [%.9g:%.9g]\n", low * 0.85, high * 1.15);
+    const report_axis axis = report_axis_make(low, high, false, true);
+    log_axis(b, &axis);
     whet_strbuf_puts(b, "plot ");
     for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "$row%zu using 1:2 with filledcurves closed lc rgb '%s', ", i, colours[colour_of(chart, i)]);
     whet_strbuf_puts(b, "$medians using 1:2:3:4 with vectors nohead lw 2 lc rgb 'black'\n");
@@ -142,7 +155,7 @@ static void lines(whet_strbuf *b, const json_t *chart)
     const size_t pairs = json_is_true(json_object_get(chart, "pairs")) ? 2 : 1;
     size_t i = 0, k = 0;
     head(b, chart, 640 + 18 * (double)json_array_size(series));
-    whet_strbuf_puts(b, "set grid y lc rgb '#dddddd'\nset key outside below\nset ylabel ");
+    whet_strbuf_printf(b, "%s%sset ylabel ", grid_y, key_above);
     quoted(b, report_str(chart, "y_unit"));
     whet_strbuf_puts(b, "\n");
     json_array_foreach(series, i, s)
@@ -160,51 +173,71 @@ static void lines(whet_strbuf *b, const json_t *chart)
     whet_strbuf_puts(b, "\n");
 }
 
+// One line a point: x, y and the ends of their intervals (the point itself where there is none), a block a runtime for the legend.
+static void point_blocks(whet_strbuf *b, const json_t *points, const char *names[8], double reach[2])
+{
+    static const char *const keys[4] = {"x_low", "x_high", "y_low", "y_high"};
+    const json_t *p = NULL;
+    size_t i = 0;
+    for (int c = 0; c < 8; c++) {
+        json_array_foreach(points, i, p)
+        {
+            const double at[2] = {report_num(p, "x"), report_num(p, "y")};
+            if ((int)report_num(p, "colour") % 8 != c) continue;
+            if (names[c] == NULL) whet_strbuf_printf(b, "$points%d << EOD\n", c);
+            if (names[c] == NULL) names[c] = report_str(p, "name");
+            whet_strbuf_printf(b, "%.9g %.9g", at[0], at[1]);
+            for (int k = 0; k < 4; k++) {
+                const double end = isfinite(report_num(p, keys[k])) ? report_num(p, keys[k]) : at[k / 2];
+                whet_strbuf_printf(b, " %.9g", end);
+                if (k < 2) reach[0] = fmin(reach[0], end);
+                if (k < 2) reach[1] = fmax(reach[1], end);
+            }
+            whet_strbuf_puts(b, "\n");
+        }
+        if (names[c] != NULL) whet_strbuf_puts(b, "EOD\n");
+    }
+}
+
 static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
     const char *names[8] = {NULL};
-    double low = (double)INFINITY, high = -(double)INFINITY;
-    size_t i = 0;
-    head(b, chart, 700);
-    whet_strbuf_puts(b, "set grid y lc rgb '#dddddd'\nset ylabel ");
+    double reach[2] = {(double)INFINITY, -(double)INFINITY};
+    size_t i = 0, numbered = 0;
+    json_array_foreach(points, i, p) numbered += report_num(p, "front") > 0;
+    head(b, chart, 700 + 24 * (double)numbered);
+    whet_strbuf_printf(b, "%sset ylabel ", grid_y);
     quoted(b, report_str(chart, "y_unit"));
-    whet_strbuf_puts(b, "\nset key outside below\n");
-    for (int c = 0; c < 8; c++) { // a block a runtime, for the legend
-        bool open = false;
-        json_array_foreach(points, i, p)
-        {
-            const double x = report_num(p, "x"), y = report_num(p, "y");
-            if ((int)report_num(p, "colour") % 8 != c) continue;
-            if (!open) whet_strbuf_printf(b, "$points%d << EOD\n", c);
-            if (!open) names[c] = report_str(p, "name");
-            open = true;
-            low = fmin(low, x);
-            high = fmax(high, x);
-            whet_strbuf_printf(b, "%.9g %.9g\n", x, y);
-        }
-        if (open) whet_strbuf_puts(b, "EOD\n");
-    }
+    whet_strbuf_puts(b, "\nset key tmargin center vertical maxcols 1 Left reverse\n");
+    point_blocks(b, points, names, reach);
     json_array_foreach(points, i, p)
     {
-        if (!(report_num(p, "front") > 0)) continue;
-        whet_strbuf_puts(b, "set label ");
-        char text[400];
-        snprintf(text, sizeof text, " %.0f %s", report_num(p, "front"), report_str(p, "name"));
-        quoted(b, text);
-        const bool right = report_num(p, "x") > (low + high) / 2;
-        whet_strbuf_printf(b, " at %.9g, %.9g %s offset %s,0.6\n", report_num(p, "x"), report_num(p, "y"), right ? "right" : "left", right ? "-1" : "1");
+        if (report_num(p, "front") > 0)
+            whet_strbuf_printf(b, "set label '%.0f' at %.9g, %.9g left offset 0.7,0.7\n", report_num(p, "front"), report_num(p, "x"), report_num(p, "y"));
     }
-    if (report_axis_make(low, high, false, true).log) whet_strbuf_puts(b, "set logscale x\n");
-    whet_strbuf_puts(b, "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.08\nplot ");
-    bool first = true;
+    const report_axis axis = report_axis_make(reach[0], reach[1], false, true);
+    log_axis(b, &axis);
+    whet_strbuf_printf(b, "set offsets %s, graph 0.08, graph 0.08\nplot ", axis.log ? "0, 0" : "graph 0.05, graph 0.05");
+    const char *separator = "";
     for (int c = 0; c < 8; c++) {
         char name[100];
         if (names[c] == NULL) continue;
         snprintf(name, sizeof name, "%.*s", (int)WHET_MIN(strcspn(names[c], ","), sizeof name - 1), names[c]);
-        whet_strbuf_printf(b, "%s$points%d using 1:2 with points pt %d ps 1.6 lc rgb '%s' title ", first ? "" : ", ", c, 5 + 2 * (c % 5), colours[c]);
+        whet_strbuf_printf(b, "%s$points%d using 1:2:3:4:5:6 with xyerrorbars pt 0 lw 1 lc rgb '#777777' notitle, $points%d using 1:2 with points pt %d ps 1.6 lc rgb '%s' title ",
+                           separator, c, c, 5 + 2 * (c % 5), colours[c]);
         quoted(b, name);
-        first = false;
+        separator = ", ";
+    }
+    for (size_t k = 1; k <= numbered; k++) { // the numbered rows are named in the legend: names beside the points would cover others
+        json_array_foreach(points, i, p)
+        {
+            char text[400];
+            if (!(fabs(report_num(p, "front") - (double)k) < 0.5)) continue;
+            snprintf(text, sizeof text, "%zu  %s", k, report_str(p, "name"));
+            whet_strbuf_puts(b, ", NaN with dots lc rgb 'white' title ");
+            quoted(b, text);
+        }
     }
     whet_strbuf_puts(b, "\n");
 }

@@ -236,6 +236,8 @@ static void pictures_are_drawn(void **state)
     assert_status(asked, WHET_EUNAVAILABLE);
     assert_int_equal(json_array_size(notes), 1);
     assert_file_contains("speed-median.gp", "with boxxyerror");
+    assert_file_contains("choice-0.gp", "with xyerrorbars"); // the scatter has its intervals in every form
+    assert_file_contains("choice-0.svg", "class='whisker'");
     whet_free(path);
     json_decref(files);
     json_decref(notes);
