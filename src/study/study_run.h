@@ -90,9 +90,9 @@ whet_status study_open_folder(study_run *r);
 /* Before anything is written or measured: a set that cannot be had ends the study. */
 whet_status study_open_all_data(study_run *r);
 void study_data_free(study_data *d);
-/* The set of these outputs' job, for steps that read pictures. */
 /* What opens the same pictures again: the spec, or "digits" where the fallback took the set's place. */
 const char *study_data_name(const study_data *d);
+/* The set of a step's job, for steps that read pictures; borrowed. */
 study_data *study_find_data(study_run *r, const char *spec, const char *val, uint64_t seed, bool own_model);
 /* --- study_model.c: training, export, contract */
 whet_status study_make_model(study_run *r, study_cell *c);
@@ -111,10 +111,12 @@ const char *study_path_by_hash(const study_run *r, const json_t *sha256);
 /* Where the file `name` of a step goes, relative to out: below models/ unless something lies there that this folder's steps did
  * not make or that a row measures, then below models/<key>/; heap string. */
 char *study_place(const study_run *r, const json_t *job, const char *key, const char *name);
-/* --- study_measure.c */
-whet_status study_bench(study_run *r);
-whet_status study_eval(study_run *r, study_cell *c);
+/* --- study_measure.c: asks each runtime of the cells once */
 whet_status study_find_runtimes(study_run *r);
+/* --- study_bench.c: parity, latency, memory of all cells, a step for those that are timed in turns */
+whet_status study_bench(study_run *r);
+/* --- study_eval.c: the cell's accuracy on the test split, or why it has none */
+whet_status study_eval(study_run *r, study_cell *c);
 /* --- study_accuracy.c */
 /* delta, flips and whether it is acceptable, of every row that is not f32. */
 void study_accuracy_losses(study_run *r);
