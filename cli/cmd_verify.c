@@ -66,7 +66,7 @@ const cmd cmd_verify = {
     .summary = "do two files, or one file on two runtimes, compute the same?",
     .usage = "MODEL [OTHER | --input X.npy --expect Y.npy] [--accept max=1e-4,...]",
     .details = "A runtime is one of `whet runtimes` or exec:COMMAND. With one file the reference is the runtime of its format's\n"
-               "tool chain, or native for that, with optimisation off. Exit code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
+               "tool chain, or native for that, with optimisation off where it can be. Exit code 1 if they differ. --layers compares the inner tensors of both: by their names,\n"
                "for files of different formats by position and shape.",
     .examples = "  $ whet verify model.onnx\n"
                 "  $ whet verify small.onnx original.onnx --accept cosine=0.998\n"

@@ -44,17 +44,6 @@ static whet_status start(whet_worker **w, const job *j)
 }
 
 /* --- the request, with the settings that the runtime says it has */
-static bool takes(const json_t *caps, const char *key, const char *value)
-{
-    const json_t *v = json_object_get(json_object_get(caps, "settings"), key), *x = NULL;
-    size_t i = 0;
-    if (!json_is_array(v)) return v != NULL;
-    json_array_foreach(v, i, x) {
-        if (json_is_string(x) && strcmp(json_string_value(x), value) == 0) return true;
-    }
-    return false;
-}
-
 static whet_status choose_settings(job *j)
 {
     static const struct { const char *key, *value; } wanted[] = {
@@ -69,7 +58,7 @@ static whet_status choose_settings(job *j)
     snprintf(n, sizeof n, "%d", j->s->threads);
     j->settings = json_pack("{ss}", "threads", n);
     for (size_t i = 0; status == WHET_OK && i < WHET_COUNT(wanted); i++)
-        if (takes(json_object_get(reply, "caps"), wanted[i].key, wanted[i].value))
+        if (whet_setting_taken(json_object_get(reply, "caps"), wanted[i].key, wanted[i].value))
             json_object_set_new(j->settings, wanted[i].key, json_string(wanted[i].value));
     json_decref(reply);
     whet_worker_free(w);

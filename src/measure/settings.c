@@ -38,6 +38,17 @@ whet_status whet_setting_check(const whet_setting_row *row, const char *word)
     return WHET_FAIL(WHET_EINVAL, "%s '%s' must be one of: %s", row->name, word, text);
 }
 
+bool whet_setting_taken(const json_t *caps, const char *key, const char *value)
+{
+    const json_t *v = json_object_get(json_object_get(caps, "settings"), key), *x = NULL;
+    size_t i = 0;
+    if (!json_is_array(v)) return v != NULL;
+    json_array_foreach(v, i, x) {
+        if (json_is_string(x) && strcmp(json_string_value(x), value) == 0) return true;
+    }
+    return false;
+}
+
 bool whet_settings_equal(const whet_settings *a, const whet_settings *b)
 {
     bool same = WHET_MAX(a->streams, 1) == WHET_MAX(b->streams, 1) && a->threads == b->threads;

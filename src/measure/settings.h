@@ -26,6 +26,8 @@ const char *whet_setting_get(const whet_settings *s, const whet_setting_row *row
 
 /* EINVAL for a word that is none of the choice. */
 whet_status whet_setting_check(const whet_setting_row *row, const char *word);
+/* Of what a runtime says of itself ("caps" of a worker's probe): does it take this value? */
+bool whet_setting_taken(const json_t *caps, const char *key, const char *value);
 bool whet_settings_equal(const whet_settings *a, const whet_settings *b);
 /* As they stand in a row: every key, texts. */
 json_t *whet_settings_json(const whet_settings *s);

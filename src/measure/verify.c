@@ -10,6 +10,7 @@
 #include "measure/bench_private.h"
 #include "measure/layers.h"
 #include "measure/relay.h"
+#include "measure/settings.h"
 #include "measure/verify.h"
 #include "wire/npy.h"
 
@@ -18,13 +19,15 @@ enum { SECONDS = 300, MAX_FILES = 64, LAYER_SAMPLES = 4 };
 typedef struct outputs { int n, samples; whet_tensor *t; char names[WHET_BENCH_MAX_OUTPUTS][128]; } outputs;
 
 typedef struct job {
-    const whet_verify_spec *s;
+    const whet_verify_spec *s; /* own */
+    whet_verify_spec own;      /* as given, but for an optimisation that the reference's runtime has not */
     whet_samples samples, turned; /* turned: for the second file, where it has its channels in the other place; else empty */
     whet_tensor given[MAX_FILES], expected[MAX_FILES];
     outputs a, b;
     json_t *doc;
     whet_facts facts, other; /* of a; of b, where it is another file */
     int batch; /* that of the other file where it is fixed */
+    bool no_switch;
 } job;
 
 static whet_status read_npy(const char *path, whet_tensor *t)
@@ -110,6 +113,28 @@ static whet_status check_shapes(const job *j, const whet_verify_side *side, cons
         return status;
     }
     return WHET_OK;
+}
+
+/* A runtime without such a switch (OpenVINO, most programs) is a reference as it is. */
+static whet_status settle_optimisation(job *j)
+{
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    whet_verify_side *b = &j->own.b;
+    if (b->model == NULL) return WHET_OK;
+    whet_worker_options_init(&opt);
+    opt.program = j->s->program;
+    whet_status status = whet_worker_start(&w, &opt);
+    if (status == WHET_OK) status = whet_worker_call(w, json_pack("{ss, ss}", "do", "probe", "runtime", b->runtime), SECONDS, &reply);
+    if (status == WHET_OK && json_is_true(json_object_get(reply, "available")) &&
+        !whet_setting_taken(json_object_get(reply, "caps"), "optimisation", b->optimisation)) {
+        b->optimisation = "all";
+        j->no_switch = true;
+    }
+    json_decref(reply);
+    whet_worker_free(w);
+    return status;
 }
 
 static whet_status make_samples(job *j)
@@ -272,6 +297,7 @@ static whet_status run(job *j, bool *ok)
     if (s->accept == NULL) whet_accept_default(&accept, two ? whet_precision_coarser(j->facts.precision, j->other.precision) : j->facts.precision);
     for (int i = 0; i < s->n_inputs; i++) WHET_TRY(read_npy(s->inputs[i], &j->given[i]));
     for (int i = 0; i < s->n_expected; i++) WHET_TRY(read_npy(s->expected[i], &j->expected[i]));
+    WHET_TRY(settle_optimisation(j));
     WHET_TRY(make_samples(j));
     WHET_TRY(run_side(j, &s->a, &j->a, "a"));
     if (s->b.model != NULL)
@@ -284,8 +310,8 @@ static whet_status run(job *j, bool *ok)
     char reference[300];
     snprintf(reference, sizeof reference, "%s", whet_path_base(s->n_expected > 0 ? s->expected[0] : s->b.model));
     if (json_is_object(b))
-        snprintf(reference, sizeof reference, "%s on %s %s, optimisation %s", whet_path_base(s->b.model), json_string_value(json_object_get(b, "title")),
-                 json_string_value(json_object_get(b, "version")), s->b.optimisation);
+        snprintf(reference, sizeof reference, "%s on %s %s, optimisation %s%s", whet_path_base(s->b.model), json_string_value(json_object_get(b, "title")),
+                 json_string_value(json_object_get(b, "version")), s->b.optimisation, j->no_switch ? " (it cannot be turned off)" : "");
     json_object_set_new(j->doc, "reference", json_string(reference));
     json_object_set_new(j->doc, "accept", json_string(whet_accept_text(&accept, text, sizeof text)));
     json_object_set_new(j->doc, "inputs", json_pack("{ss, si}", "source", j->samples.source, "count", j->samples.count));
@@ -308,7 +334,8 @@ whet_status whet_verify_run(json_t **out, bool *ok, const whet_verify_spec *spec
     *ok = false;
     job *j = whet_calloc(1, sizeof *j);
     if (j == NULL) return WHET_ENOMEM;
-    j->s = spec;
+    j->own = *spec;
+    j->s = &j->own;
     j->doc = json_object();
     j->batch = 1;
     whet_samples_init(&j->samples);

@@ -247,7 +247,7 @@ static whet_status tap_tensors(whet_worker_state *w, const json_t *q)
     const size_t n = json_array_size(list);
     if (n == 0) return WHET_OK;
     if (w->t->size <= offsetof(whet_backend, tap) || w->t->tap == NULL)
-        return WHET_FAIL(WHET_EUNSUPPORTED, "%s does not let one read inner tensors", w->t->title);
+        return WHET_FAIL(WHET_EUNSUPPORTED, "%s does not let one read inner tensors, native and ort do: name them by --runtime and --reference", w->t->title);
     const char **names = whet_calloc(n, sizeof *names);
     if (names == NULL) return WHET_ENOMEM;
     for (size_t i = 0; i < n; i++) names[i] = json_string_value(json_array_get(list, i));
