@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "measure/launch.h"
@@ -385,6 +386,8 @@ static whet_status reply_status(const json_t *reply)
     const json_t *error = json_object_get(reply, "error");
     if (!json_is_string(error)) return WHET_OK;
     const json_int_t code = json_integer_value(json_object_get(reply, "status"));
+    if (code == WHET_ECANCELLED && !whet_cancelled()) /* the runtime's own doing: a signal to its process group, or a wrong code */
+        return WHET_FAIL(WHET_ERUNTIME, "%s, though not by the user", json_string_value(error));
     return WHET_FAIL(code <= WHET_EINVAL && code >= WHET_EGATE ? (whet_status)code : WHET_ERUNTIME, "%s", json_string_value(error));
 }
 

@@ -4,6 +4,7 @@
  * makes it misbehave:
  *   abort     the process dies at open         abort-run N  it dies in run N
  *   error     open fails with a reason         silent       run fails without a reason
+ *   cancel    run says that it was interrupted, which nobody did
  *   hang      run never returns                hang-open    open never returns
  *   wrong     the outputs are wrong            wrong-run N  from run N on
  *   garbage   N MB of noise on stdout and stderr at open, a line in each run
@@ -317,6 +318,7 @@ static int run(whet_backend_stream *s)
     const whet_backend_model *m = s->m;
     s->runs++;
     if (is(m, "silent")) return -77;
+    if (is(m, "cancel")) return fail(WHET_ECANCELLED, "interrupted");
     while (is(m, "hang")) pause();
     if (is(m, "abort-run") && s->runs >= m->number) abort();
     if (is(m, "garbage")) fprintf(stderr, "run %ld\n", s->runs);

@@ -80,6 +80,7 @@ static void test_rows(void **state)
         {"hang", "runtime failed: time: no answer within 1 s"},
         {"error", "unsupported: operator 'Fake' is not known"},
         {"silent", "runtime failed: Fake: running the model failed (code -77) without saying why"},
+        {"cancel", "runtime failed: interrupted, though not by the user"},
         {"garbage 20", "ok"}, /* what it prints disturbs nobody */
         {"link", "runtime failed: the process wrote into the worker's link"},
         {"stray", "ok"},

@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -205,6 +206,24 @@ def locks(folder):
     expect("and goes on afterwards", again[0] == 0 and json.loads(again[1])["steps_done"] == 0, again)
 
 
+# --- a terminal that is closed
+def hangup(folder):
+    """SIGHUP is an interruption like Ctrl-C; where it is ignored (nohup), the program goes on."""
+    (folder / "m.onnx").write_bytes(tiny_model())
+    env = {**os.environ, "WHET_STORE": str(folder / "own.sqlite")}
+    for ignored, seconds in ((False, "50"), (True, "1")):
+        with subprocess.Popen([WHET, "bench", "m.onnx", *BENCH, "--min-time", seconds], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, preexec_fn=lambda i=ignored: signal.signal(signal.SIGHUP, signal.SIG_IGN if i else signal.SIG_DFL)) as child:
+            time.sleep(0.5)
+            child.send_signal(signal.SIGHUP)
+            try:
+                err = child.communicate(timeout=45)[1]
+            except subprocess.TimeoutExpired:
+                child.kill()
+                err = child.communicate()[1] + "it did not end"
+        expect(f"SIGHUP, ignored: {ignored}", child.returncode == (0 if ignored else 130) and ("interrupted" in err) != ignored, (child.returncode, err))
+
+
 # --- no room
 def file_limit(folder):
     (folder / "m.onnx").write_bytes(tiny_model())
@@ -276,7 +295,7 @@ def main():
     if len(sys.argv) > 3:
         on_disk(pathlib.Path(sys.argv[3]))
         return 1 if FAILED else 0
-    for part in (studies, newer, locks, file_limit, full_disk):
+    for part in (studies, newer, locks, hangup, file_limit, full_disk):
         with tempfile.TemporaryDirectory(prefix="whet-robust-") as name:
             part(pathlib.Path(name))
     for skip in SKIPPED:
