@@ -85,9 +85,18 @@
         li.classList.toggle('folded', on && left >= FOLD && total > FOLD + 3 && !open[id]);
         left += on;
       });
-      if (!more) { more = make('button', { type: 'button', class: 'more' }); list.after(more); more.addEventListener('click', function () { open[id] = !open[id]; follow(); }); }
+      var folds = list.parentNode.querySelector('.folds'); // on paper, where no button can be pressed
+      if (!more) {
+        more = make('button', { type: 'button', class: 'more' });
+        folds = make('p', { class: 'note folds' });
+        list.after(more);
+        list.parentNode.appendChild(folds);
+        more.addEventListener('click', function () { open[id] = !open[id]; follow(); });
+      }
+      folds.textContent = 'the first ' + FOLD + ' of ' + total + ' rows; the table has all';
+      folds.classList.toggle('some', total > FOLD + 3 && !open[id] && items[0].dataset.row !== undefined);
       more.classList.toggle('some', total > FOLD + 3);
-      more.textContent = open[id] ? 'Fewer rows' : 'All ' + left + ' rows';
+      more.textContent = open[id] ? 'Fewer' : 'All ' + left;
     });
     all('.scatter .point, .scatter .reach').forEach(function (p) { p.classList.toggle('hidden', !visible[p.dataset.row]); });
   }

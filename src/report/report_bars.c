@@ -50,12 +50,18 @@ static const char *tick_text(char *buf, size_t size, double x)
     return buf;
 }
 
+// Every second one of many ticks is left out where the page is narrow.
+static const char *thin(const report_axis *a, int k)
+{
+    return a->n > 4 && k % 2 == 1 ? " thin" : "";
+}
+
 static void add_axis(whet_strbuf *b, const report_axis *a)
 {
     char text[40];
     whet_strbuf_puts(b, "<div class='axis' aria-hidden='true'><span class='n'></span><span class='t'>");
     for (int k = 0; k < a->n; k++)
-        whet_strbuf_printf(b, "<span style='left:%.2f%%'>%s</span>", 100 * report_axis_at(a, a->tick[k]), tick_text(text, sizeof text, a->tick[k]));
+        whet_strbuf_printf(b, "<span class='x%s' style='left:%.2f%%'>%s</span>", thin(a, k), 100 * report_axis_at(a, a->tick[k]), tick_text(text, sizeof text, a->tick[k]));
     whet_strbuf_puts(b, "</span><span class='v'></span></div>");
 }
 
@@ -238,7 +244,7 @@ static void scatter(whet_strbuf *b, const json_t *chart)
     for (int k = 0; k < axis[1].n; k++)
         whet_strbuf_printf(b, "<span class='y' style='bottom:%.2f%%'>%s</span>", 100 * report_axis_at(&axis[1], axis[1].tick[k]), tick_text(text[0], sizeof text[0], axis[1].tick[k]));
     for (int k = 0; k < axis[0].n; k++)
-        whet_strbuf_printf(b, "<span class='x' style='left:%.2f%%'>%s</span>", 100 * report_axis_at(&axis[0], axis[0].tick[k]), tick_text(text[0], sizeof text[0], axis[0].tick[k]));
+        whet_strbuf_printf(b, "<span class='x%s' style='left:%.2f%%'>%s</span>", thin(&axis[0], k), 100 * report_axis_at(&axis[0], axis[0].tick[k]), tick_text(text[0], sizeof text[0], axis[0].tick[k]));
     json_array_foreach(points, i, p)
     {
         double at[2], from[2], to[2];

@@ -181,7 +181,7 @@ void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts)
         fact_at(b, "epochs", t, "epochs");
         fact_at(b, "weights taken", t, "taken");
         fact_at(b, "went wrong", t, "reason");
-        fact_at(b, "parameters", t, "params");
+        if (isfinite(report_num(t, "params"))) report_fact(b, "parameters", report_count(digits, sizeof digits, report_num(t, "params")));
         text[0] = '\0';
         json_object_foreach(json_object_get(t, "settings"), key, v)
         {

@@ -247,7 +247,8 @@ void report_results(whet_strbuf *b, const json_t *doc, const json_t *answers)
         }
     }
     whet_strbuf_puts(b, "<div class='tools' id='tools' role='search' aria-label='Rows to show'></div>\n"
-                        "<div class='scroll' role='region' aria-label='Table of results' tabindex='0'><table id='rows' class='sortable'>\n<thead><tr>");
+                        "<div class='scroll' role='region' aria-label='Table of results' tabindex='0'>");
+    whet_strbuf_printf(b, "<table id='rows' class='sortable' style='--columns:%d'>\n<thead><tr>", n); // paper has letters to fit
     for (int c = 0; c < n; c++) {
         whet_strbuf_printf(b, "<th scope='col' class='%s'", is_number_column(shown[c]) ? "num" : "text");
         if (is_picked(shown[c])) whet_strbuf_printf(b, " data-pick='%s'", shown[c]->id);

@@ -163,6 +163,8 @@ def check_narrow(check, page, whet, folder):
                 wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
                 check.that(wide <= inner and inner == width, f"{what}: the page is {wide} wide in a window of {inner}")
                 check.that(not page.evaluate(BEYOND), f"{what}: cut at the right: {page.evaluate(BEYOND)}")
+                ticks = page.evaluate("Array.from(document.querySelectorAll('.scatter .x')).filter(e => e.offsetWidth > 0).map(e => e.textContent)")
+                check.that(len(ticks) >= 2, f"{what}: {ticks} are no scale of the scatter")
     boxes = page.evaluate("Array.from(document.querySelectorAll('.scroll')).filter(e => e.scrollWidth > e.clientWidth).every(e => getComputedStyle(e).overflowX === 'auto')")
     check.that(boxes and page.evaluate("document.querySelector('#rows').closest('.scroll').scrollWidth > 400"), "the table of results does not scroll in its own box")
     lines = page.evaluate("Array.from(document.querySelectorAll('ul.warnings li')).map(l => l.textContent).filter(t => t.includes('coefficient of variation'))")
@@ -208,6 +210,29 @@ def check_small(check, page, whet, folder):
     check.clean(page, "small")
 
 
+CUT = """Array.from(document.querySelectorAll('%s *')).filter(e => %s && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+    .slice(0, 3).map(e => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60))"""
+PAPER, PAPER_WIDE = 703, 1031  # pixels of A4 within the margins: 186 mm, and 273 mm for the results
+
+
+def check_paper(check, page, whet, folder):
+    """On paper no table is cut at the right, layers are all drawn, and a chart that leaves rows out says so."""
+    doc = sample_results.study(rows=24)
+    target = write(whet, folder, "paper", doc)
+    for width, part, without in ((PAPER, "body", "!e.closest('#results')"), (PAPER_WIDE, "#results", "true")):
+        page.open(target.as_uri(), width=width)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        cut = page.evaluate(CUT % (part, without))
+        check.that(not cut, f"paper: cut at the right: {cut}")
+    count = "Array.from(document.querySelectorAll(\"figure[data-chart='%s'] li\")).filter(e => e.offsetHeight > 0).length"
+    layers = page.evaluate(count % "layers-0")
+    check.that(layers == 24, f"paper: {layers} of 24 layers are drawn, but the note says 24")
+    says = page.evaluate("Array.from(document.querySelectorAll(\"figure[data-chart='speed-median'] .folds\")).filter(e => e.offsetHeight > 0).map(e => e.textContent)")
+    rows = sum(r["status"] == "ok" for r in doc["rows"])
+    check.that(page.evaluate(count % "speed-median") == 12 and says == [f"the first 12 of {rows} rows; the table has all"], f"paper: rows are left out without a word: {says}")
+    page.call("Emulation.setEmulatedMedia", media="")
+
+
 def check_selection(check, page, whet, folder):
     other = folder / "other.json"
     first = sample_results.study()
@@ -243,7 +268,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     check = Check()
     with browser.Browser(chromium) as page:
-        for part in (check_hostile, check_narrow, check_small, check_selection, check_big):
+        for part in (check_hostile, check_narrow, check_small, check_paper, check_selection, check_big):
             part(check, page, whet, folder)
     for problem in check.problems:
         print(f"FAIL: {problem}")
