@@ -13,6 +13,7 @@
 #include "study/study_run.h"
 
 static const char YAML[] = "study.yaml"; // file, and its key among the steps
+static const char SOURCE[] = "source";   // there: the file that the folder's study was read from
 
 static bool is_there(const study_run *r, const char *name)
 {
@@ -55,18 +56,49 @@ static bool ran_another(const char *out, const char *model)
     return other;
 }
 
+// The study or model that this folder was made for, if that is still there and is not `file`; heap string.
+static char *other_owner(whet_store *store, const char *file)
+{
+    whet_store_step last = {.outputs = NULL};
+    bool known = false;
+    struct stat a, b;
+    if (whet_store_get_step(store, YAML, &last, &known) != WHET_OK) whet_error_clear();
+    const char *source = known ? json_string_value(json_object_get(last.outputs, SOURCE)) : NULL;
+    const bool other = source != NULL && stat(source, &a) == 0 && !(stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+    char *owner = other ? whet_strdup(source) : NULL;
+    json_decref(last.outputs);
+    return owner;
+}
+
+static bool is_of_another(const char *out, const char *file)
+{
+    char *path = whet_path_join(out, "study.sqlite"), *owner = NULL;
+    whet_store *store = NULL;
+    if (path != NULL && whet_file_exists(path)) {
+        if (whet_store_open(&store, path, true) != WHET_OK) whet_error_clear(); // opening the folder says it
+        else owner = other_owner(store, file);
+    }
+    const bool other = owner != NULL;
+    whet_store_close(store);
+    whet_free(owner);
+    whet_free(path);
+    return other;
+}
+
 char *study_usual_folder(const whet_study *s, const char *name)
 {
     char *out = whet_format("runs/%s", name), hex[65];
     whet_sha256 h;
-    if (out == NULL || !is_alone(s) || !ran_another(out, s->file)) return out;
+    if (out == NULL || !is_alone(s)) return out;
+    const bool model = ran_another(out, s->file);
+    if (!model && !is_of_another(out, s->file)) return out;
     char *path = realpath(s->file, NULL); // its place, so that a second run goes on there
     const char *text = path != NULL ? path : s->file;
     whet_sha256_init(&h);
     whet_sha256_add(&h, text, strlen(text));
     whet_sha256_hex(&h, hex);
     free(path);
-    whet_log(WHET_LOG_INFO, "'%s' holds the study of another model: this one goes to '%s-%.8s'", out, out, hex);
+    whet_log(WHET_LOG_INFO, "'%s' holds %s: this one goes to '%s-%.8s'", out, model ? "the study of another model" : "another study", out, hex);
     whet_free(out);
     return whet_format("runs/%s-%.8s", name, hex);
 }
@@ -106,6 +138,16 @@ static bool is_as_left(whet_store *store, const study_run *r, bool *known)
     return same;
 }
 
+// Two studies of one name would take turns in the usual folder. One that was named by the user is the user's choice.
+static whet_status check_owner(whet_store *store, const study_run *r)
+{
+    char *owner = whet_study_text(r->s->set, "out") == NULL ? other_owner(store, r->s->file) : NULL;
+    const whet_status status = owner == NULL ? WHET_OK
+        : WHET_FAIL(WHET_EINVAL, "'%s' is the folder of another study of this name, '%s': name another folder with -o, or give this one a name with --set name=NAME", r->out, owner);
+    whet_free(owner);
+    return status;
+}
+
 static whet_status check_folder(const study_run *r, const char *store_path, const char *file, const char *yaml)
 {
     whet_store *store = NULL;
@@ -115,18 +157,25 @@ static whet_status check_folder(const study_run *r, const char *store_path, cons
     if (ours) return WHET_OK;
     WHET_TRY(whet_store_open(&store, store_path, true));
     const bool same = is_as_left(store, r, &known);
+    whet_status status = same || !known ? WHET_OK : refuse(r, YAML, "was written or changed by hand");
+    if (status == WHET_OK) status = check_owner(store, r);
     whet_store_close(store);
-    return same || !known ? WHET_OK : refuse(r, YAML, "was written or changed by hand");
+    return status;
 }
 
 static whet_status remember_yaml(study_run *r, const char *file, bool ours)
 {
     json_t *one = NULL, *outputs = NULL;
+    char *owner = whet_study_text(r->s->set, "out") == NULL || is_source(r, file) ? other_owner(r->store, r->s->file) : NULL; // a copy of its study goes on there
+    char *source = owner == NULL ? realpath(r->s->file, NULL) : NULL;
     whet_status status = WHET_OK;
     if (ours) WHET_GOTO(study_file(r, file, &one));
     outputs = ours ? json_pack("{s:[O]}", "files", one) : json_pack("{s:[{s:s, s:s}]}", "files", "path", YAML, "sha256", ""); // no file has that hash
+    if (outputs != NULL && (owner != NULL || source != NULL)) json_object_set_new(outputs, SOURCE, json_string(owner != NULL ? owner : source));
     status = outputs != NULL ? whet_store_put_step(r->store, YAML, "study", "ok", 0, outputs) : WHET_FAIL(WHET_EINVAL, "folder name '%s' is not UTF-8", r->out);
 done:
+    free(source); // realpath's own
+    whet_free(owner);
     json_decref(one);
     json_decref(outputs);
     return status;

@@ -156,6 +156,35 @@ def same_base(tmp, env):
     expect(len(list((folder / "runs").iterdir())) == 2, f"two folders: {list((folder / 'runs').iterdir())}")
 
 
+def same_name(tmp, env):
+    """Two study files of one name: the second is refused with the way out; the first goes on, edited or not, and a copy of it resumes."""
+    folder = folder_of(tmp, "names", "p/a.onnx", "q/a.onnx")
+    text = "name: one\nmodel: %s/a.onnx\nruntimes: [native]\n"
+    for one in "pq":
+        (folder / f"{one}/s.yaml").write_text(text % one)
+    whet(env, folder, "study", "p/s.yaml", *QUICK)
+    before = (folder / "runs/one/result.json").read_bytes()
+    for more in ([], ["--dry-run"]):
+        done = whet(env, folder, "study", "q/s.yaml", *QUICK, *more, code=2)
+        expect("p/s.yaml" in done.stderr and "-o" in done.stderr and "name" in done.stderr, f"the refusal: {done.stderr[-300:]}")
+    expect((folder / "runs/one/result.json").read_bytes() == before, "the first one's results stay")
+    whet(env, folder, "study", "q/s.yaml", "--set", "name=two", *QUICK)
+    whet(env, folder, "study", "p/s.yaml", "--set", "seed=3", *QUICK)
+    (folder / "copy.yaml").write_text(text % "p")
+    done = whet(env, folder, "study", "copy.yaml", "--set", "seed=3", *QUICK)
+    expect("nothing to do" in done.stderr, f"a copy goes on: {done.stderr[-300:]}")
+    whet(env, folder, "study", "p/s.yaml", *QUICK)
+    whet(env, folder, "study", "runs/one/study.yaml", *QUICK)
+    (folder / "p").rename(folder / "moved")
+    (folder / "moved/s.yaml").write_text(text % "moved")
+    whet(env, folder, "study", "moved/s.yaml", *QUICK)
+    whet(env, folder, "study", "q/s.yaml", "-o", "runs/one", *QUICK)
+    (folder / "a.yaml").write_text("model: q/a.onnx\nruntimes: [native]\n")
+    whet(env, folder, "study", "a.yaml", *QUICK)
+    told = whet(env, folder, "study", "q/a.onnx", "--set", "runtime=native", "--set", "weights=as-is", *QUICK)
+    expect("another study" in told.stderr and len(list((folder / "runs").glob("a-*"))) == 1, f"nor does a model alone take a study's folder: {told.stderr[-300:]}")
+
+
 def one_label(tmp, env):
     """Different models of one name in one study: the folder is part of the row's name; copies need none."""
     folder = folder_of(tmp, "labels", "x/d/a.onnx", "y/d/a.onnx", "x/c/b.onnx", "y/c/b.onnx")
@@ -179,7 +208,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whet-files-") as scratch:
         tmp = pathlib.Path(scratch)
         env = dict(os.environ, WHET_HOME=str(tmp / "home"), WHET_RUNTIMES=str(tmp / "none"), NO_COLOR="1")
-        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base, one_label, nothing_in_it):
+        for part in (own_files, own_model, own_study, unreadable, folder_model, odd_names, same_base, same_name, one_label, nothing_in_it):
             part(tmp, env)
     return 1 if FAILED else 0
 
