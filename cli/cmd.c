@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of commands, and what all of them share: ending, usage errors, talk. */
+/* The table of commands, and what all of them share: ending, usage errors. */
 #include "cmd.h"
 
 #include <stdarg.h>
@@ -96,17 +96,4 @@ int cli_check_ranges(const cli *c, const char *command, size_t n, const cli_rang
         if (r[i].value < r[i].least || r[i].value > r[i].most)
             return cli_usage(c, command, "--%s is out of range: %lld, allowed is %lld to %lld", r[i].option, r[i].value, r[i].least, r[i].most);
     return 0;
-}
-
-void cli_say(const cli *c, const char *fmt, ...)
-{
-    char text[1024], safe[2048];
-    va_list ap;
-    if (c->quiet) return;
-    bar_clear((cli *)c);
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    whet_printable(safe, sizeof safe, text, WHET_KEEP_LINES);
-    fprintf(stderr, "%s\n", safe);
 }

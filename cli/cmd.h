@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/status.h"
 #include "opt.h"
 #include "whet/progress.h"
 #include "whet/result.h"
@@ -45,14 +46,12 @@ const cmd *cmd_find(const char *name); /* aliases included */
  * beside an error or a failed gate), frees it, and gives the exit code. */
 int cli_finish(cli *c, whet_status status, whet_result *r);
 /* Usage error: "whet train: <text>" and a hint on stderr; returns 2. */
-/* The first option out of its range is named with the range; 0 if none is. */
+int cli_usage(const cli *c, const char *command, const char *fmt, ...) WHET_PRINTF(3, 4);
+/* The first option out of its range is such an error, named with the range; 0 if none is. */
 typedef struct cli_range { const char *option; long long value, least, most; } cli_range;
 int cli_check_ranges(const cli *c, const char *command, size_t n, const cli_range *r);
-int cli_usage(const cli *c, const char *command, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* For the `progress` members of options: pass cli_progress and the cli. Bar with rate and ETA on a terminal, a plain line now
  * and then when piped, nothing with --quiet. */
 void cli_progress(void *cli_, const char *stage, double done, double total, const char *unit, const char *text);
-/* A line on stderr unless --quiet (talk). */
-void cli_say(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/strbuf.h"
 #include "cmd.h"
 #include "whet/study.h"
 
@@ -30,28 +29,15 @@ static const opt opts[] = {
     {"model", 0, OPT_STRING, "NAME", "with init: the model in the new file (lenet)", offsetof(struct args, model)},
     OPT_END};
 
-/* The command as typed, for the report; options first as they stand in the table. */
-static char *typed(const struct args *a, const char *file)
-{
-    whet_strbuf b;
-    whet_strbuf_init(&b);
-    whet_strbuf_printf(&b, "whet study %s", file);
-    const struct { const char *name, *value; } texts[] = {{"data", a->data}, {"contract", a->contract}, {"out", a->out}, {"store", a->store}, {"baseline", a->baseline}, {"gate", a->gate}, {"host", a->host}};
-    for (size_t i = 0; i < WHET_COUNT(texts); i++)
-        if (texts[i].value != NULL) whet_strbuf_printf(&b, " --%s %s", texts[i].name, texts[i].value);
-    for (int i = 0; i < a->set.n; i++) whet_strbuf_printf(&b, " --set '%s'", a->set.items[i]);
-    if (a->quick) whet_strbuf_puts(&b, " --quick");
-    if (a->publish) whet_strbuf_puts(&b, " --publish");
-    return whet_strbuf_take(&b);
-}
-
-static int perform(cli *c, const struct args *a, const char *file)
+static int perform(cli *c, const struct args *a, char *file)
 {
     whet_study_perform_options o;
     whet_result *r = NULL;
     whet_status status = WHET_OK;
     const char **set = whet_calloc((size_t)a->set.n + 1, sizeof *set);
-    char *command = typed(a, file);
+    const struct args usual = {0};
+    char *const words[] = {NULL, file};
+    char *command = opt_typed("whet study", 2, words, opts, a, &usual);
 
     whet_study_perform_options_init(&o);
     for (int i = 0; set != NULL && i < a->set.n; i++) set[i] = a->set.items[i];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that is read off a table of options: parsing, help, and the command as it was typed. */
 #include "opt.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/spelling.h"
 #include "base/status.h"
+#include "base/strbuf.h"
 
 enum { MOST_GIVEN = 64 };
 
@@ -142,6 +144,59 @@ void opt_dispose(const opt *own, void *own_args)
 {
     for (; own != NULL && own->name != NULL; own++)
         if (own->kind == OPT_LIST) whet_free(((opt_list *)(void *)((char *)own_args + own->offset))->items);
+}
+
+static void put_word(whet_strbuf *b, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./,:=@%+";
+    whet_strbuf_puts(b, " ");
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        whet_strbuf_puts(b, word);
+        return;
+    }
+    whet_strbuf_puts(b, "'");
+    for (const char *c = word; *c != '\0'; c++) {
+        if (*c == '\'') whet_strbuf_puts(b, "'\\''");
+        else whet_strbuf_add(b, c, 1);
+    }
+    whet_strbuf_puts(b, "'");
+}
+
+static void put_option(whet_strbuf *b, const opt *o, const char *at)
+{
+    char number[40];
+    if (o->kind == OPT_LIST) {
+        const opt_list *l = (const opt_list *)(const void *)at;
+        for (int i = 0; i < l->n; i++) {
+            whet_strbuf_printf(b, " --%s", o->name);
+            put_word(b, l->items[i]);
+        }
+        return;
+    }
+    if (o->kind == OPT_FLAG) {
+        whet_strbuf_printf(b, *(const int *)(const void *)at ? " --%s" : " --no-%s", o->name);
+        return;
+    }
+    if (o->kind == OPT_INT) snprintf(number, sizeof number, "%lld", (long long)*(const int64_t *)(const void *)at);
+    else if (o->kind == OPT_REAL) snprintf(number, sizeof number, "%.15g", *(const double *)(const void *)at);
+    whet_strbuf_printf(b, " --%s", o->name);
+    put_word(b, o->kind == OPT_INT || o->kind == OPT_REAL ? number : *(const char *const *)(const void *)at);
+}
+
+char *opt_typed(const char *head, int argc, char *const *argv, const opt *own, const void *args, const void *usual)
+{
+    static const size_t sizes[] = {[OPT_FLAG] = sizeof(int), [OPT_INT] = sizeof(int64_t), [OPT_REAL] = sizeof(double),
+                                   [OPT_STRING] = sizeof(char *), [OPT_LIST] = sizeof(opt_list), [OPT_PATH] = sizeof(char *),
+                                   [OPT_MAYBE] = sizeof(char *)};
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    whet_strbuf_puts(&b, head);
+    for (int i = 1; i < argc; i++) put_word(&b, argv[i]);
+    for (const opt *o = own; o->name != NULL; o++) {
+        const char *at = (const char *)args + o->offset;
+        if (memcmp(at, (const char *)usual + o->offset, sizes[o->kind]) != 0) put_option(&b, o, at);
+    }
+    return whet_strbuf_take(&b);
 }
 
 void opt_wrap(const char *text, int column, int width)

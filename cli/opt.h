@@ -34,6 +34,9 @@ typedef struct opt {
  * flag. Rest arguments are gathered at argv[1..*rest]. EINVAL with a "did you mean" for unknown names. */
 whet_status opt_parse(const opt *common, void *common_args, const opt *own, void *own_args, int *argc, char **argv);
 void opt_dispose(const opt *own, void *own_args);
+/* The command as typed, for the record: `head` and the rest arguments argv[1..argc-1], then the options, in the table's order,
+ * that differ from `usual`, the same struct with the defaults. Quoted for a shell; heap string (whet_free), NULL: no memory. */
+char *opt_typed(const char *head, int argc, char *const *argv, const opt *own, const void *args, const void *usual);
 /* Formatted help of a table, wrapped to width, on stdout. */
 void opt_print(const opt *table, int width);
 /* Words of `text` in lines up to `width`, all but the first indented by `column`, where the first begins; "\n\n" ends a paragraph. */
