@@ -390,7 +390,9 @@ static void whole_paper(whet_strbuf *b, const json_t *doc)
                         "\\usepackage{graphicx}\n\\sloppy\n\\title{");
     report_tex(b, title[0] != '\0' ? title : "Measured with whet");
     whet_strbuf_puts(b, "}\n\\author{}\n\\date{");
-    report_tex(b, report_str(doc, "started"));
+    char day[11];
+    snprintf(day, sizeof day, "%s", report_str(doc, "started")); // without the time
+    report_tex(b, day);
     whet_strbuf_puts(b, "}\n\\begin{document}\n\\maketitle\n\\section{Summary}\n");
     report_tex(b, summary != NULL ? summary : "");
     whet_strbuf_puts(b, ".\n\\section{Methods}\n\\input{methods}\n\\section{Results}\n\\input{results}\n\\input{comparisons}\n\\input{parity}\n\\input{classes}\n\\clearpage\n"

@@ -2,6 +2,7 @@
 // methods.tex: what a paper has to say about how its numbers came about, in sentences made of the stored document alone:
 // protocol, statistics, parity, machine, versions, data with splits and choices, seeds, what failed. And whet.bib with what
 // the sentences cite.
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,35 +82,87 @@ static void say(whet_strbuf *b, const char *text)
     report_tex(b, text);
 }
 
+// --- what runs have in common is said once, what differs of each of them
+
+static char *how_timed(const json_t *run)
+{
+    const json_t *s = json_object_get(run, "settings");
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    if (isfinite(report_num(s, "min_runs")))
+        whet_strbuf_printf(&b, "each row was warmed up by at least %.0f inferences and %.3g s and then timed for at least %.0f inferences and %.3g s, spread over %.0f or more rounds",
+                           report_num(s, "warmup_runs"), report_num(s, "warmup_seconds"), report_num(s, "min_runs"), report_num(s, "min_seconds"), report_num(s, "rounds"));
+    if (isfinite(report_num(s, "threads"))) {
+        whet_strbuf_printf(&b, "%severy runtime was given %.0f thread%s", b.len > 0 ? "; " : "", report_num(s, "threads"), report_num(s, "threads") > 1 ? "s" : "");
+        if (isfinite(report_num(s, "batch"))) whet_strbuf_printf(&b, " and batches of %.0f", report_num(s, "batch"));
+        whet_strbuf_puts(&b, " unless the table says otherwise");
+    }
+    if (report_str(run, "mode")[0] != '\0') whet_strbuf_printf(&b, "%sthe size of the run was %s", b.len > 0 ? "; " : "", report_str(run, "mode"));
+    return whet_strbuf_take(&b);
+}
+
+static char *what_drawn(const json_t *run)
+{
+    whet_strbuf b;
+    whet_strbuf_init(&b);
+    if (isfinite(report_num(run, "settings.seed"))) whet_strbuf_printf(&b, "the order of the blocks and the bootstrap used the seed %.0f", report_num(run, "settings.seed"));
+    if (report_str(run, "inputs.source")[0] != '\0') whet_strbuf_printf(&b, "%sthe timed inputs were %s", b.len > 0 ? "; " : "", report_str(run, "inputs.source"));
+    return whet_strbuf_take(&b);
+}
+
+static char *program_of(const json_t *run)
+{
+    const char *program = report_str(run, "context.program");
+    return whet_format("measurements were taken with %s", program[0] != '\0' ? program : "whet");
+}
+
+// "in the run a" or "in the runs a and b", with a capital.
+static void in_runs(whet_strbuf *b, const json_t *labels)
+{
+    const size_t n = json_array_size(labels);
+    whet_strbuf_puts(b, n == 1 ? "In the run " : "In the runs ");
+    for (size_t i = 0; i < n; i++) {
+        whet_strbuf_puts(b, i == 0 ? "" : i + 1 == n ? " and " : ", ");
+        say(b, json_string_value(json_array_get(labels, i)));
+    }
+    whet_strbuf_puts(b, " ");
+}
+
+static void of_each_run(whet_strbuf *b, const json_t *doc, char *(*sentence)(const json_t *run), json_t *cited, const char *citation)
+{
+    json_t *said = json_object(), *labels = NULL; // jansson keeps the order
+    const char *text = NULL;
+    for (size_t i = 0; i < report_run_count(doc); i++) {
+        const json_t *run = report_run_at(doc, i);
+        char *s = sentence(run);
+        b->failed = b->failed || s == NULL;
+        if (s != NULL && s[0] != '\0') {
+            if (json_object_get(said, s) == NULL) json_object_set_new(said, s, json_array());
+            json_array_append_new(json_object_get(said, s), json_string(report_str(run, "label")));
+        }
+        whet_free(s);
+    }
+    json_object_foreach(said, text, labels)
+    {
+        const bool one = json_object_size(said) == 1;
+        const char first[2] = {(char)toupper((unsigned char)text[0]), '\0'};
+        if (!one) in_runs(b, labels);
+        say(b, one ? first : "");
+        say(b, text + (one ? 1 : 0));
+        cite(b, cited, citation);
+        whet_strbuf_puts(b, ". ");
+    }
+    json_decref(said);
+}
+
 static void protocol(whet_strbuf *b, const json_t *doc, json_t *cited)
 {
-    const json_t *run = report_run_at(doc, 0), *s = json_object_get(run, "settings");
-    char text[400];
     whet_strbuf_puts(b, "\\paragraph{Protocol.} ");
-    whet_strbuf_puts(b, "Measurements were taken with ");
-    say(b, report_str(run, "context.program")[0] != '\0' ? report_str(run, "context.program") : "whet");
-    cite(b, cited, "whet");
-    whet_strbuf_puts(b, ". Every model ran on every runtime in fresh processes of its own, with the same inputs and the same number of threads, pinned to the same processors; "
+    of_each_run(b, doc, program_of, cited, "whet");
+    whet_strbuf_puts(b, "Every model ran on every runtime in fresh processes of its own, with the same inputs and the same number of threads, pinned to the same processors; "
                         "the candidates took turns in shuffled blocks. ");
-    if (isfinite(report_num(s, "min_runs"))) {
-        snprintf(text, sizeof text, "Each row was warmed up by at least %.0f inferences and %.3g s and then timed for at least %.0f inferences and %.3g s, spread over %.0f or more rounds. ",
-                 report_num(s, "warmup_runs"), report_num(s, "warmup_seconds"), report_num(s, "min_runs"), report_num(s, "min_seconds"), report_num(s, "rounds"));
-        say(b, text);
-    }
-    if (isfinite(report_num(s, "threads"))) {
-        snprintf(text, sizeof text, "Every runtime was given %.0f thread%s", report_num(s, "threads"), report_num(s, "threads") > 1 ? "s" : "");
-        say(b, text);
-        snprintf(text, sizeof text, " and batches of %.0f", report_num(s, "batch"));
-        if (isfinite(report_num(s, "batch"))) say(b, text);
-        whet_strbuf_puts(b, " unless the table says otherwise. ");
-    }
-    whet_strbuf_puts(b, "The timed region is one inference whose input lies in the runtime's own tensor; load time and first inference are given apart. ");
-    if (report_str(doc, "mode")[0] != '\0') {
-        whet_strbuf_puts(b, "The size of the run was ``");
-        say(b, report_str(doc, "mode"));
-        whet_strbuf_puts(b, "''. ");
-    }
-    whet_strbuf_puts(b, "\n\n");
+    of_each_run(b, doc, how_timed, cited, NULL);
+    whet_strbuf_puts(b, "The timed region is one inference whose input lies in the runtime's own tensor; load time and first inference are given apart. \n\n");
 }
 
 static void statistics(whet_strbuf *b, const json_t *doc, json_t *cited)
@@ -250,12 +303,17 @@ static void versions(whet_strbuf *b, const json_t *doc, json_t *cited)
     json_decref(seen);
 }
 
-static void one_data(whet_strbuf *b, const json_t *run, json_t *cited)
+static void one_data(whet_strbuf *b, const json_t *run, bool alone, json_t *cited)
 {
     const json_t *d = json_object_get(run, "data"), *list = json_object_get(d, "splits"), *c = NULL;
     size_t i = 0;
     char text[500], digits[40];
-    whet_strbuf_puts(b, "The data set was ");
+    if (!alone) {
+        json_t *label = json_pack("[s]", report_str(run, "label"));
+        in_runs(b, label);
+        json_decref(label);
+    }
+    whet_strbuf_puts(b, alone ? "The data set was " : "the data set was ");
     say(b, report_str(d, "name"));
     cite(b, cited, report_bib_key(report_str(d, "name")));
     if (isfinite(report_num(d, "classes"))) whet_strbuf_printf(b, " (%.0f classes)", report_num(d, "classes"));
@@ -278,17 +336,26 @@ static void one_data(whet_strbuf *b, const json_t *run, json_t *cited)
         whet_strbuf_printf(b, "The test split was read %.0f times, each by the final evaluation of a row; no choice saw it. ", report_num(d, "test_reads"));
 }
 
+// The run has data of its own: no earlier one has said the same.
+static bool new_data(const json_t *doc, size_t i)
+{
+    const json_t *d = json_object_get(report_run_at(doc, i), "data");
+    bool said = !json_is_object(d);
+    for (size_t k = 0; k < i && !said; k++) said = json_equal(json_object_get(report_run_at(doc, k), "data"), d);
+    return !said;
+}
+
 static void data(whet_strbuf *b, const json_t *doc, json_t *cited)
 {
+    size_t n = 0;
     bool open = false;
+    for (size_t i = 0; i < report_run_count(doc); i++) n += new_data(doc, i);
     for (size_t i = 0; i < report_run_count(doc); i++) {
-        const json_t *run = report_run_at(doc, i), *d = json_object_get(run, "data");
-        bool said = !json_is_object(d);
-        for (size_t k = 0; k < i && !said; k++) said = json_equal(json_object_get(report_run_at(doc, k), "data"), d);
-        if (said) continue;
+        const json_t *run = report_run_at(doc, i);
+        if (!new_data(doc, i)) continue;
         if (!open) whet_strbuf_puts(b, "\\paragraph{Data.} ");
         open = true;
-        one_data(b, run, cited);
+        one_data(b, run, n == 1, cited);
         if (report_str(run, "contract_text")[0] != '\0') {
             whet_strbuf_puts(b, "Pictures were preprocessed as ");
             say(b, report_str(run, "contract_text"));
@@ -320,12 +387,7 @@ static void seeds(whet_strbuf *b, const json_t *doc)
     if (n == 0 && json_is_number(own) && json_array_size(json_object_get(doc, "trainings")) > 0)
         whet_strbuf_printf(b, "Weights, order and augmentation came from the seed %.0f", json_number_value(own));
     if (n > 0 || (json_is_number(own) && json_array_size(json_object_get(doc, "trainings")) > 0)) whet_strbuf_puts(b, ". ");
-    if (isfinite(report_num(run, "settings.seed"))) whet_strbuf_printf(b, "The order of the blocks and the bootstrap used the seed %.0f. ", report_num(run, "settings.seed"));
-    if (report_str(run, "inputs.source")[0] != '\0') {
-        whet_strbuf_puts(b, "The timed inputs were ");
-        say(b, report_str(run, "inputs.source"));
-        whet_strbuf_puts(b, ". ");
-    }
+    of_each_run(b, doc, what_drawn, NULL, NULL);
     if (n <= 1 && json_array_size(json_object_get(doc, "trainings")) > 0) whet_strbuf_puts(b, "Each network was trained with one seed, so differences between networks carry no spread over trainings. ");
     whet_strbuf_puts(b, "\n\n");
     json_decref(seen);

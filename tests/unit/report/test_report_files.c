@@ -217,6 +217,29 @@ static void methods_are_sentences(void **state)
     json_decref(doc);
 }
 
+static void methods_of_several_runs(void **state)
+{
+    (void)state;
+    json_t *docs = json_pack("[o, o]", sample_document("lenet"), sample_document("lenet")), *files = json_array();
+    json_t *second = json_array_get(docs, 1), *settings = json_object_get(second, "settings");
+    json_object_set_new(json_array_get(docs, 0), "label", json_string("one"));
+    json_object_set_new(second, "label", json_string("two"));
+    json_object_set_new(second, "mode", json_string("quick"));
+    json_object_set_new(settings, "min_runs", json_integer(20));
+    json_object_set_new(settings, "min_seconds", json_real(1));
+    json_object_set_new(json_object_get(second, "data"), "test_reads", json_integer(7));
+    json_t *doc = whet_report_merge(docs);
+    assert_ok(whet_report_latex(doc, dir, files));
+    assert_file_contains("methods.tex", "In the run one each row was warmed up");
+    assert_file_contains("methods.tex", "timed for at least 100 inferences and 5 s");
+    assert_file_contains("methods.tex", "In the run two each row was warmed up");
+    assert_file_contains("methods.tex", "timed for at least 20 inferences and 1 s");
+    assert_file_contains("methods.tex", "In the run two the data set was");
+    json_decref(doc);
+    json_decref(docs);
+    json_decref(files);
+}
+
 static void pictures_are_drawn(void **state)
 {
     (void)state;
@@ -402,7 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(models_of_one_name_are_told_apart), cmocka_unit_test(explanations_stand_beside_rows),
-        cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(pictures_are_drawn),
+        cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(methods_of_several_runs), cmocka_unit_test(pictures_are_drawn),
         cmocka_unit_test(warnings_are_gathered), cmocka_unit_test(warnings_are_grouped), cmocka_unit_test(odd_members_do_not_crash),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
