@@ -53,7 +53,8 @@ typedef struct whet_convert_options {
     const char *program;   /* the whet program for worker processes; NULL: this one */
 } whet_convert_options;
 void whet_convert_options_init(whet_convert_options *o);
-/* Writes the model, atomically; the format by the extension. */
+/* Writes the model, atomically, in opt->format, else in the format of path's extension. opt may be NULL; model, weights, check and bundle
+ * are whet_convert's alone. EUNSUPPORTED where the format lacks an operator; on failure path is as it was. */
 whet_status whet_model_save(const whet_model *m, const char *path, const whet_convert_options *opt);
 /* Reads `from`, writes `to`, reads it again. The result (kind "convert") lists every node that was folded, fused, expanded,
  * dropped or changed, and the contract written. Files of weights alone go to such files, or with opt->model to any. Where the

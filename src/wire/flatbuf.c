@@ -184,10 +184,3 @@ whet_status whet_fb_list_table(const whet_fb_vector *v, size_t i, whet_fb_table 
     WHET_TRY(follow_element(v, i, &at));
     return open_table(v->fb, at, out);
 }
-
-whet_status whet_fb_list_text(const whet_fb_vector *v, size_t i, whet_arena *arena, const char **out)
-{
-    size_t at = 0;
-    WHET_TRY(follow_element(v, i, &at));
-    return take_text(v->fb, at, arena, out);
-}

@@ -60,7 +60,6 @@ whet_status whet_fb_text(const whet_fb_table *t, int field, whet_arena *arena, c
 int64_t whet_fb_list_int(const whet_fb_vector *v, size_t i);
 float whet_fb_list_float(const whet_fb_vector *v, size_t i);
 whet_status whet_fb_list_table(const whet_fb_vector *v, size_t i, whet_fb_table *out);
-whet_status whet_fb_list_text(const whet_fb_vector *v, size_t i, whet_arena *arena, const char **out);
 
 /* Where p stands in the file. */
 size_t whet_fb_offset(const whet_fb *fb, const void *p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The smallest program over the installed library: opens a model, prints what it is as JSON; tests/e2e/install.py builds it. */
+/* The smallest program over the installed library: opens a model, writes it to another file, prints what that is as JSON;
+ * tests/e2e/install.py builds it. */
 #include <stdio.h>
 
 #include <whet/whet.h>
@@ -8,7 +9,11 @@ int main(int argc, char **argv)
 {
     whet_model *model = NULL;
     whet_result *result = NULL;
-    whet_status status = argc == 2 ? whet_model_open(&model, argv[1]) : WHET_EINVAL;
+    whet_status status = argc == 3 ? whet_model_open(&model, argv[1]) : WHET_EINVAL;
+    if (status == WHET_OK) status = whet_model_save(model, argv[2], NULL);
+    whet_model_close(model);
+    model = NULL;
+    if (status == WHET_OK) status = whet_model_open(&model, argv[2]);
     if (status == WHET_OK) status = whet_model_inspect(model, NULL, &result);
     if (status == WHET_OK) {
         puts(whet_result_json(result));

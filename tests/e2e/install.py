@@ -42,8 +42,9 @@ def flags(prefix, *more):
 
 
 def run_example(program, model, **env):
-    doc = json.loads(sh(program, model, **env))
-    assert doc["kind"] == "inspect" and doc["format"] == "ONNX", doc
+    saved = program.with_suffix(".onnx")
+    doc = json.loads(sh(program, model, saved, **env))
+    assert doc["kind"] == "inspect" and doc["format"] == "ONNX" and doc["path"] == str(saved), doc
 
 
 @test

@@ -100,13 +100,6 @@ static inline tf_tensor *tfm_floats(const char *name, int rank, const int64_t *d
     return t;
 }
 
-static inline tf_tensor *tfm_ints(const char *name, int rank, const int64_t *dims, size_t n, const int64_t *x)
-{
-    tf_tensor *t = tfm_const(name, TF_INT32, rank, dims);
-    t->int_val = (whet_pb_ints){n, x};
-    return t;
-}
-
 static inline void tfm_list(tf_node *n, const char *key, size_t count, const int64_t *x)
 {
     static tf_list lists[64];

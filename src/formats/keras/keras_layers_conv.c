@@ -321,7 +321,7 @@ whet_status keras_read_group_norm(keras_call *c)
 }
 
 /* --- MultiHeadAttention: projections to [heads, size], softmax(q k / sqrt(size)) v, and a projection back */
-typedef struct heads { int64_t n, key, value, features, tokens_q, tokens_k; } heads;
+typedef struct heads { int64_t n, key, value, features; } heads;
 
 /* [features, heads, size] as one product, then [N, tokens, heads, size] with the axes of perm. */
 static whet_status project(keras_call *c, int part, const char *sub, whet_nhwc *x, int64_t size, int64_t n, const int64_t *perm, whet_vid *out)

@@ -75,15 +75,15 @@ static whet_status constant_f32(const keras_call *c, double x, whet_nhwc *out)
 }
 
 /* --- activations by name. Keras 2's hard_sigmoid is steeper than Keras 3's; leaky_relu as a name has slope 0.2. */
-typedef struct named { const char *name, *op; const char *attr; float x; const char *attr2; float x2; } named;
+typedef struct named { const char *name, *op, *attr; float x; } named; // attr NULL: the operator has none
 static const named simple[] = {
-    {"relu", "Relu", NULL, 0, NULL, 0}, {"sigmoid", "Sigmoid", NULL, 0, NULL, 0}, {"tanh", "Tanh", NULL, 0, NULL, 0},
-    {"elu", "Elu", "alpha", 1, NULL, 0}, {"selu", "Selu", NULL, 0, NULL, 0}, {"celu", "Celu", NULL, 0, NULL, 0},
-    {"softplus", "Softplus", NULL, 0, NULL, 0}, {"softsign", "Softsign", NULL, 0, NULL, 0},
-    {"swish", "Swish", NULL, 0, NULL, 0}, {"silu", "Swish", NULL, 0, NULL, 0},
-    {"exponential", "Exp", NULL, 0, NULL, 0}, {"mish", "Mish", NULL, 0, NULL, 0}, {"leaky_relu", "LeakyRelu", "alpha", 0.2f, NULL, 0},
-    {"hard_swish", "HardSwish", NULL, 0, NULL, 0}, {"hard_silu", "HardSwish", NULL, 0, NULL, 0},
-    {"gelu", "Gelu", NULL, 0, NULL, 0}, {"sqrt", "Sqrt", NULL, 0, NULL, 0}, {"abs", "Abs", NULL, 0, NULL, 0}, {"neg", "Neg", NULL, 0, NULL, 0}};
+    {"relu", "Relu", NULL, 0}, {"sigmoid", "Sigmoid", NULL, 0}, {"tanh", "Tanh", NULL, 0},
+    {"elu", "Elu", "alpha", 1}, {"selu", "Selu", NULL, 0}, {"celu", "Celu", NULL, 0},
+    {"softplus", "Softplus", NULL, 0}, {"softsign", "Softsign", NULL, 0},
+    {"swish", "Swish", NULL, 0}, {"silu", "Swish", NULL, 0},
+    {"exponential", "Exp", NULL, 0}, {"mish", "Mish", NULL, 0}, {"leaky_relu", "LeakyRelu", "alpha", 0.2f},
+    {"hard_swish", "HardSwish", NULL, 0}, {"hard_silu", "HardSwish", NULL, 0},
+    {"gelu", "Gelu", NULL, 0}, {"sqrt", "Sqrt", NULL, 0}, {"abs", "Abs", NULL, 0}, {"neg", "Neg", NULL, 0}};
 
 whet_status keras_apply_named(const keras_call *c, const char *name, whet_nhwc *t)
 {

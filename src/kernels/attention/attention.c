@@ -13,8 +13,6 @@ static const whet_attention_kernel table[] = {
 #undef K
 };
 
-int whet_attention_kernel_count(void) { return (int)WHET_COUNT(table); }
-
 const whet_attention_kernel *whet_attention_kernel_at(int i) { return &table[i]; }
 
 const whet_attention_kernel *whet_attention_kernel_for(uint32_t isa)

@@ -39,7 +39,6 @@ typedef struct whet_attention_kernel {
     int tier; /* 1 fast, 0 reference */
     whet_attention_fn block;
 } whet_attention_kernel;
-int whet_attention_kernel_count(void);
 const whet_attention_kernel *whet_attention_kernel_at(int i); /* best first */
 const whet_attention_kernel *whet_attention_kernel_for(uint32_t isa);
 

@@ -23,9 +23,6 @@ static const whet_halves *const rows[] = {
 #endif
     &whet_halves_ref};
 
-int whet_halves_count(void) { return (int)(sizeof rows / sizeof rows[0]); }
-const whet_halves *whet_halves_at(int i) { return rows[i]; }
-
 const whet_halves *whet_halves_for(uint32_t isa)
 {
     int i = 0;

@@ -13,8 +13,6 @@ typedef struct whet_halves {
     void (*from_bf16)(int64_t n, const uint16_t *src, float *dst);
 } whet_halves;
 
-int whet_halves_count(void);
-const whet_halves *whet_halves_at(int i); /* best first */
 const whet_halves *whet_halves_for(uint32_t isa); /* never NULL */
 extern const whet_halves whet_halves_ref, whet_halves_avx2, whet_halves_avx512;
 

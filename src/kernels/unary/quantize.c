@@ -51,9 +51,6 @@ static const whet_quantize *const rows[] = {
 #endif
     &whet_quantize_ref};
 
-int whet_quantize_count(void) { return (int)(sizeof rows / sizeof rows[0]); }
-const whet_quantize *whet_quantize_at(int i) { return rows[i]; }
-
 const whet_quantize *whet_quantize_for(uint32_t isa)
 {
     int i = 0;

@@ -22,8 +22,6 @@ typedef struct whet_quantize {
     void (*from_s32)(int64_t n, const int32_t *src, float *dst);
 } whet_quantize;
 
-int whet_quantize_count(void);
-const whet_quantize *whet_quantize_at(int i); /* best first */
 const whet_quantize *whet_quantize_for(uint32_t isa); /* never NULL */
 extern const whet_quantize whet_quantize_ref, whet_quantize_avx2, whet_quantize_avx512;
 
