@@ -47,6 +47,7 @@ bool tf_load(void)
 #undef F
     };
     setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0); /* it tells of its CPU features and of missing GPUs otherwise */
+    setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1", 0); /* else all sessions of the process have the first one's number of threads */
     void *handle = open_library();
     return handle != NULL && plugin_functions(handle, &tf_rt, functions, PLUGIN_COUNT(functions)) && plugin_built_for(tf_rt.Version());
 }

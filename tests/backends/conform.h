@@ -2,7 +2,7 @@
 /* What the conformance suite feeds to every backend: three little models, written in each format that the backend claims.
  *   small  y = max(0, x W + b)          x is f32 [N, 8], y [N, 4]
  *   bytes  y = float(x)                 x is u8 [N, 8]
- *   big    four products of 512 x 512   x is f32 [64, 512], to load the processor */
+ *   big    four products of 512 x 512   x is f32 [256, 512], to load the processor */
 #ifndef WHET_TESTS_CONFORM_H
 #define WHET_TESTS_CONFORM_H
 
@@ -16,7 +16,7 @@
 #include "ir/graph.h"
 #include "support.h"
 
-enum { CONFORM_IN = 8, CONFORM_OUT = 4, CONFORM_BIG = 512, CONFORM_BIG_BATCH = 64, CONFORM_MAX_FORMATS = 8 };
+enum { CONFORM_IN = 8, CONFORM_OUT = 4, CONFORM_BIG = 512, CONFORM_BIG_BATCH = 256, CONFORM_MAX_FORMATS = 8 };
 
 static inline float conform_weight(int i, int o) { return (float)((i * 7 + o * 3) % 11 - 5) / 8; }
 
@@ -87,7 +87,8 @@ static inline whet_status conform_write(const char *dir, const char *format, cha
         return whet_file_write(path, "fake\ngood\n", 10);
     }
     WHET_TRY(whet_format_for_writing(format, "", &f));
-    snprintf(path, cap, "%s/%s_%c%.*s", dir, format, which == 'B' ? 'g' : which, (int)strcspn(f->ext, " "), f->ext);
+    if (snprintf(path, cap, "%s/%s_%c%.*s", dir, format, which == 'B' ? 'g' : which, (int)strcspn(f->ext, " "), f->ext) >= (int)cap)
+        return WHET_FAIL(WHET_EINVAL, "the scratch folder's path is too long");
     whet_status status = conform_graph(&g, which);
     if (status == WHET_OK) status = whet_convert_graph(g, f, path, NULL, NULL);
     whet_graph_free(g);

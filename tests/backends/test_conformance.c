@@ -5,94 +5,17 @@
  * this program depends on it. The models are in conform.h; the fake backend computes y = 2 x + 1. */
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "conform.h"
+#include "base/cpu.h"
+#include "conform_load.h"
 
 enum { SKIPPED = 77, BROKEN_FILES = 6, LIMIT_SECONDS = 60 };
-
-#define CHECK(condition)                                                                                              \
-    do {                                                                                                              \
-        if (!(condition)) {                                                                                           \
-            fprintf(stderr, "%s:%d: %s is false (format %s: %s); repro: %s conform %s\n", __FILE__, __LINE__, #condition, format, \
-                    whet_error_message(), program, t->name);                                                          \
-            exit(1);                                                                                                  \
-        }                                                                                                             \
-    } while (0)
 
 #if defined(__SANITIZE_ADDRESS__)
 /* OpenVINO's executors leave what belongs to a thread, a few hundred bytes, to the end of the process. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libopenvino.so\n"; }
 #endif
-
-static const char *program;
-static const whet_backend *t;
-static const char *format = "";
-static char dir[256];
-
-static int is_fake(void) { return strcmp(t->name, "fake") == 0; }
-
-/* --- opening and running */
-static whet_backend_model *open_with(const char *path, const char *key, const char *value)
-{
-    whet_backend_model *m = NULL;
-    const whet_backend_setting s[] = {{"threads", "1"}, {key, value}};
-    whet_error_clear();
-    CHECK(t->open(&m, path, key == NULL ? s : &s[1], 1) == WHET_OK);
-    CHECK(m != NULL);
-    return m;
-}
-
-/* The batch that the model's first input gets: the wanted one where the file leaves it free. */
-static int batch_for(whet_backend_model *m, int wanted)
-{
-    whet_backend_io io;
-    CHECK(t->io_info(m, 0, 0, &io) == WHET_OK && io.rank == 2);
-    return io.dims[0] < 0 ? wanted : (int)io.dims[0];
-}
-
-static whet_backend_stream *stream_for(whet_backend_model *m, int batch, int width)
-{
-    whet_backend_stream *s = NULL;
-    const int64_t dims[] = {batch, width};
-    whet_error_clear();
-    if (t->set_shape != NULL) CHECK(t->set_shape(m, 0, 2, dims) == WHET_OK);
-    CHECK(t->stream_create(m, &s) == WHET_OK && s != NULL);
-    return s;
-}
-
-static double expected(const float *x, int o)
-{
-    double want = 0.5 * o - 0.5;
-    if (is_fake()) return 2 * x[o] + 1;
-    for (int i = 0; i < CONFORM_IN; i++) want += (double)x[i] * conform_weight(i, o);
-    return want > 0 ? want : 0;
-}
-
-static void feed_and_check(whet_backend_stream *s, int batch, int seed, double bound)
-{
-    void *data = NULL;
-    size_t bytes = 0;
-    whet_backend_io io;
-    float x[64];
-    const int width = is_fake() ? CONFORM_IN : CONFORM_OUT;
-    CHECK(t->io_map(s, 0, 0, &data, &bytes, &io) == WHET_OK);
-    CHECK(bytes == (size_t)(batch * CONFORM_IN) * sizeof(float) && io.dtype == 1 && io.rank == 2 && io.dims[0] == batch && io.dims[1] == CONFORM_IN);
-    for (int i = 0; i < batch * CONFORM_IN; i++) x[i] = (float)((i * 13 + seed * 5) % 17 - 8) / 4;
-    memcpy(data, x, bytes);
-    CHECK(t->io_unmap(s, 0, 0) == WHET_OK);
-    whet_error_clear();
-    CHECK(t->run(s) == WHET_OK);
-    CHECK(t->io_map(s, 1, 0, &data, &bytes, &io) == WHET_OK);
-    CHECK(io.name != NULL && bytes == (size_t)(batch * width) * sizeof(float) && io.dtype == 1);
-    CHECK(io.rank == 2 && io.dims[0] == batch && io.dims[1] == width);
-    for (int n = 0; n < batch; n++)
-        for (int o = 0; o < width; o++) CHECK(fabs(((const float *)data)[n * width + o] - expected(x + n * CONFORM_IN, o)) <= bound);
-    CHECK(t->io_unmap(s, 1, 0) == WHET_OK);
-}
-
-static const double exact = 1e-5;
 
 /* --- what is told of inputs and outputs, and which shapes are refused */
 static void check_refused_shape(const char *path, int rank, const int64_t *dims)
@@ -221,32 +144,46 @@ static void check_settings(const char *path)
     }
 }
 
-/* --- threads: no more processors are used than were asked for */
-static double seconds(clockid_t clock)
-{
-    struct timespec ts;
-    clock_gettime(clock, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void check_threads(const char *path)
+/* --- denormals: kept or flushed as asked. 4e-38 x 1/8 is one; the worker flushes in its own threads, too. */
+static float denormal_product(const char *path, const char *value)
 {
     void *data = NULL;
     size_t bytes = 0;
     whet_backend_io io;
-    whet_backend_model *m = open_with(path, "threads", "1");
-    whet_backend_stream *s = stream_for(m, CONFORM_BIG_BATCH, CONFORM_BIG);
-    CHECK(t->io_map(s, 0, 0, &data, &bytes, &io) == WHET_OK && bytes == CONFORM_BIG_BATCH * CONFORM_BIG * sizeof(float));
-    for (size_t i = 0; i < bytes / sizeof(float); i++) ((float *)data)[i] = (float)(i % 13) / 16;
-    CHECK(t->io_unmap(s, 0, 0) == WHET_OK);
-    for (int i = 0; i < 3; i++) CHECK(t->run(s) == WHET_OK);
-    const double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
-    while (seconds(CLOCK_MONOTONIC) - wall < 0.4) CHECK(t->run(s) == WHET_OK);
-    const double used = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (seconds(CLOCK_MONOTONIC) - wall);
-    if (used > 1.1) fprintf(stderr, "%s used %.2f processors with threads=1\n", t->name, used);
-    CHECK(used <= 1.1);
+    const float small[CONFORM_IN] = {0, 0, 4e-38f};
+    whet_backend_model *m = open_with(path, "denormals", value);
+    whet_backend_stream *s = stream_for(m, batch_for(m, 1), CONFORM_IN);
+    CHECK(t->io_map(s, 0, 0, &data, &bytes, &io) == WHET_OK && bytes == sizeof small);
+    memcpy(data, small, sizeof small);
+    CHECK(t->io_unmap(s, 0, 0) == WHET_OK && t->run(s) == WHET_OK);
+    CHECK(t->io_map(s, 1, 0, &data, &bytes, &io) == WHET_OK);
+    const float y = ((const float *)data)[1]; /* the bias is 0 there */
+    CHECK(t->io_unmap(s, 1, 0) == WHET_OK);
     t->stream_free(s);
     t->close(m);
+    return y;
+}
+
+static bool names_value(const json_t *settings, const char *key, const char *value)
+{
+    const json_t *list = json_object_get(settings, key);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), value) == 0) return true;
+    return false;
+}
+
+static void check_denormals(const char *path)
+{
+    char *text = NULL;
+    CHECK(t->caps(&text) == WHET_OK && text != NULL);
+    json_t *caps = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *settings = json_object_get(caps, "settings");
+    whet_free(text);
+    if (names_value(settings, "denormals", "keep")) CHECK(denormal_product(path, "keep") == 4e-38f / 8);
+    if (names_value(settings, "denormals", "zero")) {
+        whet_cpu_flush_denormals();
+        CHECK(denormal_product(path, "zero") == 0);
+    }
+    json_decref(caps);
 }
 
 /* --- questions: an answer is JSON (graph and profile have nodes with name and type), no answer says why */
@@ -423,6 +360,8 @@ static void check_format(int first)
     check_queries(small);
     check_frees(small);
     check_settings(small);
+    check_at_once(small);
+    check_denormals(small); /* last: it flushes in this thread from then on */
 }
 
 static int conform(const char *name)
