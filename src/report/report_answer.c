@@ -260,6 +260,9 @@ static void say_met(const candidates *c, const whet_goal *g, const json_t *a, wh
         whet_strbuf_puts(b, "; it cannot be told from ");
         name_rows(c, tied, b);
     }
+    bool again = false; // the first of those that cannot be told from it: they have been named
+    for (size_t i = 0; i < json_array_size(tied); i++) again = again || json_equal(json_array_get(tied, i), second);
+    if (again) return;
     if (json_is_integer(second)) {
         report_row_name_marked(c->doc, json_array_get(c->rows, (size_t)json_integer_value(second)), name, sizeof name);
         whet_strbuf_printf(b, "; runner-up: %s with ", name);

@@ -16,30 +16,6 @@ static double at(const json_t *series, const char *key, size_t i)
     return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
-static report_axis chart_axis(const json_t *chart, bool from_zero, bool may_log)
-{
-    double low = (double)INFINITY, high = -(double)INFINITY;
-    const json_t *list = json_object_get(chart, "series"), *s = NULL;
-    static const char *const keys[] = {"values", "low", "high"};
-    size_t i = 0;
-    json_array_foreach(list, i, s)
-    {
-        for (size_t k = 0; k < WHET_COUNT(keys); k++)
-            for (size_t j = 0; j < json_array_size(json_object_get(s, keys[k])); j++) {
-                const double v = at(s, keys[k], j);
-                if (!isfinite(v)) continue;
-                low = fmin(low, v);
-                high = fmax(high, v);
-            }
-    }
-    const double line = report_num(chart, "zero_line");
-    if (isfinite(line)) {
-        low = fmin(low, line);
-        high = fmax(high, line);
-    }
-    return report_axis_make(low, high, from_zero, may_log);
-}
-
 // 0.30000000000000004 -> "0.3"
 static const char *tick_text(char *buf, size_t size, double x)
 {
@@ -103,7 +79,20 @@ static void whisker(whet_strbuf *b, const report_axis *a, double low, double hig
 {
     if (!isfinite(low) || !isfinite(high)) return;
     const double from = 100 * report_axis_at(a, low), to = 100 * report_axis_at(a, high);
-    whet_strbuf_printf(b, "<b class='w' style='left:%.2f%%;width:%.2f%%'></b>", from, fmax(to - from, 0.2));
+    whet_strbuf_printf(b, "<b class='w%s%s' style='left:%.2f%%;width:%.2f%%'></b>", low < a->low ? " below" : "", high > a->high ? " beyond" : "", from, fmax(to - from, 0.2));
+}
+
+// Some interval of the chart goes on where the axis ends.
+static bool cuts(const json_t *chart, const report_axis *a)
+{
+    const json_t *list = json_object_get(chart, "series"), *s = NULL;
+    size_t i = 0;
+    bool cut = false;
+    json_array_foreach(list, i, s)
+    {
+        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) cut = cut || at(s, "low", k) < a->low || at(s, "high", k) > a->high;
+    }
+    return cut;
 }
 
 // As the charts' values are written: shares in per cent with two decimals, the others by their size.
@@ -120,7 +109,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
 {
     const json_t *series = json_object_get(chart, "series");
     const size_t n = json_array_size(json_object_get(chart, "labels")), m = json_array_size(series);
-    const report_axis a = chart_axis(chart, !interval, json_is_true(json_object_get(chart, "may_log")));
+    const report_axis a = report_axis_of_chart(chart, !interval, json_is_true(json_object_get(chart, "may_log")));
     const double line = report_num(chart, "zero_line");
     char text[40];
     add_legend(b, series);
@@ -151,6 +140,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     whet_strbuf_puts(b, "</ol>");
     if (interval) add_axis(b, &a);
     if (a.log) whet_strbuf_puts(b, "<p class='note'>logarithmic</p>");
+    if (cuts(chart, &a)) whet_strbuf_puts(b, "<p class='note'>an interval without an end goes on beyond the chart</p>");
 }
 
 static void outline(whet_strbuf *b, const report_axis *a, const json_t *o, double from, double to, int colour)
@@ -175,7 +165,7 @@ static void ridges(whet_strbuf *b, const json_t *chart)
 {
     const json_t *s = json_array_get(json_object_get(chart, "series"), 0), *outlines = json_object_get(chart, "outlines");
     const size_t n = json_array_size(json_object_get(chart, "labels"));
-    const report_axis a = chart_axis(chart, false, true);
+    const report_axis a = report_axis_of_chart(chart, false, true);
     char text[40];
     whet_strbuf_printf(b, "<ol class='bars ridges'%s>\n", a.log ? " data-log='1'" : "");
     for (size_t i = 0; i < n; i++) {
@@ -217,24 +207,12 @@ static void runtimes_legend(whet_strbuf *b, const json_t *points)
 static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
-    double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
     static const char *const keys[2] = {"x", "y"}, *const lows[2] = {"x_low", "y_low"}, *const highs[2] = {"x_high", "y_high"};
     report_axis axis[2];
+    report_numbers numbers = {.n = 0};
     char text[2][40];
     size_t i = 0;
-    json_array_foreach(points, i, p)
-    {
-        for (int k = 0; k < 2; k++) {
-            low[k] = fmin(fmin(low[k], report_num(p, keys[k])), report_num(p, lows[k])); // fmin leaves NaN out
-            high[k] = fmax(fmax(high[k], report_num(p, keys[k])), report_num(p, highs[k]));
-        }
-    }
-    axis[0] = report_axis_make(low[0], high[0], false, true);
-    if (!json_is_true(json_object_get(chart, "less")) && !(high[1] > low[1])) { // one accuracy: a point of per cent around it
-        low[1] -= 1;
-        high[1] = fmin(high[1] + 1, 100);
-    }
-    axis[1] = report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")));
+    report_axes_of_scatter(chart, axis);
     runtimes_legend(b, points);
     whet_strbuf_puts(b, "<p class='y-title'>");
     report_esc(b, report_str(chart, "y_unit"));
@@ -264,7 +242,7 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         report_esc(b, report_str(p, "name"));
         whet_strbuf_printf(b, ": %s ms, %s", report_digits(text[0], sizeof text[0], report_num(p, "x")), report_digits(text[1], sizeof text[1], report_num(p, "y")));
         whet_strbuf_puts(b, json_is_true(json_object_get(chart, "less")) ? " MB'>" : " %'>");
-        if (place > 0) whet_strbuf_printf(b, "<b>%d</b>", place);
+        if (place > 0) whet_strbuf_printf(b, "<b class='k%d'>%d</b>", report_corner(&numbers, report_axis_at(&axis[0], report_num(p, "x")), report_axis_at(&axis[1], report_num(p, "y"))), place);
         whet_strbuf_puts(b, "</i>");
     }
     whet_strbuf_puts(b, "</div><p class='x-title'>");

@@ -91,7 +91,7 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
     head(b, chart, 150 + 46 * (double)n * (m > 1 ? 1.3 : 1));
     row_labels(b, labels, n);
     bool whiskers = false;
-    double from = isfinite(line) ? line : (double)INFINITY, to = isfinite(line) ? line : -(double)INFINITY;
+    const report_axis axis = report_axis_of_chart(chart, !interval, json_is_true(json_object_get(chart, "may_log")));
     for (size_t k = 0; k < m; k++) {
         whet_strbuf_printf(b, "$data%zu << EOD\n", k);
         for (size_t i = 0; i < n; i++) {
@@ -99,16 +99,14 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
             const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), top = (double)(n - 1 - i) + 0.38 - thick * (double)k;
             if (!isfinite(v)) continue;
             whiskers = whiskers || isfinite(low);
-            from = fmin(from, isfinite(low) ? low : v);
-            to = fmax(to, isfinite(high) ? high : v);
             whet_strbuf_printf(b, "%.9g %.4f 0 %.9g %.4f %.4f 0x%s %.9g %.9g\n", v, top - thick / 2, v, top - thick, top, colours[m > 1 ? k : (size_t)colour_of(chart, i)] + 1,
                                isfinite(low) ? low : v, isfinite(high) ? high : v);
         }
         whet_strbuf_puts(b, "EOD\n");
     }
     if (isfinite(line)) whet_strbuf_printf(b, "set arrow from %.9g, graph 0 to %.9g, graph 1 nohead dt 2 lc rgb '#777777'\n", line, line);
-    if (!interval) whet_strbuf_puts(b, "set xrange [0:*]\n");
-    if (interval) whet_strbuf_printf(b, "set xrange [%.9g:%.9g]\n", from - (to - from) * 0.06, to + (to - from) * 0.06);
+    whet_strbuf_printf(b, "set xrange [%.9g:%.9g]\n", axis.low, axis.high);
+    log_axis(b, &axis);
     whet_strbuf_puts(b, m > 1 ? key_above : "unset key\n");
     whet_strbuf_puts(b, "set style fill solid 0.85 noborder\nplot ");
     for (size_t k = 0; k < m; k++) {
@@ -174,7 +172,7 @@ static void lines(whet_strbuf *b, const json_t *chart)
 }
 
 // One line a point: x, y and the ends of their intervals (the point itself where there is none), a block a runtime for the legend.
-static void point_blocks(whet_strbuf *b, const json_t *points, const char *names[8], double reach[2])
+static void point_blocks(whet_strbuf *b, const json_t *points, const char *names[8])
 {
     static const char *const keys[4] = {"x_low", "x_high", "y_low", "y_high"};
     const json_t *p = NULL;
@@ -190,8 +188,6 @@ static void point_blocks(whet_strbuf *b, const json_t *points, const char *names
             for (int k = 0; k < 4; k++) {
                 const double end = isfinite(report_num(p, keys[k])) ? report_num(p, keys[k]) : at[k / 2];
                 whet_strbuf_printf(b, " %.9g", end);
-                if (k < 2) reach[0] = fmin(reach[0], end);
-                if (k < 2) reach[1] = fmax(reach[1], end);
             }
             whet_strbuf_puts(b, "\n");
         }
@@ -203,29 +199,34 @@ static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
     const char *names[8] = {NULL};
-    double reach[2] = {(double)INFINITY, -(double)INFINITY};
+    static const int shapes[8] = {7, 5, 9, 13, 11, 1, 15, 2}; // as on the page
+    static const char *const corners[] = {"left offset 0.7,0.7", "right offset -0.7,0.7", "left offset 0.7,-0.7", "right offset -0.7,-0.7"};
+    report_axis axis[2];
+    report_numbers numbers = {.n = 0};
     size_t i = 0, numbered = 0;
     json_array_foreach(points, i, p) numbered += report_num(p, "front") > 0;
     head(b, chart, 700 + 24 * (double)numbered);
     whet_strbuf_printf(b, "%sset ylabel ", grid_y);
     quoted(b, report_str(chart, "y_unit"));
     whet_strbuf_puts(b, "\nset key tmargin center vertical maxcols 1 Left reverse\n");
-    point_blocks(b, points, names, reach);
+    point_blocks(b, points, names);
+    report_axes_of_scatter(chart, axis);
     json_array_foreach(points, i, p)
     {
         if (report_num(p, "front") > 0)
-            whet_strbuf_printf(b, "set label '%.0f' at %.9g, %.9g left offset 0.7,0.7\n", report_num(p, "front"), report_num(p, "x"), report_num(p, "y"));
+            whet_strbuf_printf(b, "set label '%.0f' at %.9g, %.9g %s\n", report_num(p, "front"), report_num(p, "x"), report_num(p, "y"),
+                               corners[report_corner(&numbers, report_axis_at(&axis[0], report_num(p, "x")), report_axis_at(&axis[1], report_num(p, "y")))]);
     }
-    const report_axis axis = report_axis_make(reach[0], reach[1], false, true);
-    log_axis(b, &axis);
-    whet_strbuf_printf(b, "set offsets %s, graph 0.08, graph 0.08\nplot ", axis.log ? "0, 0" : "graph 0.05, graph 0.05");
+    whet_strbuf_printf(b, "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", axis[0].low, axis[0].high, axis[1].low, axis[1].high);
+    log_axis(b, &axis[0]);
+    whet_strbuf_printf(b, "%splot ", axis[1].log ? "set logscale y\n" : "");
     const char *separator = "";
     for (int c = 0; c < 8; c++) {
         char name[100];
         if (names[c] == NULL) continue;
         snprintf(name, sizeof name, "%.*s", (int)WHET_MIN(strcspn(names[c], ","), sizeof name - 1), names[c]);
         whet_strbuf_printf(b, "%s$points%d using 1:2:3:4:5:6 with xyerrorbars pt 0 lw 1 lc rgb '#777777' notitle, $points%d using 1:2 with points pt %d ps 1.6 lc rgb '%s' title ",
-                           separator, c, c, 5 + 2 * (c % 5), colours[c]);
+                           separator, c, c, shapes[c], colours[c]);
         quoted(b, name);
         separator = ", ";
     }

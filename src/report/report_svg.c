@@ -9,7 +9,7 @@
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-enum { WIDTH = 640, TRACK = 380, RIGHT = 80, BAR = 16, GAP = 10, TOP = 34, PLOT = 240, MAX_ROWS = 60, MAX_LABEL = 48 };
+enum { WIDTH = 640, TRACK = 380, RIGHT = 80, BAR = 16, GAP = 10, TOP = 34, PLOT = 240, MAX_ROWS = 60, MAX_LABEL = 90 };
 
 static const char style[] =
     "<style>text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#1c2126}.head{font-weight:600;font-size:14px}.axis{stroke:#8a929a;fill:none}.grid{stroke:#e3e0d8}"
@@ -29,23 +29,6 @@ static void widen(double *low, double *high, double x)
     if (!isfinite(x)) return;
     *low = fmin(*low, x);
     *high = fmax(*high, x);
-}
-
-static report_axis value_axis(const json_t *chart, bool from_zero, bool may_log)
-{
-    double low = (double)INFINITY, high = -(double)INFINITY;
-    const json_t *list = json_object_get(chart, "series"), *s = NULL;
-    size_t i = 0;
-    json_array_foreach(list, i, s)
-    {
-        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) {
-            widen(&low, &high, at(s, "values", k));
-            widen(&low, &high, at(s, "low", k));
-            widen(&low, &high, at(s, "high", k));
-        }
-    }
-    widen(&low, &high, report_num(chart, "zero_line"));
-    return report_axis_make(low, high, from_zero, may_log);
 }
 
 // Characters, not bytes.
@@ -89,7 +72,7 @@ static void open_svg(whet_strbuf *b, const json_t *chart, int width, double heig
 
 static void label(whet_strbuf *b, const char *text, int left, double y)
 {
-    char cut[200];
+    char cut[4 * MAX_LABEL + 8];
     size_t n = 0, shown = 0;
     for (; text[n] != '\0' && n + 5 < sizeof cut && shown < MAX_LABEL - 1; n++) {
         cut[n] = text[n];
@@ -114,7 +97,7 @@ static void rows_chart(whet_strbuf *b, const json_t *chart, const char *kind)
     const json_t *labels = json_object_get(chart, "labels"), *series = json_object_get(chart, "series");
     const bool interval = strcmp(kind, "interval") == 0, ridge = strcmp(kind, "ridge") == 0;
     const size_t all = json_array_size(labels), n = WHET_MIN(all, (size_t)MAX_ROWS), m = ridge ? 1 : json_array_size(series), bar = ridge ? 26 : BAR;
-    const report_axis a = value_axis(chart, !interval && !ridge, ridge);
+    const report_axis a = report_axis_of_chart(chart, !interval && !ridge, ridge || json_is_true(json_object_get(chart, "may_log")));
     const double bottom = TOP + (double)(n * (m * bar + GAP)), line = report_num(chart, "zero_line");
     const int left = left_of(labels), width = left + TRACK + RIGHT;
     char text[40];
@@ -208,21 +191,27 @@ static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
     whet_strbuf_puts(b, "</svg>");
 }
 
+// A runtime's point: a shape of its own beside the colour.
+static void marker(whet_strbuf *b, int c, double x, double y, double r, bool front)
+{
+    static const char *const shapes[] = {"", "M-.9-.9h1.8v1.8h-1.8z", "M0-1 1 .9H-1z", "M0-1.15 1.15 0 0 1.15-1.15 0z", "M0 1 1-.9H-1z",
+                                         "M-.35-1h.7v.65H1v.7H.35V1h-.7V.35H-1v-.7h.65z", "M-.5-.9h1L1 0 .5.9h-1L-1 0z", "M-1-.6-.6-1 0-.4.6-1 1-.6.4 0 1 .6.6 1 0 .4-.6 1-1 .6-.4 0z"};
+    whet_strbuf_printf(b, "<g class='c%d%s' transform='translate(%.1f %.1f) scale(%.1f)'>", c, front ? " front" : "", x, y, r);
+    if (c == 0) whet_strbuf_puts(b, "<circle r='1' vector-effect='non-scaling-stroke'/>");
+    else whet_strbuf_printf(b, "<path vector-effect='non-scaling-stroke' d='%s'/>", shapes[c]);
+}
+
 static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
-    double low[2] = {(double)INFINITY, (double)INFINITY}, high[2] = {-(double)INFINITY, -(double)INFINITY};
+    report_axis axis[2];
+    report_numbers numbers = {.n = 0};
     const int left = 70, top = TOP + 16, bottom = top + PLOT + 40;
     int listed = 0, legend = left;
     bool seen[8] = {false};
     size_t i = 0;
-    json_array_foreach(points, i, p)
-    {
-        static const char *const keys[2][3] = {{"x", "x_low", "x_high"}, {"y", "y_low", "y_high"}};
-        for (int k = 0; k < 6; k++) widen(&low[k / 3], &high[k / 3], report_num(p, keys[k / 3][k % 3]));
-        listed += report_num(p, "front") > 0;
-    }
-    const report_axis axis[2] = {report_axis_make(low[0], high[0], false, true), report_axis_make(low[1], high[1], false, json_is_true(json_object_get(chart, "less")))};
+    json_array_foreach(points, i, p) listed += report_num(p, "front") > 0;
+    report_axes_of_scatter(chart, axis);
     open_svg(b, chart, WIDTH, bottom + 66 + 18 * (double)listed, false);
     frame(b, axis, left, top, bottom);
     whet_strbuf_printf(b, "<text x='10' y='%d'>%s</text><text x='%d' y='%d' text-anchor='end'>%s</text>", top - 6, report_str(chart, "y_unit"), WIDTH - 10, bottom + 32, report_str(chart, "unit"));
@@ -236,20 +225,24 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         if (isfinite(report_num(p, "y_low")) && isfinite(report_num(p, "y_high")))
             whet_strbuf_printf(b, "<path class='whisker' d='M%.1f %.1fV%.1f'/>", x, bottom - report_axis_at(&axis[1], report_num(p, "y_low")) * (bottom - top),
                                bottom - report_axis_at(&axis[1], report_num(p, "y_high")) * (bottom - top));
-        whet_strbuf_printf(b, "<circle class='c%d%s' cx='%.1f' cy='%.1f' r='%d'><title>", c, number > 0 ? " front" : "", x, y, number > 0 ? 7 : 5);
+        marker(b, c, x, y, number > 0 ? 7 : 5, number > 0);
+        whet_strbuf_puts(b, "<title>");
         report_esc(b, report_str(p, "name"));
-        whet_strbuf_puts(b, "</title></circle>");
+        whet_strbuf_puts(b, "</title></g>");
         if (!seen[c]) { // the runtime's colour
             char runtime[60];
             snprintf(runtime, sizeof runtime, "%.*s", (int)WHET_MIN(strcspn(report_str(p, "name"), ","), sizeof runtime - 1), report_str(p, "name"));
-            whet_strbuf_printf(b, "<circle class='c%d' cx='%d' cy='%d' r='5'/><text x='%d' y='%d'>", c, legend + 5, bottom + 40, legend + 16, bottom + 44);
+            marker(b, c, legend + 5, bottom + 40, 5, false);
+            whet_strbuf_printf(b, "</g><text x='%d' y='%d'>", legend + 16, bottom + 44);
             report_esc(b, runtime);
             whet_strbuf_puts(b, "</text>");
             legend += 40 + (int)(7 * (double)length_of(runtime));
             seen[c] = true;
         }
         if (number == 0) continue;
-        whet_strbuf_printf(b, "<text x='%.1f' y='%.1f'>%d</text><text x='%d' y='%d'>%d  ", x + 10, y - 6, number, left, bottom + 58 + 18 * number, number);
+        const int corner = report_corner(&numbers, report_axis_at(&axis[0], report_num(p, "x")), report_axis_at(&axis[1], report_num(p, "y")));
+        whet_strbuf_printf(b, "<text x='%.1f' y='%.1f' text-anchor='%s'>%d</text><text x='%d' y='%d'>%d  ", corner % 2 == 0 ? x + 10 : x - 10, corner < 2 ? y - 6 : y + 16,
+                           corner % 2 == 0 ? "start" : "end", number, left, bottom + 58 + 18 * number, number);
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</text>");
     }

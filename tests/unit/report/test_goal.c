@@ -185,6 +185,7 @@ static void native_wins_no_tie(void **state)
     assert_int_equal(number(a, "best"), 1);
     assert_int_equal(json_array_size(json_object_get(a, "tied")), 1);
     assert_contains(report_str(a, "text"), "it cannot be told from native (whet's own engine)");
+    assert_null(strstr(report_str(a, "text"), "runner-up")); // the only other one has been named
     json_decref(a);
     a = answer_to(doc, NULL); // and it stands behind the other on the front
     assert_int_equal(json_integer_value(json_array_get(json_object_get(a, "pareto"), 0)), 1);

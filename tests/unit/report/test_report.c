@@ -4,7 +4,9 @@
 
 #include "base/printable.h"
 #include "report/report.h"
+#include "report/report_axis.h"
 #include "report/report_columns.h"
+#include "report/report_html.h"
 #include "report_sample.h"
 
 static const char hostile[] = "<script>alert(1)</script>'\"&|`.onnx";
@@ -284,9 +286,38 @@ static void figures_are_defined(void **state)
     json_decref(doc);
 }
 
+static void wide_interval_leaves_bars(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *latency = json_object_get(json_array_get(json_object_get(doc, "rows"), 0), "latency");
+    const double p50 = json_number_value(json_object_get(latency, "p50"));
+    json_object_set_new(latency, "p50_high", json_real(100 * p50));
+    json_t *p = report_prepared(doc), *charts = report_charts(p, NULL), *c = NULL;
+    size_t i = 0;
+    json_array_foreach(charts, i, c)
+    {
+        if (strcmp(report_str(c, "id"), "speed-median") != 0) continue;
+        const report_axis a = report_axis_of_chart(c, true, false);
+        assert_true(a.high > p50 && a.high < 10 * p50); // thrice the largest, not a hundred times
+    }
+    char *html = NULL;
+    assert_ok(whet_report_html(doc, "/none", &html));
+    assert_non_null(strstr(html, "<b class='w beyond'"));
+    assert_non_null(strstr(html, "goes on beyond the chart"));
+    whet_free(html);
+    report_numbers seen = {.n = 0};
+    assert_int_equal(report_corner(&seen, 0.1, 0.5), 0);
+    assert_int_equal(report_corner(&seen, 0.12, 0.5), 1);
+    assert_int_equal(report_corner(&seen, 0.9, 0.5), 0);
+    json_decref(charts);
+    json_decref(p);
+    json_decref(doc);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wide_interval_leaves_bars),
         cmocka_unit_test(summary_says_what_is_true), cmocka_unit_test(numbers_are_written_for_people), cmocka_unit_test(page_escapes_everything),
         cmocka_unit_test(page_makes_no_request), cmocka_unit_test(page_without_library_draws_and_says_so), cmocka_unit_test(page_carries_the_document),
         cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits), cmocka_unit_test(brief_of_long_titles),

@@ -261,6 +261,7 @@ static void pictures_are_drawn(void **state)
     assert_file_contains("speed-median.gp", "with boxxyerror");
     assert_file_contains("choice-0.gp", "with xyerrorbars"); // the scatter has its intervals in every form
     assert_file_contains("choice-0.svg", "class='whisker'");
+    assert_file_contains("choice-0.svg", "M-.9-.9h1.8v1.8h-1.8z"); // runtimes differ in shape, not in colour alone
     whet_free(path);
     json_decref(files);
     json_decref(notes);
