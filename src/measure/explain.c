@@ -288,8 +288,11 @@ static void note_missing(job *j, const json_t *order, double found)
     size_t i = 0;
     double all = 0;
     json_array_foreach(order, i, o) all += whet_json_real(o, "macs");
-    if (all > 0 && found > 0 && found < 0.98 * all)
-        whet_json_add_text(j->notes, "%.2g %% of the file's multiply-adds are not among the nodes by any name: shares are of the others", (1 - found / all) * 100);
+    if (all > 0 && found > 0 && found < 0.98 * all) {
+        char missing[WHET_PERCENT_TEXT];
+        whet_json_add_text(j->notes, "%s %% of the file's multiply-adds are not among the nodes by any name: shares are of the others",
+                           whet_explain_percent(missing, 1 - found / all));
+    }
 }
 
 static whet_status explain_side(json_t **out, const whet_explain_spec *s, const whet_explain_side *side, const whet_roofline *r)
@@ -317,8 +320,8 @@ static whet_status explain_side(json_t **out, const whet_explain_spec *s, const 
     if (sums == NULL) WHET_GOTO(WHET_ENOMEM);
     json_object_update(j.doc, sums);
     if (json_is_true(json_object_get(sums, "matched_by_order")))
-        whet_json_add_text(j.notes, "%s names no node of the file; as it executes as many convolutions and products as the file has, they are matched in order",
-                           whet_json_str(j.doc, "title"));
+        whet_json_add_text(j.notes, "%s's own names for %lld of its convolutions and products are not in the file; as it has as many left, they are matched in order",
+                           whet_json_str(j.doc, "title"), (long long)json_integer_value(json_object_get(sums, "matched_nodes")));
     note_missing(&j, order, whet_json_real(sums, "macs"));
     json_object_set_new(j.doc, "left_in_float", j.file != NULL ? whet_explain_left_in_float(j.file, json_object_get(j.doc, "nodes")) : json_array());
     json_object_set_new(j.doc, "sentences", whet_explain_words(j.doc, r));

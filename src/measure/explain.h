@@ -37,9 +37,12 @@ whet_node_class whet_node_class_of(const char *type, double macs);
 double whet_explain_scale(json_t *nodes, double latency_ms);
 /* Completes nodes (as a runtime's "profile" or "executed_graph" gives them) with class, work, shares and bounds, and gives the sums
  * over them. The work that a runtime does not tell is that of the file's nodes of the same name (`origin`): {"name": FILE_NODE} with
- * FILE_NODE {"node", "macs", "constant", "input", "output" (elements), "reads"}; where there are no names, the file's products in their
- * order. */
+ * FILE_NODE {"node", "macs", "constant", "input", "output" (elements), "reads"}; where products have no such names and are as many as the
+ * file has left, these in their order ("matched_nodes" of them). */
 json_t *whet_explain_nodes(const json_t *nodes, const json_t *file, const json_t *order, const whet_roofline *r);
+/* "0.28", "4.5", "62", "100", "172": a share of 1 in per cent. */
+enum { WHET_PERCENT_TEXT = 16 };
+const char *whet_explain_percent(char buf[WHET_PERCENT_TEXT], double share);
 /* What a model's part of the document says, as a list of sentences; and why a is faster or slower than b. */
 json_t *whet_explain_words(const json_t *model, const whet_roofline *r);
 json_t *whet_explain_against(const json_t *a, const json_t *b, const whet_roofline *r);

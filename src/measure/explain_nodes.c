@@ -41,7 +41,7 @@ whet_node_class whet_node_class_of(const char *type, double macs)
 }
 
 /* --- the work of the file's nodes, given to those that were executed */
-typedef struct work { double macs, constant, input, output; bool found; } work; /* elements */
+typedef struct work { double macs, constant, input, output; bool found, known; } work; /* elements; known: in the file, if given before */
 
 static void add_work(work *w, const json_t *n)
 {
@@ -88,6 +88,7 @@ static work claim(const char *origin, const json_t *file, bool product, json_t *
         const char *given = known_name(file, name, other, sizeof other), *at = product ? product_behind(file, given) : given;
         const json_t *x = json_object_get(file, at);
         const char *node = whet_json_str(x, "node");
+        w.known |= x != NULL;
         if (x != NULL && json_object_get(claimed, node) == NULL) {
             add_work(&w, x);
             json_object_set_new(claimed, node, json_true());
@@ -108,7 +109,8 @@ static double element_bytes(const char *precision)
 static void give_work(json_t *o, const work *w)
 {
     const double size = element_bytes(whet_json_str(o, "precision"));
-    if (whet_json_real(o, "macs") <= 0) json_object_set_new(o, "macs", json_real(w->macs));
+    const double own = whet_json_real(o, "macs");
+    if (own <= 0 || (w->macs > 0 && w->macs < own)) json_object_set_new(o, "macs", json_real(w->macs)); /* runtimes count channels that they pad, too */
     if (!w->found) return;
     if (json_object_get(o, "constant_bytes") == NULL) json_object_set_new(o, "constant_bytes", json_real(w->constant * size));
     if (json_object_get(o, "input_bytes") != NULL) return;
@@ -116,38 +118,28 @@ static void give_work(json_t *o, const work *w)
     json_object_set_new(o, "output_bytes", json_real(w->output * size));
 }
 
-static void work_by_name(json_t *nodes, const json_t *file)
+static const char known_mark[] = "known"; /* only while work is given */
+
+static void work_by_name(json_t *nodes, const json_t *file, json_t *claimed)
 {
-    json_t *claimed = json_object(), *o = NULL;
+    json_t *o = NULL;
     size_t i = 0;
     json_array_foreach(nodes, i, o) {
         const bool product = whet_node_class_of(whet_json_str(o, "type"), whet_json_real(o, "macs")) == WHET_NODE_PRODUCT;
         work w = claim(whet_json_str(o, "origin"), file, product, claimed);
+        const bool known = w.known;
         if (!w.found) w = claim(whet_json_str(o, "name"), file, product, claimed);
         give_work(o, &w);
+        if (known || w.known) json_object_set_new(o, known_mark, json_true());
     }
-    json_decref(claimed);
 }
 
-/* Runtimes that name no node of the file, but execute as many products as it has: they do so in the file's order. */
-static bool work_by_order(json_t *nodes, const json_t *order)
+/* How many of the file's products a node without work can stand for: an attention is two, Q by K and that by V. */
+static size_t products_in(const json_t *o)
 {
-    json_t *o = NULL;
-    size_t i = 0, products = 0, next = 0;
-    json_array_foreach(nodes, i, o) {
-        if (whet_json_real(o, "macs") > 0) return false;
-        products += whet_node_class_of(whet_json_str(o, "type"), 0) == WHET_NODE_PRODUCT;
-    }
-    if (products == 0 || products != json_array_size(order)) return false;
-    json_array_foreach(nodes, i, o) {
-        work w = {0};
-        if (whet_node_class_of(whet_json_str(o, "type"), 0) != WHET_NODE_PRODUCT) continue;
-        const json_t *x = json_array_get(order, next++);
-        add_work(&w, x);
-        give_work(o, &w);
-        json_object_set(o, "in_file", json_object_get(x, "node"));
-    }
-    return true;
+    const char *type = whet_json_str(o, "type");
+    if (whet_json_real(o, "macs") > 0 || whet_node_class_of(type, 0) != WHET_NODE_PRODUCT || json_object_get(o, known_mark) != NULL) return 0;
+    return strstr(type, "attention") != NULL || strstr(type, "Attention") != NULL ? 2 : 1;
 }
 
 static double sum_of(const json_t *nodes, const char *key)
@@ -157,6 +149,35 @@ static double sum_of(const json_t *nodes, const char *key)
     double sum = 0;
     json_array_foreach(nodes, i, o) sum += whet_json_real(o, key);
     return sum;
+}
+
+/* Runtimes that name nodes by themselves, but execute as many products as the file has left: they do so in the file's order. Gives
+ * how many nodes. */
+static int work_by_order(json_t *nodes, const json_t *order, const json_t *claimed)
+{
+    json_t *o = NULL, *x = NULL, *left = json_array();
+    size_t i = 0, wanted = 0, next = 0;
+    int given = 0;
+    json_array_foreach(nodes, i, o) wanted += products_in(o);
+    json_array_foreach((json_t *)order, i, x) {
+        if (json_object_get(claimed, whet_json_str(x, "node")) == NULL) json_array_append(left, x);
+    }
+    if (wanted == 0 || wanted != json_array_size(left) || sum_of(nodes, "macs") + sum_of(left, "macs") > 1.02 * sum_of(order, "macs")) {
+        json_decref(left);
+        return 0;
+    }
+    json_array_foreach(nodes, i, o) {
+        work w = {0};
+        const size_t n = products_in(o);
+        for (size_t k = 0; k < n; k++) add_work(&w, json_array_get(left, next + k));
+        if (n == 0) continue;
+        json_object_set(o, "in_file", json_object_get(json_array_get(left, next), "node"));
+        next += n;
+        give_work(o, &w);
+        given++;
+    }
+    json_decref(left);
+    return given;
 }
 
 static void bound_node(json_t *o, const whet_roofline *r, double all_constants)
@@ -276,15 +297,21 @@ double whet_explain_scale(json_t *nodes, double latency_ms)
 
 json_t *whet_explain_nodes(const json_t *given, const json_t *file, const json_t *order, const whet_roofline *r)
 {
-    json_t *nodes = json_deep_copy(given), *o = NULL;
+    json_t *nodes = json_deep_copy(given), *claimed = json_object(), *o = NULL;
     size_t i = 0;
     bool timed = false;
-    if (nodes == NULL) return NULL;
-    work_by_name(nodes, file);
-    const bool ordered = work_by_order(nodes, order);
+    if (nodes == NULL || claimed == NULL) {
+        json_decref(nodes);
+        json_decref(claimed);
+        return NULL;
+    }
+    work_by_name(nodes, file, claimed);
+    const int ordered = work_by_order(nodes, order, claimed);
+    json_decref(claimed);
     const double macs = sum_of(nodes, "macs"), ms = sum_of(nodes, "ms"), constants = sum_of(nodes, "constant_bytes");
     json_array_foreach(nodes, i, o) {
         const double m = whet_json_real(o, "macs");
+        json_object_del(o, known_mark);
         json_object_set_new(o, "label", label_of(o, file));
         if (json_object_get(o, "kernel") == NULL && json_object_get(o, "exec") != NULL) json_object_set(o, "kernel", json_object_get(o, "exec"));
         json_object_set_new(o, "class", json_string(whet_node_class_name(whet_node_class_of(whet_json_str(o, "type"), m))));
@@ -292,7 +319,7 @@ json_t *whet_explain_nodes(const json_t *given, const json_t *file, const json_t
         json_object_set_new(o, "share", ms > 0 ? json_real(whet_json_real(o, "ms") / ms) : json_null());
         if (r != NULL) bound_node(o, r, constants);
     }
-    json_t *doc = json_pack("{sb, so, so, sf, so, so, so}", "matched_by_order", ordered, "ms", timed ? json_real(ms) : json_null(), "precisions", sum_precisions(nodes, macs), "macs", macs, "classes",
+    json_t *doc = json_pack("{sb, si, so, so, sf, so, so, so}", "matched_by_order", ordered > 0, "matched_nodes", ordered, "ms", timed ? json_real(ms) : json_null(), "precisions", sum_precisions(nodes, macs), "macs", macs, "classes",
                             sum_classes(nodes, ms), "roof", r != NULL && timed ? sum_roofs(nodes) : json_null(), "nodes", nodes);
     return doc;
 }
@@ -359,8 +386,9 @@ json_t *whet_explain_left_in_float(const whet_graph *file, const json_t *nodes)
         return list;
     }
     json_array_foreach((json_t *)nodes, i, o) {
-        const char *p = whet_json_str(o, "precision"), *origin = whet_json_str(o, "origin");
-        if (whet_json_real(o, "macs") > 0 && strcmp(p, "int8") != 0) json_object_set_new(in_float, origin[0] != '\0' ? origin : whet_json_str(o, "name"), json_true());
+        const char *p = whet_json_str(o, "precision"), *origin = whet_json_str(o, "origin"), *in_file = whet_json_str(o, "in_file");
+        if (whet_json_real(o, "macs") <= 0 || p[0] == '\0' || strncmp(p, "int", 3) == 0) continue; /* int16x8 too */
+        json_object_set_new(in_float, in_file[0] != '\0' ? in_file : origin[0] != '\0' ? origin : whet_json_str(o, "name"), json_true());
     }
     for (int k = 0; k < g->n_nodes; k++) quantised |= whet_node_is(&g->nodes[k], "DequantizeLinear");
     for (int k = 0; k < g->n_nodes && quantised; k++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "measure/explain.h"
+#include "base/cpu.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "wire/json.h"
@@ -39,6 +40,13 @@ static const json_t *precision_of(const json_t *model, const char *name)
 static double share_in(const json_t *model, const char *precision) { return whet_json_real(precision_of(model, precision), "share"); }
 static bool is_int8(const json_t *model) { return strcmp(whet_json_str(model, "file_precision"), "int8") == 0; }
 
+const char *whet_explain_percent(char buf[WHET_PERCENT_TEXT], double share)
+{
+    const double p = share * PERCENT;
+    snprintf(buf, WHET_PERCENT_TEXT, p >= 99.5 ? "%.0f" : "%.2g", p);
+    return buf;
+}
+
 /* "47 QuantizeLinear, 12 Reorder" */
 static void list_types(char *buf, size_t size, const json_t *group)
 {
@@ -64,25 +72,70 @@ static void say_precisions(json_t *out, const json_t *model)
     if (used > 0) whet_json_add_text(out, "Of its multiply-adds %s.", text);
 }
 
-static void say_left_in_float(json_t *out, const json_t *model)
+/* "f32 and f16": what the products were computed in. */
+static void name_precisions(char *buf, size_t size, const json_t *model)
 {
-    const json_t *list = json_object_get(model, "left_in_float"), *first = json_array_get(list, 0);
-    const size_t n = json_array_size(list);
-    size_t alike = 0, i = 0;
-    const json_t *o = NULL;
-    if (!is_int8(model)) return;
-    if (strcmp(whet_json_str(model, "runtime"), "native") == 0 && share_in(model, "int8") < 0.01) {
+    const json_t *list = json_object_get(model, "precisions"), *o = NULL;
+    size_t i = 0, used = 0;
+    buf[0] = '\0';
+    json_array_foreach(list, i, o) {
+        if (used < size) used += (size_t)snprintf(buf + used, size - used, "%s%s", i == 0 ? "" : i + 1 < json_array_size(list) ? ", " : " and ", whet_json_str(o, "precision"));
+    }
+}
+
+/* A file in few bits of which the runtime makes more; true: there is no more to say of what stayed in float. */
+static bool say_storage_only(json_t *out, const json_t *model)
+{
+    const char *file = whet_json_str(model, "file_precision");
+    const bool native = strcmp(whet_json_str(model, "runtime"), "native") == 0, half = strcmp(file, "fp16") == 0 || strcmp(file, "bf16") == 0;
+    const double few = is_int8(model) ? share_in(model, "int8") + share_in(model, "int16x8") : share_in(model, "f16") + share_in(model, "bf16");
+    char in[100];
+    if ((!is_int8(model) && !half) || few >= 0.01 || json_array_size(json_object_get(model, "precisions")) == 0 || share_in(model, "unknown") > 0.5) return false;
+    name_precisions(in, sizeof in, model);
+    if (is_int8(model) && native)
         whet_json_add_text(out, "The file is quantised, but whet's own engine computes such files in float, exactly as their numbers say: int8 saves "
                                 "size here, not time.");
-        return;
-    }
-    if (n == 0) return;
-    json_array_foreach(list, i, o) alike += strcmp(whet_json_str(o, "why"), whet_json_str(first, "why")) == 0;
-    if (n == 1)
-        whet_json_add_text(out, "'%s' (%s) stayed in float: %s.", whet_json_str(first, "node"), whet_json_str(first, "op"), whet_json_str(first, "why"));
+    else if (is_int8(model))
+        whet_json_add_text(out, "The file is quantised, but %s computes its convolutions and products in %s: int8 saves size here, not time.",
+                           whet_json_str(model, "title"), in);
     else
-        whet_json_add_text(out, "%zu convolutions or products stayed in float; for %zu of them (first '%s'): %s.", n, alike, whet_json_str(first, "node"),
-                           whet_json_str(first, "why"));
+        whet_json_add_text(out, "The file is stored in %s, but %s computes its convolutions and products in %s: 16 bits save size here, not time.", file,
+                           native ? "whet's own engine" : whet_json_str(model, "title"), in);
+    return true;
+}
+
+static size_t count_why(const json_t *list, const char *why)
+{
+    const json_t *o = NULL;
+    size_t i = 0, n = 0;
+    json_array_foreach(list, i, o) n += strcmp(whet_json_str(o, "why"), why) == 0;
+    return n;
+}
+
+/* The reasons in the order of the file, each with how many it holds for. */
+static void say_left_in_float(json_t *out, const json_t *model)
+{
+    const json_t *list = json_object_get(model, "left_in_float"), *o = NULL, *first = json_array_get(list, 0);
+    const size_t n = json_array_size(list);
+    char text[700] = "";
+    size_t i = 0, used = 0;
+    json_t *said = json_object();
+    if (!is_int8(model) || n == 0) goto done;
+    if (n == 1) {
+        whet_json_add_text(out, "'%s' (%s) stayed in float: %s.", whet_json_str(first, "node"), whet_json_str(first, "op"), whet_json_str(first, "why"));
+        goto done;
+    }
+    json_array_foreach((json_t *)list, i, o) {
+        const char *why = whet_json_str(o, "why");
+        const size_t alike = count_why(list, why);
+        if (json_object_get(said, why) != NULL || used >= sizeof text) continue;
+        json_object_set_new(said, why, json_true());
+        if (alike == n) used += (size_t)snprintf(text + used, sizeof text - used, " (the first is '%s'), of each: %s", whet_json_str(o, "node"), why);
+        else used += (size_t)snprintf(text + used, sizeof text - used, "%s %zu of them (first '%s'): %s", "; for", alike, whet_json_str(o, "node"), why);
+    }
+    whet_json_add_text(out, "%zu convolutions or products stayed in float%s.", n, text);
+done:
+    json_decref(said);
 }
 
 static void say_class(json_t *out, const json_t *model, whet_node_class c, const char *what)
@@ -90,11 +143,12 @@ static void say_class(json_t *out, const json_t *model, whet_node_class c, const
     const json_t *g = class_of(model, c);
     char types[300];
     const json_int_t n = json_integer_value(json_object_get(g, "nodes"));
+    char share[WHET_PERCENT_TEXT];
     list_types(types, sizeof types, g);
     if (n == 0) return;
     if (timed(model))
-        whet_json_add_text(out, "%lld node%s %s (%s): %.2g %% of the time.", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types,
-                           class_share(model, c) * PERCENT);
+        whet_json_add_text(out, "%lld node%s %s (%s): %s %% of the time.", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types,
+                           whet_explain_percent(share, class_share(model, c)));
     else
         whet_json_add_text(out, "%lld node%s %s (%s).", (long long)n, n == 1 ? " does nothing but" : "s do nothing but", what, types);
 }
@@ -106,7 +160,7 @@ static void say_delegated(json_t *out, const json_t *model)
     size_t i = 0;
     int all = 0, taken = 0;
     double ms = 0, in = 0;
-    char left[200];
+    char left[200], share[WHET_PERCENT_TEXT];
     const char *who = "XNNPACK"; /* the one delegate that the plug-in asks for */
     if (strcmp(whet_json_str(model, "runtime"), "litert") != 0) return;
     json_t *group = json_pack("{s{}}", "types"), *types = json_object_get(group, "types");
@@ -128,8 +182,8 @@ static void say_delegated(json_t *out, const json_t *model)
     else if (taken == all)
         whet_json_add_text(out, "All %d nodes were delegated to %s.", all, who);
     else
-        whet_json_add_text(out, "%d of %d nodes, %.2g %% of the time, %s delegated to %s; the other%s in LiteRT's own kernels: %s.", taken, all,
-                           ms > 0 ? in / ms * PERCENT : 0, taken == 1 ? "was" : "were", who, all - taken == 1 ? " runs" : "s run", left);
+        whet_json_add_text(out, "%d of %d nodes, %s %% of the time, %s delegated to %s; the other%s in LiteRT's own kernels: %s.", taken, all,
+                           whet_explain_percent(share, ms > 0 ? in / ms : 0), taken == 1 ? "was" : "were", who, all - taken == 1 ? " runs" : "s run", left);
     json_decref(group);
 }
 
@@ -158,27 +212,28 @@ static void say_unsure(json_t *out, const whet_roofline *r)
 static void say_slowest(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const json_t *o = slowest(model), *roof = json_object_get(o, "of_roof");
-    char tail[160] = "";
+    char tail[160] = "", share[WHET_PERCENT_TEXT], reached[WHET_PERCENT_TEXT];
     if (o == NULL || !timed(model)) return;
     if (json_is_number(roof))
-        snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %.2g %%%s", whet_json_str(o, "roof"),
-                 fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), json_number_value(roof) * PERCENT, doubt(r));
-    whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %.2g %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
-                       whet_json_real(o, "share") * PERCENT, tail);
+        snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %s %%%s", whet_json_str(o, "roof"),
+                 fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), whet_explain_percent(reached, json_number_value(roof)), doubt(r));
+    whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %s %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
+                       whet_explain_percent(share, whet_json_real(o, "share")), tail);
     const double all = whet_json_real(json_object_get(model, "roof"), "of_roof");
     if (!r->unsure && json_is_number(roof) && whet_json_real(o, "share") > 0.1 && json_number_value(roof) < all / 4)
-        whet_json_add_text(out, "It is far further from its roof than the rest (%.2g %% against %.2g %% of all nodes together): for this shape %s has no good kernel.",
-                           json_number_value(roof) * PERCENT, all * PERCENT, whet_json_str(model, "title"));
+        whet_json_add_text(out, "It is far further from its roof than the rest (%s %% against %s %% of all nodes together): for this shape %s seems to have no good kernel.",
+                           whet_explain_percent(reached, json_number_value(roof)), whet_explain_percent(share, all), whet_json_str(model, "title"));
 }
 
 static void say_roof(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const json_t *roof = json_object_get(model, "roof"), *of = json_object_get(roof, "of_roof");
     const double compute = whet_json_real(roof, "compute_share"), memory = whet_json_real(roof, "memory_share");
+    char reached[WHET_PERCENT_TEXT];
     if (!json_is_number(of) || !(json_number_value(of) > 0)) return;
-    whet_json_add_text(out, "All nodes together reach %.2g %%%s of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
+    whet_json_add_text(out, "All nodes together reach %s %%%s of what this machine's measured peaks allow (%.3g of %.3g ms); %.0f %% of the time is in nodes whose "
                             "roof is arithmetic, %.0f %% in nodes whose roof is memory.",
-                       json_number_value(of) * PERCENT, doubt(r), whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
+                       whet_explain_percent(reached, json_number_value(of)), doubt(r), whet_json_real(roof, "least_ms"), whet_json_real(model, "ms"), compute * PERCENT, memory * PERCENT);
 }
 
 /* "21 % of the peak of f32 avx512": what the products' arithmetic would take at the measured peaks (Winograd's a quarter of it, as
@@ -202,7 +257,8 @@ static void put_efficiency(char *buf, size_t size, const json_t *model, const wh
     }
     buf[0] = '\0';
     if (!(ms > 0) || !(least > 0) || n == 0) return;
-    used = (size_t)snprintf(buf, size, "%.2g %% of the peak%s of ", least / ms * PERCENT, n > 1 ? "s" : "");
+    char share[WHET_PERCENT_TEXT];
+    used = (size_t)snprintf(buf, size, "%s %% of the peak%s of ", whet_explain_percent(share, least / ms), n > 1 ? "s" : "");
     for (int k = 0; k < n && used < size; k++) used += (size_t)snprintf(buf + used, size - used, "%s%s %s", k > 0 ? " and " : "", named[k]->precision, named[k]->isa);
     if (winograd && used < size) snprintf(buf + used, size - used, ", Winograd's sums counted a quarter");
 }
@@ -238,11 +294,17 @@ static void say_isa(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const whet_roof_peak *f32 = whet_roofline_peak(r, "f32");
     const bool native = strcmp(whet_json_str(model, "runtime"), "native") == 0, kernels = names_kernels(model);
+    const char *isa = whet_json_str(json_object_get(model, "runtime_isa"), "isa");
     if (f32 == NULL) return;
+    if (strncmp(isa, "avx512", 6) == 0) isa = "avx512"; /* what is beyond that serves other precisions */
+    if (strncmp(isa, "neon", 4) == 0) isa = "neon";
+    if (isa[0] == '\0') isa = f32->isa;
     if (native)
-        whet_json_add_text(out, "Its kernels of f32 are those for %s, the best that this CPU has.", f32->isa);
+        whet_json_add_text(out, "Its kernels of f32 are those for %s%s.", isa,
+                           whet_isa() == whet_isa_detect() ? ", the best that this CPU has" : "; WHET_ISA keeps it from the best that this CPU has");
     else if (!kernels)
-        whet_json_add_text(out, "%s chooses its instructions by itself and does not tell which; the best for f32 here are those of %s.", whet_json_str(model, "title"), f32->isa);
+        whet_json_add_text(out, "%s chooses its instructions by itself and does not tell which; the best for f32 here, as measured%s, are those of %s.",
+                           whet_json_str(model, "title"), doubt(r), f32->isa);
     if (is_int8(model)) say_int8_peaks(out, r, f32);
 }
 
@@ -259,9 +321,45 @@ static void say_small(json_t *out, const json_t *model)
 static void say_disturbed(json_t *out, const json_t *model)
 {
     const double plain = whet_json_real(json_object_get(model, "latency"), "p50"), sum = whet_json_real(model, "profile_ms");
-    if (plain > 0 && sum > 0 && (sum > 1.25 * plain || sum < 0.75 * plain))
+    if (plain > 0 && sum > 1.25 * plain)
         whet_json_add_text(out, "The profile adds up to %.3g ms, the latency without it is %.3g ms: the nodes' times are their shares of the profile, "
                                 "taken of the latency. They, and what they reach of a roof, are rough.", sum, plain);
+    else if (plain > 0 && sum > 0 && sum < 0.75 * plain)
+        whet_json_add_text(out, "The profile adds up to %.3g ms, the latency is %.3g ms: the rest is spent between the nodes, on starting them, and is "
+                                "spread over their times here in proportion. They, and what they reach of a roof, are rough.", sum, plain);
+}
+
+/* No node can be faster than its roof: where one seems to be, why it seems so. */
+static void say_over_roof(json_t *out, const json_t *model, const whet_roofline *r)
+{
+    static const double first_cache = 32 << 10, few_us = 10; /* bytes; of which a whole microsecond is a notable part */
+    const double plain = whet_json_real(json_object_get(model, "latency"), "p50"), sum = whet_json_real(model, "profile_ms");
+    const json_t *o = NULL, *worst = NULL;
+    size_t i = 0, n = 0;
+    bool whole = true, brief = false, near = false;
+    char most[WHET_PERCENT_TEXT];
+    json_array_foreach(json_object_get(model, "nodes"), i, o) {
+        const double us = whet_json_real(o, "profile_ms") * 1e3;
+        whole &= fabs(us - round(us)) < 1e-6;
+        if (!(whet_json_real(o, "of_roof") > 1.005)) continue;
+        n++;
+        brief |= us <= few_us;
+        near |= strcmp(whet_json_str(o, "roof"), "memory") == 0 && whet_json_real(o, "input_bytes") + whet_json_real(o, "output_bytes") <= first_cache;
+        if (worst == NULL || whet_json_real(o, "of_roof") > whet_json_real(worst, "of_roof")) worst = o;
+    }
+    if (n == 0) return;
+    const struct { bool holds; const char *text; } why[] = {
+        {r->unsure, "the roofs are unsure"},
+        {plain > 0 && sum > 1.25 * plain, "the profile slowed the nodes unevenly, and its shares are taken of the latency"},
+        {sum > 0 && whole && brief, "it counts in whole microseconds, of which these nodes take few"},
+        {near, "small tensors lie in the first-level cache, nearer than the nearest roof that is measured"}};
+    char text[400] = "";
+    size_t used = 0;
+    for (size_t k = 0; k < WHET_COUNT(why); k++)
+        if (why[k].holds && used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? "; " : "", why[k].text);
+    whet_json_add_text(out, "%zu node%s out above the roof (most '%s', %s %%), which cannot be: %s.", n, n == 1 ? " comes" : "s come", whet_json_str(worst, "label"),
+                       whet_explain_percent(most, whet_json_real(worst, "of_roof")),
+                       used > 0 ? text : "the runtime does less arithmetic than the definition counts, or the peak was measured too low");
 }
 
 /* What the nodes' names of kernels say of the instructions that they use (OpenVINO: "jit_avx512_amx"). */
@@ -291,7 +389,7 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
 {
     json_t *out = json_array();
     say_precisions(out, model);
-    say_left_in_float(out, model);
+    if (!say_storage_only(out, model)) say_left_in_float(out, model);
     say_delegated(out, model);
     say_class(out, model, WHET_NODE_QUANTISE, "quantise or dequantise");
     say_class(out, model, WHET_NODE_LAYOUT, "change the layout");
@@ -305,6 +403,7 @@ json_t *whet_explain_words(const json_t *model, const whet_roofline *r)
         say_unsure(out, r);
         say_slowest(out, model, r);
         say_roof(out, model, r);
+        say_over_roof(out, model, r);
         say_small(out, model);
         say_disturbed(out, model);
     }
@@ -395,16 +494,27 @@ json_t *whet_explain_against(const json_t *a, const json_t *b, const whet_roofli
     json_t *out = json_array();
     const view x = view_of(a), y = view_of(b);
     reason list[WHET_NODE_CLASSES];
+    char text[WHET_NODE_CLASSES * sizeof list[0].text];
+    size_t used = 0;
     const bool slower = x.ms > y.ms;
     const double times = slower ? x.ms / y.ms : y.ms / x.ms;
     const char *const what = strcmp(x.name, y.name) != 0 ? x.name : x.file;
+    const double xb = whet_json_real(a, "batch"), yb = whet_json_real(b, "batch");
     if (!(x.ms > 0) || !(y.ms > 0)) return out;
+    if (xb > 0 && yb > 0 && xb != yb) {
+        whet_json_add_text(out, "'%s' takes %.0f input%s at once, '%s' %.0f: %.3g ms and %.3g ms cannot be compared. Where a file leaves its batch free, --batch makes them equal.", x.file, xb,
+                           xb == 1 ? "" : "s", y.file, yb, x.ms, y.ms);
+        return out;
+    }
     if (times < 1.02) {
         whet_json_add_text(out, "'%s' and '%s' take the same time within 2 %% (%.3g and %.3g ms).", x.file, y.file, x.ms, y.ms);
     } else {
         const int n = timed(a) && timed(b) ? find_reasons(list, a, b, r, slower ? 1 : -1) : 0;
         whet_json_add_text(out, "%s is %.3g times as %s here (%.3g ms against %.3g ms)%s", what, times, slower ? "slow" : "fast", x.ms, y.ms, n > 0 ? " because:" : ".");
         for (int i = 0; i < n; i++) whet_json_add_text(out, "- %s%s", list[i].text, i + 1 < n ? ";" : ".");
+        const int back = n > 0 ? find_reasons(list, a, b, r, slower ? -1 : 1) : 0;
+        for (int i = 0; i < back && used < sizeof text; i++) used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? "; " : "", list[i].text);
+        if (back > 0) whet_json_add_text(out, "Against that, %s.", text);
     }
     if (times >= 1.02 && whet_json_real(json_object_get(a, "latency"), slower ? "p25" : "p75") * (slower ? 1 : -1) <
                              whet_json_real(json_object_get(b, "latency"), slower ? "p75" : "p25") * (slower ? 1 : -1))

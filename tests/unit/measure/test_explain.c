@@ -161,6 +161,88 @@ static void test_work_of_the_file(void **state)
     json_decref(file);
 }
 
+/* Names of its own for some, an attention among them: as many as the file has left, in its order. No more than the file has. */
+static void test_rest_by_order(void **state)
+{
+    json_t *file = json_loads("{\"c1\":{\"node\":\"c1\",\"macs\":10,\"reads\":\"\"},\"qk\":{\"node\":\"qk\",\"macs\":3,\"reads\":\"\"},"
+                              "\"av\":{\"node\":\"av\",\"macs\":4,\"reads\":\"\"},\"fc\":{\"node\":\"fc\",\"macs\":7,\"reads\":\"\"}}", 0, NULL);
+    json_t *order = json_pack("[O, O, O, O]", json_object_get(file, "c1"), json_object_get(file, "qk"), json_object_get(file, "av"), json_object_get(file, "fc"));
+    json_t *nodes = json_loads("[{\"name\":\"c1\",\"type\":\"Conv\",\"precision\":\"f32\",\"macs\":12,\"ms\":1},"
+                               "{\"name\":\"s\",\"type\":\"aten::scaled_dot_product_attention\",\"precision\":\"f32\",\"ms\":1},"
+                               "{\"name\":\"m\",\"type\":\"aten::matmul\",\"precision\":\"f32\",\"ms\":1}]", 0, NULL);
+    (void)state;
+    json_t *m = whet_explain_nodes(nodes, file, order, &roof);
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 0), "macs"), 10, 0); /* the file's, not those of padded channels */
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 1), "macs"), 7, 0);
+    assert_near(num(json_array_get(json_object_get(m, "nodes"), 2), "macs"), 7, 0);
+    assert_string_equal(str(json_array_get(json_object_get(m, "nodes"), 2), "label"), "fc");
+    assert_near(num(m, "macs"), 24, 0);
+    assert_int_equal(num(m, "matched_nodes"), 2);
+    json_decref(m);
+    json_object_set_new(json_array_get(nodes, 1), "type", json_string("aten::matmul")); /* two for three: which is which is not known */
+    m = whet_explain_nodes(nodes, file, order, &roof);
+    assert_int_equal(num(m, "matched_nodes"), 0);
+    assert_near(num(m, "macs"), 10, 0);
+    json_decref(m);
+    json_decref(nodes);
+    json_decref(order);
+    json_decref(file);
+}
+
+/* "1e+02 %" is no figure, and nothing is faster than its roof without a reason. */
+static void test_over_the_roof(void **state)
+{
+    char text[WHET_PERCENT_TEXT];
+    (void)state;
+    assert_string_equal(whet_explain_percent(text, 0.9999), "100");
+    assert_string_equal(whet_explain_percent(text, 1.716), "172");
+    assert_string_equal(whet_explain_percent(text, 0.0456), "4.6");
+    json_t *nodes = json_loads("[{\"name\":\"conv1\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":0.3},"
+                               "{\"name\":\"act\",\"type\":\"Sigmoid\",\"precision\":\"f32\",\"ms\":0.7}]", 0, NULL);
+    json_t *m = model_of(nodes, "f32", 1), *words = whet_explain_words(m, &roof);
+    assert_says(words, "1 node comes out above the roof (most 'conv1', 200 %), which cannot be: the runtime does less arithmetic");
+    json_decref(words);
+    json_object_set_new(m, "profile_ms", json_real(5));
+    words = whet_explain_words(m, &roof);
+    assert_says(words, "which cannot be: the profile slowed the nodes unevenly");
+    json_decref(words);
+    json_object_set_new(m, "profile_ms", json_real(0.5));
+    words = whet_explain_words(m, &roof);
+    assert_says(words, "the rest is spent between the nodes");
+    json_decref(words);
+    json_decref(m);
+    json_decref(nodes);
+}
+
+/* Few bits in the file alone; integers of 16 bits are no floats. */
+static void test_storage_only(void **state)
+{
+    json_t *nodes = json_loads("[{\"name\":\"conv1\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":2},{\"name\":\"conv2\",\"type\":\"Conv\",\"precision\":\"f32\",\"ms\":2}]", 0, NULL);
+    json_t *m = model_of(nodes, "fp16", 4), *words = whet_explain_words(m, &roof);
+    (void)state;
+    assert_says(words, "The file is stored in fp16, but ONNX Runtime computes its convolutions and products in f32: 16 bits save size here, not time.");
+    json_decref(words);
+    json_object_set_new(m, "file_precision", json_string("int8"));
+    words = whet_explain_words(m, &roof);
+    assert_says(words, "The file is quantised, but ONNX Runtime computes its convolutions and products in f32: int8 saves size here, not time.");
+    json_decref(words);
+    json_decref(m);
+    for (int i = 0; i < 2; i++) json_object_set_new(json_array_get(nodes, (size_t)i), "precision", json_string(i == 0 ? "int16x8" : "f16"));
+    m = model_of(nodes, "int8", 4);
+    json_object_set_new(m, "left_in_float", json_pack("[{ss, ss, ss}, {ss, ss, ss}, {ss, ss, ss}]", "node", "a", "op", "Conv", "why", "one", "node", "b", "op", "Conv",
+                                                      "why", "other", "node", "c", "op", "Conv", "why", "one"));
+    words = whet_explain_words(m, &roof);
+    assert_false(says(words, "saves size"));
+    assert_says(words, "3 convolutions or products stayed in float; for 2 of them (first 'a'): one; for 1 of them (first 'b'): other.");
+    json_decref(words);
+    json_object_set_new(m, "left_in_float", json_pack("[{ss, ss, ss}, {ss, ss, ss}]", "node", "a", "op", "Conv", "why", "one", "node", "b", "op", "Conv", "why", "one"));
+    words = whet_explain_words(m, &roof);
+    assert_says(words, "2 convolutions or products stayed in float (the first is 'a'), of each: one.");
+    json_decref(words);
+    json_decref(m);
+    json_decref(nodes);
+}
+
 static void test_against(void **state)
 {
     json_t *nodes = executed(), *a = model_of(nodes, "int8", 5);
@@ -178,6 +260,16 @@ static void test_against(void **state)
     json_decref(words);
     words = whet_explain_against(b, a, &roof);
     assert_says(words, "f32 is 1.67 times as fast here");
+    json_decref(words);
+    json_object_set_new(json_object_get(json_object_get(b, "classes"), "other"), "ms", json_real(1)); /* what is better in the slower one */
+    words = whet_explain_against(a, b, &roof);
+    assert_says(words, "Against that, all other nodes take 0.5 ms against 1 ms (most of it Sigmoid");
+    json_decref(words);
+    json_object_set_new(a, "batch", json_integer(2));
+    json_object_set_new(b, "batch", json_integer(1));
+    words = whet_explain_against(a, b, &roof);
+    assert_says(words, "takes 2 inputs at once, 'net.onnx' 1: 5 ms and 3 ms cannot be compared");
+    assert_int_equal(json_array_size(words), 1);
     json_decref(words);
     json_decref(a);
     json_decref(b);
@@ -227,7 +319,7 @@ static void test_left_in_float(void **state)
     assert_ok(whet_graph_output(g, y));
     assert_ok(whet_graph_output(g, df));
     json_t *nodes = json_loads("[{\"name\":\"activated\",\"type\":\"Conv\",\"precision\":\"f32\",\"macs\":1},{\"name\":\"unquantised\",\"precision\":\"f32\",\"macs\":1},"
-                               "{\"name\":\"x1\",\"origin\":\"half\",\"precision\":\"f32\",\"macs\":1},{\"name\":\"fine\",\"precision\":\"int8\",\"macs\":1}]", 0, NULL);
+                               "{\"name\":\"x1\",\"origin\":\"half\",\"precision\":\"f32\",\"macs\":1},{\"name\":\"fine\",\"precision\":\"int16x8\",\"macs\":1}]", 0, NULL);
     json_t *left = whet_explain_left_in_float(g, nodes);
     assert_int_equal(json_array_size(left), 3);
     assert_string_equal(str(json_array_get(left, 0), "why"), "its result goes to Sigmoid in float before it is quantised");
@@ -347,7 +439,7 @@ static void test_one_time_base(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_against), cmocka_unit_test(test_one_time_base), cmocka_unit_test(test_delegated),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_busy_machine), cmocka_unit_test(test_classes), cmocka_unit_test(test_bounds), cmocka_unit_test(test_sums), cmocka_unit_test(test_work_of_the_file), cmocka_unit_test(test_rest_by_order), cmocka_unit_test(test_over_the_roof), cmocka_unit_test(test_storage_only), cmocka_unit_test(test_against), cmocka_unit_test(test_one_time_base), cmocka_unit_test(test_delegated),
                                        cmocka_unit_test(test_left_in_float), cmocka_unit_test(test_measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
