@@ -47,8 +47,7 @@ static whet_status read_study(whet_study **s, const char *file, const whet_study
             if (strncmp(opt->set[i], opt->set[k], key) == 0) return WHET_FAIL(WHET_EINVAL, "--set: '%.*s' is set twice, set it once", (int)key - 1, opt->set[i]);
         WHET_TRY(whet_study_set(*s, opt->set[i]));
     }
-    // Other machines have other runtimes: what runs there is said in a study file.
-    if (!is_study_file(file) && opt->hosts == NULL) WHET_TRY(whet_study_plan_alone(*s));
+    if (!is_study_file(file) && opt->hosts == NULL) WHET_TRY(whet_study_plan_alone(*s, NULL, 0)); // a fleet is asked first what it is
     if (opt->mode != NULL && strcmp(opt->mode, "quick") == 0) WHET_TRY(whet_study_apply_quick(*s));
     return WHET_OK;
 }
@@ -95,7 +94,7 @@ whet_status whet_study_perform(whet_result **out, const char *file, const whet_s
         o.store_path = opt->store;
         o.progress = opt->progress;
         o.progress_arg = opt->progress_arg;
-        const whet_fleet_options fleet = {.hosts = opt->hosts, .bundles = opt->bundle};
+        const whet_fleet_options fleet = {.hosts = opt->hosts, .bundles = opt->bundle, .alone = !is_study_file(file)};
         if (opt->hosts != NULL && o.dry_run) status = WHET_FAIL(WHET_EINVAL, "a dry run is of this machine: leave --host or --dry-run out");
         else status = opt->hosts != NULL ? whet_fleet_run(&doc, s, &o, &fleet) : whet_study_run(&doc, s, &o);
     }

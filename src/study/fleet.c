@@ -24,7 +24,7 @@
 enum { PATIENCE = 600, FIRST_PATIENCE = 15, ASK_SECONDS = 5 };
 
 typedef struct fleet {
-    const whet_study *s;
+    whet_study *s;
     const whet_study_options *o;
     const whet_fleet_options *f;
     fleet_plan plan;
@@ -217,8 +217,6 @@ static whet_status send_runtimes(const fleet *f, fleet_host *h)
 static whet_status prepare(const fleet *f, fleet_host *h)
 {
     char bundle[80];
-    tell(f, h, "connecting");
-    WHET_TRY(fleet_probe(h, f->patience < FIRST_PATIENCE ? f->patience : FIRST_PATIENCE)); /* one that was never there is not waited for */
     WHET_TRY(send_bundle(f, h, bundle));
     WHET_TRY(send_files(f, h));
     WHET_TRY(send_runtimes(f, h));
@@ -226,6 +224,26 @@ static whet_status prepare(const fleet *f, fleet_host *h)
     const whet_status status = text != NULL ? fleet_start(h, f->run, bundle, text, f->o->mode != NULL ? f->o->mode : "default", f->patience) : WHET_ENOMEM;
     whet_free(text);
     return status;
+}
+
+static void probe_all(const fleet *f)
+{
+    const double patience = f->patience < FIRST_PATIENCE ? f->patience : FIRST_PATIENCE; /* one that was never there is not waited for */
+    for (int i = 0; i < f->n && !whet_cancelled(); i++) {
+        tell(f, &f->hosts[i], "connecting");
+        const whet_status status = fleet_probe(&f->hosts[i], patience);
+        if (status != WHET_OK && status != WHET_ECANCELLED) give_up(f, &f->hosts[i]);
+    }
+}
+
+/* If no machine answers, the rows that say so are those of this one. */
+static whet_status lay_out(const fleet *f)
+{
+    const char *machines[WHET_FLEET_MAX_HOSTS];
+    int n = 0;
+    for (int i = 0; i < f->n; i++)
+        if (f->hosts[i].error == NULL && f->hosts[i].type[0] != '\0') machines[n++] = f->hosts[i].type;
+    return whet_cancelled() ? WHET_OK : whet_study_plan_alone(f->s, machines, n);
 }
 
 /* --- running */
@@ -262,6 +280,7 @@ static whet_status run_all(fleet *f)
 {
     int left = 0;
     for (int i = 0; i < f->n && !whet_cancelled(); i++) {
+        if (f->hosts[i].error != NULL) continue;
         const whet_status status = prepare(f, &f->hosts[i]);
         if (status != WHET_OK && status != WHET_ECANCELLED) give_up(f, &f->hosts[i]);
         left += status == WHET_OK;
@@ -399,22 +418,29 @@ static json_t *merge(const fleet *f)
     return doc;
 }
 
-static whet_status publish(const fleet *f, json_t *doc, uint64_t t0, const char *started)
+/* The folder here, with the same care for what lies in it as that of a study of this machine. */
+static whet_status open_folder(const fleet *f, study_run *r)
 {
-    study_run r = {.s = f->s, .o = *f->o, .name = study_short_name(f->s), .folder = -1};
-    const char *out = whet_study_text(f->s->set, "out");
-    r.out = r.name == NULL ? NULL : out != NULL ? whet_strdup(out) : whet_format("runs/%s", r.name);
-    whet_status status = r.out != NULL ? whet_mkdirs(r.out) : WHET_ENOMEM;
-    if (status == WHET_OK) {
-        json_object_set_new(doc, "study", json_string(r.name));
-        json_object_set_new(doc, "out", json_string(r.out));
-        json_object_set_new(doc, "started", json_string(started));
-        json_object_set_new(doc, "seconds", json_real((double)(whet_now_ns() - t0) / 1e9));
-        status = study_publish(&r, doc);
-    }
-    whet_free(r.out);
-    whet_free(r.name);
-    return status;
+    *r = (study_run){.s = f->s, .o = *f->o, .name = study_short_name(f->s), .folder = -1};
+    r->out = r->name != NULL ? study_out_folder(f->s, r->name) : NULL;
+    return r->out != NULL ? study_open_folder(r) : WHET_ENOMEM;
+}
+
+static void close_folder(study_run *r)
+{
+    whet_store_close(r->store);
+    whet_dir_release(&r->folder);
+    whet_free(r->out);
+    whet_free(r->name);
+}
+
+static whet_status publish(study_run *r, json_t *doc, uint64_t t0, const char *started)
+{
+    json_object_set_new(doc, "study", json_string(r->name));
+    json_object_set_new(doc, "out", json_string(r->out));
+    json_object_set_new(doc, "started", json_string(started));
+    json_object_set_new(doc, "seconds", json_real((double)(whet_now_ns() - t0) / 1e9));
+    return study_publish(r, doc);
 }
 
 static int rows_ok(const json_t *doc)
@@ -426,24 +452,29 @@ static int rows_ok(const json_t *doc)
     return n;
 }
 
-whet_status whet_fleet_run(json_t **doc, const whet_study *s, const whet_study_options *opt, const whet_fleet_options *fleet_opt)
+whet_status whet_fleet_run(json_t **doc, whet_study *s, const whet_study_options *opt, const whet_fleet_options *fleet_opt)
 {
     fleet f = {.s = s, .o = opt, .f = fleet_opt, .patience = fleet_opt->patience > 0 ? fleet_opt->patience : PATIENCE};
     char started[21];
+    study_run r = {.folder = -1};
     const uint64_t t0 = whet_now_ns();
     *doc = NULL;
     whet_utc_now(started);
     WHET_TRY(whet_study_check(s));
     WHET_TRY(fleet_inventory(fleet_opt->hosts, &f.hosts, &f.n));
-    whet_status status = fleet_plan_make(&f.plan, s);
+    whet_status status = fleet_opt->alone ? WHET_OK : open_folder(&f, &r); /* before anybody is asked, if it can be */
+    if (status == WHET_OK) probe_all(&f);
+    if (status == WHET_OK && fleet_opt->alone && (status = lay_out(&f)) == WHET_OK) status = open_folder(&f, &r);
+    if (status == WHET_OK) status = fleet_plan_make(&f.plan, s);
     if (status == WHET_OK) status = name_run(&f);
     if (status == WHET_OK) status = run_all(&f);
     if (status == WHET_OK && (*doc = merge(&f)) == NULL) status = WHET_ENOMEM;
-    if (status == WHET_OK) status = publish(&f, *doc, t0, started);
+    if (status == WHET_OK) status = publish(&r, *doc, t0, started);
     if (status == WHET_OK && rows_ok(*doc) == 0)
         status = WHET_FAIL(WHET_ERUNTIME, "no machine gave a row; the first: %s", whet_json_str(json_array_get(json_object_get(*doc, "rows"), 0), "reason"));
     for (int i = 0; i < f.n; i++) fleet_host_dispose(&f.hosts[i]);
     whet_free(f.hosts);
     fleet_plan_dispose(&f.plan);
+    close_folder(&r);
     return status;
 }

@@ -12,11 +12,12 @@ typedef struct whet_fleet_options {
     const char *hosts;   /* "user@machine,pi@board", or an inventory: a YAML or JSON list of {name, address, ssh, folder, machine, wrapper} */
     const char *bundles; /* files or folders with whet-<machine>.tar.gz, separated by commas; NULL: the user's data folder's bundles/, the program's */
     double patience;     /* seconds for which a lost connection is tried again; 0: 600 */
+    bool alone;          /* the study is of a model alone and is laid out for the machines that answer */
 } whet_fleet_options;
 
 /* Copies what is missing, runs the study on all machines at once, gathers their documents. A machine that fails gives rows with the
  * reason. An interruption stops the study on every machine; the same command goes on. Errors and *doc as whet_study_run. */
-whet_status whet_fleet_run(json_t **doc, const whet_study *s, const whet_study_options *opt, const whet_fleet_options *fleet);
+whet_status whet_fleet_run(json_t **doc, whet_study *s, const whet_study_options *opt, const whet_fleet_options *fleet);
 
 /* --- fleet_plan.c: what has to be there */
 typedef struct fleet_file {

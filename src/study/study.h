@@ -71,8 +71,8 @@ void whet_study_options_init(whet_study_options *o);
 whet_status whet_study_run(json_t **doc, const whet_study *s, const whet_study_options *opt);
 /* Settings for one model file (`whet study MODEL [--data DIR]`): ENOTFOUND if it is not there. data may be NULL. The file as it is. */
 whet_status whet_study_for_model(whet_study **out, const char *model, const char *data, const char *contract);
-/* Formats, weights and runtimes that were not given are those that this machine can do; pairs that cannot run are excluded, unless
- * both lists were given. Last, after whet_study_set. */
-whet_status whet_study_plan_alone(whet_study *s);
+/* Formats, weights and runtimes that were not given are those that this machine can do, or machines of these types ("aarch64") with
+ * what is installed here for them; pairs that cannot run are excluded, unless both lists were given. Last, after whet_study_set. */
+whet_status whet_study_plan_alone(whet_study *s, const char *const *machines, int n_machines);
 
 #endif

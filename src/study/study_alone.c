@@ -86,6 +86,7 @@ typedef struct alone {
     json_t *probed;                         // what whet_runtimes_probe found
     const char *own;                        // format of the model itself; NULL: unknown
     bool formats_given, weights_given, runtimes_given;
+    bool small;                             // some machine has the small program
     json_t *runtimes, *formats, *weights;   // the lists of the study
 } alone;
 
@@ -125,6 +126,36 @@ static bool reads(const alone *a, const char *runtime, const char *format)
     return false;
 }
 
+// --- machines of a fleet
+
+// What a plug-in here cannot say, since its library is another machine's.
+static json_t *own_formats(const char *runtime)
+{
+    json_t *list = json_array();
+    const whet_model_format *f = NULL;
+    for (size_t i = 0; (f = whet_format_row(i)) != NULL; i++) {
+        const char *first = whet_runtime_of_format(f->name);
+        if (first != NULL && strcmp(first, runtime) == 0) json_array_append_new(list, json_string(f->name));
+    }
+    return list;
+}
+
+// A runtime is present if it is here for one of them, since it is sent there then.
+static void see_machines(alone *a, const char *const *machines, int n)
+{
+    json_t *r = NULL, *there = NULL;
+    size_t i = 0, k = 0;
+    json_array_foreach(a->probed, i, r)
+    {
+        bool any = strcmp(whet_json_str(r, "name"), NATIVE) == 0;
+        json_array_foreach(json_object_get(r, "installed"), k, there)
+            for (int m = 0; m < n; m++) any = any || strcmp(whet_json_str(there, "machine"), machines[m]) == 0;
+        json_object_set_new(r, "available", json_boolean(any));
+        if (json_object_get(json_object_get(r, "caps"), "formats") == NULL) json_object_set_new(r, "caps", json_pack("{s:o}", "formats", own_formats(whet_json_str(r, "name"))));
+    }
+    for (int m = 0; m < n; m++) a->small = a->small || strcmp(machines[m], "aarch64") == 0;
+}
+
 // --- the three lists
 
 static void choose_runtimes(alone *a)
@@ -153,6 +184,15 @@ static bool wanted_by_some(const alone *a, const char *format)
     return false;
 }
 
+// Bundles for boards are the small build, which does not write all.
+static bool is_written_there(const alone *a, const char *format)
+{
+    static const char *const small[] = {"onnx", "tflite", "saved_model"};
+    bool written = !a->small;
+    for (size_t i = 0; i < WHET_COUNT(small); i++) written = written || strcmp(small[i], format) == 0;
+    return written;
+}
+
 static void choose_formats(alone *a)
 {
     static const char *const order[] = {"onnx", "openvino", "tflite", "torchscript", "saved_model", "keras"};
@@ -162,7 +202,7 @@ static void choose_formats(alone *a)
     for (size_t i = 0; i < WHET_COUNT(order); i++) {
         const whet_model_format *f = NULL;
         for (size_t k = 0; (f = whet_format_row(k)) != NULL && strcmp(f->name, order[i]) != 0;) k++;
-        if (f != NULL && f->write != NULL && strcmp(f->name, a->own) != 0 && wanted_by_some(a, f->name)) json_array_append_new(a->formats, json_string(f->name));
+        if (f != NULL && f->write != NULL && strcmp(f->name, a->own) != 0 && is_written_there(a, f->name) && wanted_by_some(a, f->name)) json_array_append_new(a->formats, json_string(f->name));
     }
 }
 
@@ -272,7 +312,7 @@ static whet_status check_data(const whet_study *s)
     return status == WHET_EUNAVAILABLE ? WHET_OK : status;
 }
 
-whet_status whet_study_plan_alone(whet_study *s)
+whet_status whet_study_plan_alone(whet_study *s, const char *const *machines, int n_machines)
 {
     alone a = {.s = s};
     const char *model = whet_study_text(s->set, "model");
@@ -281,8 +321,12 @@ whet_status whet_study_plan_alone(whet_study *s)
     if (model == NULL) return WHET_OK; // a list was laid over it
     WHET_GOTO(check_data(s));
     WHET_GOTO(whet_runtimes_probe(&a.probed, NULL));
-    json_decref(s->probed);
-    s->probed = json_incref(a.probed);
+    if (n_machines > 0) {
+        see_machines(&a, machines, n_machines);
+    } else {
+        json_decref(s->probed);
+        s->probed = json_incref(a.probed);
+    }
     if (whet_format_of_file(model, &own) != WHET_OK) whet_error_clear(); // the rows will say it
     a.own = own != NULL ? own->name : NULL;
     choose_runtimes(&a);

@@ -85,7 +85,7 @@ static bool is_of_another(const char *out, const char *file)
     return other;
 }
 
-char *study_usual_folder(const whet_study *s, const char *name)
+static char *usual_folder(const whet_study *s, const char *name)
 {
     char *out = whet_format("runs/%s", name), hex[65];
     whet_sha256 h;
@@ -101,6 +101,15 @@ char *study_usual_folder(const whet_study *s, const char *name)
     whet_log(WHET_LOG_INFO, "'%s' holds %s: this one goes to '%s-%.8s'", out, model ? "the study of another model" : "another study", out, hex);
     whet_free(out);
     return whet_format("runs/%s-%.8s", name, hex);
+}
+
+char *study_out_folder(const whet_study *s, const char *name)
+{
+    const char *given = whet_study_text(s->set, "out");
+    char *out = given != NULL ? whet_strdup(given) : usual_folder(s, name);
+    size_t n = out != NULL ? strlen(out) : 0;
+    while (n > 1 && out[n - 1] == '/') out[--n] = '\0';
+    return out;
 }
 
 static whet_status refuse(const study_run *r, const char *name, const char *why)

@@ -84,15 +84,12 @@ static whet_status check_model_name(const json_t *cell)
 
 static whet_status begin(study_run *r)
 {
-    const char *out = whet_study_text(r->s->set, "out");
     WHET_TRY(whet_study_check(r->s));
     whet_utc_now(r->started);
     r->t0 = whet_now_ns();
     r->name = study_short_name(r->s);
-    r->out = r->name == NULL ? NULL : out != NULL ? whet_strdup(out) : study_usual_folder(r->s, r->name);
+    r->out = r->name != NULL ? study_out_folder(r->s, r->name) : NULL;
     if (r->out == NULL) return WHET_ENOMEM;
-    size_t n = strlen(r->out);
-    while (n > 1 && r->out[n - 1] == '/') r->out[--n] = '\0';
     r->axes = whet_study_axes(r->s);
     r->rows = json_array();
     r->steps = json_array();

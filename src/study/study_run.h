@@ -81,8 +81,8 @@ char *study_path(const study_run *r, const char *rel);
 char *study_output_path(const study_run *r, const json_t *outputs, int i);
 
 /* --- study_folder.c */
-/* runs/NAME; for a model alone with a piece of a hash behind it where another model or study of that name ran; heap string. */
-char *study_usual_folder(const whet_study *s, const char *name);
+/* `out`, else runs/NAME; for a model alone with a piece of a hash behind it where another model or study of that name ran; heap string. */
+char *study_out_folder(const whet_study *s, const char *name);
 /* Makes `out`, holds it, opens its store and leaves the study that is run there. EINVAL where that would replace files that no
  * study made. A dry run touches nothing. */
 whet_status study_open_folder(study_run *r);

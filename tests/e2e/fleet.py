@@ -17,6 +17,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tiny_onnx import tiny_model  # noqa: E402
+
 STUDY = """name: fleet
 model: lenet
 data: "digits:%d,100"
@@ -35,11 +38,14 @@ def skip(reason):
 
 
 class Fleet:
-    def __init__(self, whet, build, scratch):
-        self.whet, self.scratch = whet, scratch
+    """A server of our own; `with` ends it and says that all passed."""
+
+    def __init__(self, whet, build):
         self.sshd = shutil.which("sshd") or ("/usr/sbin/sshd" if os.path.exists("/usr/sbin/sshd") else None)
         if not self.sshd or not shutil.which("ssh-keygen") or not shutil.which("ssh"):
             skip("OpenSSH's server and client are not both installed")
+        self.whet, self.scratch = os.path.abspath(whet), pathlib.Path(tempfile.mkdtemp(prefix="whet-fleet-"))
+        scratch = self.scratch
         subprocess.run([sys.executable, str(ROOT / "tools/make_bundle.py"), build, "--out", str(scratch / f"whet-{os.uname().machine}.tar.gz")], check=True,
                        stdout=subprocess.DEVNULL)
         for key in ("host", "id"):
@@ -59,7 +65,18 @@ class Fleet:
                 break
             time.sleep(0.1)
         else:
-            skip("a server of our own cannot be logged in to: " + (scratch / "sshd.log").read_text()[-200:])
+            said = (scratch / "sshd.log").read_text()[-200:]
+            self.__exit__(SystemExit)
+            skip("a server of our own cannot be logged in to: " + said)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        self.server.terminate()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if kind is None:
+            print("1 passed, 0 failed")
 
     def inventory(self, name, *more):
         path = self.scratch / f"{name}.yaml"
@@ -99,10 +116,8 @@ def left_there(folder):
 
 
 def main():
-    whet, build = os.path.abspath(sys.argv[1]), sys.argv[2]
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="whet-fleet-"))
-    fleet = Fleet(whet, build, scratch)
-    try:
+    with Fleet(sys.argv[1], sys.argv[2]) as fleet:
+        scratch = fleet.scratch
         a = "{name: a, address: 127.0.0.1, folder: \"%s/a b\"}" % scratch
         b = f"{{name: b, address: localhost, folder: {scratch}/b}}"
         gone = "{name: gone, address: nobody-is-here.invalid}"
@@ -114,6 +129,15 @@ def main():
         expect((scratch / "two" / "report.html").exists() and len(doc["runs"]) == 2 and doc["run_id"] > 0, "one report, one stored run")
         code, doc, err = fleet.run("two", two)
         expect(code == 0 and doc["steps_done"] == 0 and doc["steps_reused"] > 0, "a second start does nothing again", doc and doc.get("steps_done"), err)
+
+        (scratch / "net.onnx").write_bytes(tiny_model())
+        alone = [fleet.whet, "study", "net.onnx", "--quick", "--json", "--set", "threads=1"]
+        docs = []
+        for more in (["--out", "here"], ["--out", "there", "--host", str(fleet.inventory("one", a)), "--bundle", str(scratch)]):
+            p = subprocess.run([*alone, *more], env=fleet.env, cwd=scratch, capture_output=True, text=True, timeout=240, check=False)
+            docs.append(json.loads(p.stdout) if p.stdout.strip().startswith("{") else {"rows": [], "said": p.stderr})
+        rows = [[(r["model"], r["runtime"], r.get("sha256"), r["status"]) for r in d["rows"]] for d in docs]
+        expect(len(rows[0]) == 2 and rows[0] == rows[1], "a model alone has the rows there that it has here", *rows, docs[1].get("said"))
 
         with_gone = fleet.inventory("gone", a, gone)
         started = time.time()
@@ -165,12 +189,8 @@ def main():
         code, doc, err = fleet.run("new", fresh)
         expect(code == 3 and "the bundle needs 9." in err and not os.listdir(scratch / "fresh" / "bundles"), "an older glibc is found before anything is copied", code, err)
         for bad in ("-oProxyCommand=true", "a b", "x;y"):
-            p = subprocess.run([whet, "study", str(scratch / "s200.yaml"), "--host", bad], env=fleet.env, cwd=scratch, capture_output=True, text=True, check=False)
+            p = subprocess.run([fleet.whet, "study", str(scratch / "s200.yaml"), "--host", bad], env=fleet.env, cwd=scratch, capture_output=True, text=True, check=False)
             expect(p.returncode == 2 and "is no machine" in p.stderr, f"'{bad}' is no machine", p.returncode, p.stderr)
-    finally:
-        fleet.server.terminate()
-        shutil.rmtree(scratch, ignore_errors=True)
-    print("1 passed, 0 failed")
 
 
 if __name__ == "__main__":

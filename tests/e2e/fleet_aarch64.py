@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 from fleet import Fleet, expect, skip
 
@@ -37,18 +36,17 @@ def emulated_root(scratch):
 
 
 def main():
-    whet, build, arm = os.path.abspath(sys.argv[1]), sys.argv[2], os.path.abspath(sys.argv[3])
+    arm = os.path.abspath(sys.argv[3])
     shared = os.path.abspath(os.environ.get("WHET_SHARED") or "../shared")
     if not shutil.which("qemu-aarch64") or not os.path.isdir("/usr/aarch64-linux-gnu"):
         skip("qemu-aarch64 or the cross compiler's libraries are missing")
     if not os.path.isdir(os.path.join(shared, "interop")):
         skip("the shared folder is missing (set WHET_SHARED)")
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="whet-fleet-"))
-    fleet = Fleet(whet, build, scratch)
-    try:
+    with Fleet(sys.argv[1], sys.argv[2]) as fleet:
+        scratch = fleet.scratch
         wheels = os.environ.get("WHET_WHEELS")
         for runtime in ("ort", "litert"):
-            done = subprocess.run([whet, "runtimes", "install", runtime, "--arch", "aarch64", *(["--from", wheels] if wheels else [])], env=fleet.env,
+            done = subprocess.run([fleet.whet, "runtimes", "install", runtime, "--arch", "aarch64", *(["--from", wheels] if wheels else [])], env=fleet.env,
                                   capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 skip(f"the aarch64 wheel of {runtime} cannot be had: {done.stderr.strip()}")
@@ -58,7 +56,7 @@ def main():
                          f"exclude:\n- {{model: {onnx}, runtime: litert}}\n- {{model: {tflite}, runtime: ort}}\n")
         inventory = fleet.inventory("machines", f"{{name: arm, address: 127.0.0.1, folder: {scratch}/there, machine: aarch64, "
                                            f"wrapper: qemu-aarch64 -cpu cortex-a76 -L {emulated_root(scratch)}}}")
-        p = subprocess.run([whet, "study", str(study), "--quick", "--host", str(inventory), "--bundle", arm, "--json"], env=fleet.env, cwd=scratch,
+        p = subprocess.run([fleet.whet, "study", str(study), "--quick", "--host", str(inventory), "--bundle", arm, "--json"], env=fleet.env, cwd=scratch,
                            capture_output=True, text=True, check=False, timeout=1200)
         doc = json.loads(p.stdout) if p.stdout.strip().startswith("{") else {"rows": []}
         for r in doc["rows"]:
@@ -66,10 +64,6 @@ def main():
         expect(len(doc["rows"]) == 4 and all(r["status"] == "ok" and r["parity"]["ok"] for r in doc["rows"]),
                "native, ONNX Runtime and LiteRT for aarch64 compute the same", p.returncode, p.stderr[-1500:])
         expect(doc["machines"][0]["machine"] == "aarch64", "the machine is what the inventory says")
-    finally:
-        fleet.server.terminate()
-        shutil.rmtree(scratch, ignore_errors=True)
-    print("1 passed, 0 failed")
 
 
 if __name__ == "__main__":

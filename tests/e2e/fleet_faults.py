@@ -16,6 +16,9 @@ import tarfile
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from tiny_onnx import tiny_model  # noqa: E402
+
 MACHINE = os.uname().machine
 PROGRAM = """#!/bin/sh
 mkdir -p out
@@ -57,21 +60,26 @@ class Place:
         for i in range(20):
             (data / f"{i:02}.png").write_bytes(b"x" * 400)
         (self.scratch / "s.yaml").write_text(f"name: faults\nmodel: lenet\ndata: {{name: {self.scratch}/data}}\nruntime: native\ntrain: {{epochs: 1}}\n")
-        with tarfile.open(self.scratch / f"whet-{MACHINE}.tar.gz", "w:gz") as tar:
-            for name, text, mode in (("manifest.json", json.dumps({"whet_bundle": 1, "machine": MACHINE, "glibc": "2.0", "files": {}}), 0o644), ("bin/whet", PROGRAM, 0o755)):
-                info = tarfile.TarInfo(f"whet-{MACHINE}/{name}")
+        for machine in ("x86_64", "aarch64"):
+            self.bundle(machine)
+
+    def bundle(self, machine):
+        with tarfile.open(self.scratch / f"whet-{machine}.tar.gz", "w:gz") as tar:
+            for name, text, mode in (("manifest.json", json.dumps({"whet_bundle": 1, "machine": machine, "glibc": "2.0", "files": {}}), 0o644), ("bin/whet", PROGRAM, 0o755)):
+                info = tarfile.TarInfo(f"whet-{machine}/{name}")
                 info.size, info.mode = len(text), mode
                 tar.addfile(info, io.BytesIO(text.encode()))
 
-    def start(self, host, env=None):
+    def start(self, host, env=None, study="s.yaml", out=True):
         inventory = self.scratch / "hosts.json"
         inventory.write_text(json.dumps(host if isinstance(host, list) else [host]))
         more = {"WHET_SSH": str(self.scratch / "ssh.py"), "WHET_HOME": str(self.scratch / "home"), "FLEET_CALLS": str(self.scratch / "calls"), **(env or {})}
-        return subprocess.Popen([self.whet, "study", str(self.scratch / "s.yaml"), "--host", str(inventory), "--bundle", str(self.scratch), "--out", str(self.scratch / "out"), "--json"],
+        where = ["--out", str(self.scratch / "out")] if out else []
+        return subprocess.Popen([self.whet, "study", study, "--host", str(inventory), "--bundle", str(self.scratch), *where, "--json"],
                                 env={**os.environ, **more}, cwd=self.scratch, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, host, env=None, seconds=60):
-        p = self.start(host, env)
+    def run(self, host, env=None, seconds=60, **more):
+        p = self.start(host, env, **more)
         try:
             out, err = p.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -190,6 +198,47 @@ def test_repeated(p):
     expect(code == 1 and err.count("Connection refused") <= 2, "the reason of an unreachable machine is not repeated", code, err)
     row = next(r for r in doc["rows"] if r["host"] == "gone")
     expect(row["status"].count("Connection refused") + row["reason"].count("Connection refused") <= 2, "nor in its rows", row)
+
+
+def test_own_files(p):
+    """What lies in the folder here is as safe as from a study of this machine, and that is found before anybody is called."""
+    mine = p.scratch / "out" / "result.json"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    code, doc, err = p.run(p.host("own"))
+    expect(code == 2 and "result.json" in err and mine.read_text() == "mine", "a result.json that no study made stays", code, err)
+    expect(not (p.scratch / "calls").exists(), "and nobody was called")
+    mine.unlink()
+    codes = [p.run(p.host("own"))[0] for _ in range(2)]
+    left = p.scratch / "out" / "study.yaml"
+    expect(codes == [0, 0] and "model: lenet" in left.read_text(), "a folder of its own is used again", codes)
+    left.write_text("# mine\n")
+    code, doc, err = p.run(p.host("own"))
+    expect(code == 2 and "by hand" in err and left.read_text() == "# mine\n", "an edited study.yaml stays", code, err)
+    (p.scratch / "t").mkdir()
+    (p.scratch / "t" / "u.yaml").write_text((p.scratch / "s.yaml").read_text().replace("epochs: 1", "epochs: 2"))
+    codes = [p.run(p.host("own"), study=s, out=False)[0] for s in ("s.yaml", "t/u.yaml")]
+    expect(codes == [0, 2], "another study of the same name does not take the folder", codes)
+
+
+def test_alone(p):
+    """A model alone gets the formats, weights and runtimes of the machines' kind."""
+    litert = p.scratch / "rt" / "aarch64" / "litert" / "2.3.0"
+    litert.mkdir(parents=True)
+    (litert / "libLiteRt.so").write_text("of another machine")
+    (p.scratch / "net.onnx").write_bytes(tiny_model())
+    env = {"WHET_RUNTIMES": str(p.scratch / "rt")}
+    code, doc, err = p.run({**p.host("board"), "machine": "aarch64", "wrapper": "env"}, env, study="net.onnx")
+    sent = json.loads(next((p.scratch / "board" / "runs").glob("*/study.json")).read_text())
+    expect(code == 0 and (sent["runtime"], sent["format"], sent["weights"]) == (["native", "litert"], ["as-is", "tflite"], ["as-is", "f16"]), "a model alone on a board", sent, err)
+    expect((p.scratch / "board" / "runtimes" / "litert" / "2.3.0").is_dir(), "its runtime goes along")
+    code, doc, err = p.run(p.host("plain"), env, study="net.onnx")
+    sent = json.loads(next((p.scratch / "plain" / "runs").glob("*/study.json")).read_text())
+    expect(code == 0 and (sent["runtime"], sent.get("format", "as-is"), sent["weights"]) == ("native", "as-is", ["as-is", "f16"]), "a machine for which nothing else is here", sent, err)
+    (p.scratch / "d").mkdir()
+    (p.scratch / "d" / "net.onnx").write_bytes(tiny_model())
+    outs = [(p.run(p.host("plain"), env, study=m, out=False)[1] or {}).get("out") for m in ("net.onnx", "d/net.onnx", "net.onnx")]
+    expect(outs[0] == outs[2] == "runs/net" and str(outs[1]).startswith("runs/net-"), "two models of one name have folders of their own", outs)
 
 
 def main():
