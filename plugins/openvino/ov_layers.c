@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layers of a compiled model with their shapes and the names of the nodes that went into each. The C interface cannot walk a
  * model; but when a compiled model is exported for a cache, its description (IR, as XML) passes through the encryption that
- * the user may supply, in the clear. The weights go to /dev/null. Only layers of the model itself are kept, not those inside
- * the body of another; the text is the library's own, and what of it is not understood is left out. */
+ * the user may supply, in the clear. The weights go to /dev/null. Only layers of the model itself are kept; of those inside the
+ * body of another the products count as its. The text is the library's own, and what of it is not understood is left out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +39,7 @@ typedef struct layer {
     bool output, transposed; /* the port being read is an output; MatMul: the first input is */
     int n[2];
     port p[2][MAX_PORTS];
+    double inner_macs; /* of the products in the body of a Subgraph (an attention) */
 } layer;
 
 /* The value of an attribute of the tag at p, its entities undone; "" if it has none. */
@@ -146,7 +147,7 @@ static char *origin_of(const layer *l)
 
 static void keep(ov_layers *list, const layer *l)
 {
-    ov_layer x = {.macs = macs_of(l)};
+    ov_layer x = {.macs = macs_of(l) + l->inner_macs};
     if (list->n == list->cap) {
         const size_t cap = list->cap > 0 ? list->cap * 2 : 256;
         ov_layer *v = cap <= MAX_LAYERS ? realloc(list->v, cap * sizeof *v) : NULL;
@@ -155,7 +156,7 @@ static void keep(ov_layers *list, const layer *l)
         list->cap = cap;
     }
     for (int i = 0; i < l->n[0]; i++) {
-        const bool constant = i > 0 && x.macs > 0 && strcmp(l->type, "MatMul") != 0;
+        const bool constant = i > 0 && macs_of(l) > 0 && strcmp(l->type, "MatMul") != 0;
         *(constant ? &x.constant_bytes : &x.input_bytes) += bytes(&l->p[0][i]);
     }
     for (int i = 0; i < l->n[1]; i++) x.output_bytes += bytes(&l->p[1][i]);
@@ -164,20 +165,37 @@ static void keep(ov_layers *list, const layer *l)
     list->v[list->n++] = x;
 }
 
+/* A product in a layer's body: its work is the layer's, and so is its name. */
+static void take_in(layer *l, const layer *inner)
+{
+    const double macs = macs_of(inner);
+    const char *name = inner->fused[0] != '\0' ? inner->fused : inner->name;
+    const size_t used = strlen(l->fused);
+    if (macs <= 0 || used + strlen(name) + 3 > sizeof l->fused) return;
+    l->inner_macs += macs;
+    snprintf(l->fused + used, sizeof l->fused - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+static void begin(layer *l, const char *tag)
+{
+    memset(l, 0, sizeof *l);
+    attribute(tag, "name", l->name, sizeof l->name);
+    attribute(tag, "type", l->type, sizeof l->type);
+}
+
 static void parse(ov_layers *list, const char *text)
 {
-    layer *l = calloc(1, sizeof *l);
+    layer *l = calloc(2, sizeof *l); /* and one in its body */
     int depth = 0;
     for (const char *p = text; l != NULL && (p = strchr(p, '<')) != NULL && depth < MAX_DEPTH;) {
         p++;
-        if (is(p, "layer") && ++depth == 1) {
-            memset(l, 0, sizeof *l);
-            attribute(p, "name", l->name, sizeof l->name);
-            attribute(p, "type", l->type, sizeof l->type);
-        }
-        if (depth == 1) read_tag(l, p);
+        if (is(p, "layer") && ++depth <= 2) begin(&l[depth - 1], p);
+        if (depth == 1 || depth == 2) read_tag(&l[depth - 1], p);
         const bool ends = is(p, "/layer") || (is(p, "layer") && p[strcspn(p, ">") - 1] == '/');
-        if (ends && depth > 0 && --depth == 0 && strcmp(l->type, "Const") != 0) keep(list, l);
+        if (!ends || depth == 0) continue;
+        if (depth == 2) take_in(&l[0], &l[1]);
+        if (depth == 1 && strcmp(l->type, "Const") != 0) keep(list, l);
+        depth--;
     }
     free(l);
 }

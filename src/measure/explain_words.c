@@ -351,7 +351,7 @@ static void say_over_roof(json_t *out, const json_t *model, const whet_roofline 
     const struct { bool holds; const char *text; } why[] = {
         {r->unsure, "the roofs are unsure"},
         {plain > 0 && sum > 1.25 * plain, "the profile slowed the nodes unevenly, and its shares are taken of the latency"},
-        {sum > 0 && whole && brief, "it counts in whole microseconds, of which these nodes take few"},
+        {sum > 0 && whole && brief, "the profile counts in whole microseconds, of which these nodes take few"},
         {near, "small tensors lie in the first-level cache, nearer than the nearest roof that is measured"}};
     char text[400] = "";
     size_t used = 0;
