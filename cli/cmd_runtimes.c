@@ -29,13 +29,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     o.arch = a->arch;
     o.progress = cli_progress;
     o.progress_arg = c;
-    int code = 0;
-    for (int i = 2; i < argc && code == 0; i++) {
-        r = NULL;
-        const whet_status status = whet_runtime_fetch(&r, argv[i], &o);
-        code = cli_finish(c, status, r);
-    }
-    return code;
+    const whet_status status = whet_runtime_fetch_all(&r, (const char *const *)argv + 2, argc - 2, &o);
+    return cli_finish(c, status, r);
 }
 
 const cmd cmd_runtimes = {
@@ -45,7 +40,7 @@ const cmd cmd_runtimes = {
     .details = "`install` fetches the pinned wheel of ort, openvino, litert, libtorch or tensorflow from the Python package\n"
                "index with pip, checks its SHA-256 and keeps only what is needed to run it, in the user's data folder\n"
                "($WHET_RUNTIMES overrules it). Versions lie side by side: wherever a runtime is named, NAME@VERSION takes\n"
-               "just that one. Files for another type of machine go to a folder of their own, from where they can be copied.",
+               "just that one. Of several each is tried, whatever becomes of the others. Files for another type of machine go to a folder of their own, from where they can be copied.",
     .examples = "  $ whet runtimes\n"
                 "  $ whet runtimes install ort openvino\n"
                 "  $ whet runtimes install ort --from ~/wheels\n"

@@ -32,6 +32,9 @@ void whet_runtime_install_options_init(whet_runtime_install_options *o);
 /* Fetches the pinned wheel of a runtime ("ort", or "ort@1.31.1" where several versions are pinned), checks its SHA-256 and keeps
  * its libraries in the user's data folder, each version in its own. Does nothing if it is there. Kind "runtimes-install". EUNAVAILABLE without pip or network; EFORMAT for an unknown hash. */
 whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_runtime_install_options *opt);
+/* The same for n of them. EINVAL before anything is fetched if a name is not known. Else each is tried, and *out holds `installs`, an
+ * entry each (of the one, its fields stand beside it too); one that failed has `error` there, and the status is that of the first. */
+whet_status whet_runtime_fetch_all(whet_result **out, const char *const *names, int n, const whet_runtime_install_options *opt);
 
 /* Machine, virtual machine or container, governor, rights, runtimes, data: what is wrong and which command cures it. Kind
  * "doctor". Never a failure: findings are the result. opt may be NULL. */

@@ -87,34 +87,85 @@ whet_status whet_runtimes_list(whet_result **out, const whet_runtimes_options *o
     return whet_result_make(out, "runtimes", doc, 0, render_runtimes);
 }
 
+static void render_one_install(const json_t *o, whet_strbuf *out)
+{
+    const char *name = whet_json_str(o, "name"), *version = whet_json_str(o, "version"), *arch = whet_json_str(o, "arch"), *error = whet_json_str(o, "error");
+    if (error[0] != '\0') {
+        whet_strbuf_printf(out, "%s was not installed: %s\n", name, error);
+        return;
+    }
+    if (json_is_true(json_object_get(o, "already")))
+        whet_strbuf_printf(out, "%s %s for %s is installed: nothing to do\n", name, version, arch);
+    else
+        whet_strbuf_printf(out, "installed %s %s for %s, %.1f MB, from %s\nsha256 %s\n", name, version, arch, whet_json_real(o, "bytes") / 1e6,
+                           whet_json_str(o, "file"), whet_json_str(o, "sha256"));
+    whet_strbuf_printf(out, "in %s\n", whet_json_str(o, "folder"));
+}
+
 static void render_install(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
+    const json_t *o = NULL;
+    size_t i = 0;
     (void)width;
     (void)color;
-    if (json_is_true(json_object_get(doc, "already")))
-        whet_strbuf_printf(out, "%s %s for %s is installed: nothing to do\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"),
-                           whet_json_str(doc, "arch"));
-    else
-        whet_strbuf_printf(out, "installed %s %s for %s from %s\nsha256 %s, %.1f MB\n", whet_json_str(doc, "name"), whet_json_str(doc, "version"),
-                           whet_json_str(doc, "arch"), whet_json_str(doc, "file"), whet_json_str(doc, "sha256"), whet_json_real(doc, "bytes") / 1e6);
-    whet_strbuf_printf(out, "in %s\n", whet_json_str(doc, "folder"));
+    json_array_foreach(json_object_get(doc, "installs"), i, o) render_one_install(o, out);
+}
+
+/* An entry of the document; with "error" if it failed. */
+static whet_status fetch_one(const whet_install_spec *spec, json_t **entry)
+{
+    whet_install_report r;
+    const whet_status status = whet_runtime_install(spec, &r);
+    *entry = status == WHET_OK ? json_pack("{ss, ss, ss, sb, ss, ss, ss, sI}", "name", r.name, "version", r.version, "arch", r.machine, "already", r.already,
+                                           "folder", r.folder, "file", r.file, "sha256", r.sha256, "bytes", (json_int_t)r.bytes)
+                               : json_pack("{ss, ss, ss, ss}", "name", r.name, "version", r.version, "arch", r.machine, "error", whet_error_last()->text);
+    return status;
+}
+
+static whet_status fetch_each(const char *const *names, int n, whet_install_spec *spec, json_t *list)
+{
+    whet_status first = WHET_OK;
+    int failed = 0;
+    for (int i = 0; i < n && first != WHET_ECANCELLED; i++) {
+        json_t *entry = NULL;
+        spec->name = names[i];
+        const whet_status status = fetch_one(spec, &entry);
+        if (json_array_append_new(list, entry) != 0) return WHET_FAIL(WHET_ENOMEM, "out of memory");
+        failed += status != WHET_OK;
+        if (first == WHET_OK || status == WHET_ECANCELLED) first = status;
+    }
+    return first != WHET_OK && n > 1 ? WHET_FAIL(first, "%d of %d runtimes were not installed", failed, n) : first;
+}
+
+whet_status whet_runtime_fetch_all(whet_result **out, const char *const *names, int n, const whet_runtime_install_options *opt)
+{
+    WHET_NUMBERS_WITH_POINT;
+    whet_runtime_install_options o;
+    whet_runtime_install_options_init(&o);
+    if (opt != NULL) memcpy(&o, opt, WHET_MIN(opt->size, sizeof o));
+    *out = NULL;
+    whet_install_spec spec = {.from = o.from, .arch = o.arch, .progress = o.progress, .arg = o.progress_arg};
+    if (n < 1) return WHET_FAIL(WHET_EINVAL, "no runtime is named");
+    for (int i = 0; i < n; i++) {
+        spec.name = names[i];
+        if (spec.name == NULL) return WHET_FAIL(WHET_EINVAL, "no runtime is named");
+        if (whet_runtime_install_check(&spec) == WHET_EINVAL) return WHET_EINVAL;
+    }
+    json_t *list = json_array();
+    const whet_status status = fetch_each(names, n, &spec, list);
+    if (n == 1 && status != WHET_OK) {
+        json_decref(list);
+        return status;
+    }
+    json_t *doc = n == 1 ? json_copy(json_array_get(list, 0)) : json_object();
+    json_object_set_new(doc, "installs", list);
+    const whet_status made = whet_result_make(out, "runtimes-install", doc, 0, render_install);
+    return status != WHET_OK ? status : made;
 }
 
 whet_status whet_runtime_fetch(whet_result **out, const char *name, const whet_runtime_install_options *opt)
 {
-    WHET_NUMBERS_WITH_POINT;
-    whet_runtime_install_options o;
-    whet_install_report r;
-    whet_runtime_install_options_init(&o);
-    if (opt != NULL) memcpy(&o, opt, WHET_MIN(opt->size, sizeof o));
-    *out = NULL;
-    if (name == NULL) return WHET_FAIL(WHET_EINVAL, "no runtime is named");
-    const whet_install_spec spec = {.name = name, .from = o.from, .arch = o.arch, .progress = o.progress, .arg = o.progress_arg};
-    WHET_TRY(whet_runtime_install(&spec, &r));
-    return whet_result_make(out, "runtimes-install",
-                            json_pack("{ss, ss, ss, sb, ss, ss, ss, sI}", "name", r.name, "version", r.version, "arch", r.machine, "already", r.already,
-                                      "folder", r.folder, "file", r.file, "sha256", r.sha256, "bytes", (json_int_t)r.bytes),
-                            0, render_install);
+    return whet_runtime_fetch_all(out, &name, 1, opt);
 }
 
 /* --- doctor: a list of findings, each with what cures it */

@@ -162,6 +162,14 @@ static whet_status choose(const whet_install_spec *s, const whet_runtime_pin **r
     return whet_runtime_folder(out->name, out->version, out->machine, out->folder, sizeof out->folder);
 }
 
+whet_status whet_runtime_install_check(const whet_install_spec *s)
+{
+    const whet_runtime_pin *r = NULL;
+    whet_install_report unused;
+    memset(&unused, 0, sizeof unused);
+    return choose(s, &r, &unused);
+}
+
 /* The length of the part of a path that ends in '/' which is there already. */
 static size_t length_there(char *path)
 {

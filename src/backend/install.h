@@ -26,5 +26,7 @@ typedef struct whet_install_report {
 /* EUNAVAILABLE without python3, pip or network; EFORMAT for a wheel whose hash is not one of the pinned ones, naming file and
  * hash; EUNSUPPORTED where there is no wheel for that machine. Nothing is left behind on failure. */
 whet_status whet_runtime_install(const whet_install_spec *spec, whet_install_report *out);
+/* Only whether there is such a thing: EINVAL, EUNSUPPORTED. */
+whet_status whet_runtime_install_check(const whet_install_spec *spec);
 
 #endif
