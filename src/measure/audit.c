@@ -236,27 +236,36 @@ static bool judge_outputs(const json_t *row, const json_t *fresh, json_t *entry)
     return equal;
 }
 
-static whet_status judge_speed(const json_t *row, const json_t *fresh, json_t *entry, bool *within)
+const char *whet_audit_speed_status(const whet_ratio *r)
 {
+    if (fabs(r->ratio - 1) <= most_change) return "confirmed";
+    return r->low > 1 + most_change || r->high < 1 - most_change ? "speed differs" : "cannot tell";
+}
+
+static whet_status judge_speed(const json_t *row, const json_t *fresh, json_t *entry)
+{
+    char why[300];
     whet_pair p = {.base = row, .now = fresh};
     WHET_TRY(whet_pair_speed(&p, 0));
-    *within = p.has_ratio && fabs(p.ratio.ratio - 1) <= most_change;
     if (!p.has_ratio) {
         json_object_set_new(entry, "speed", json_null());
+        say(entry, "cannot tell", p.why);
         return WHET_OK;
     }
-    json_object_set_new(entry, "speed", json_pack("{sO?, sO?, sf, sf, sf, sb}", "was", json_object_get(json_object_get(row, "latency"), "p50"), "now",
-                                                  json_object_get(json_object_get(fresh, "latency"), "p50"), "ratio", p.ratio.ratio, "low", p.ratio.low,
-                                                  "high", p.ratio.high, "within", *within));
-    if (p.ratio.low < 1 - most_change || p.ratio.high > 1 + most_change)
-        whet_json_add_text(json_object_get(entry, "notes"), "the interval of the ratio (%.2f to %.2f) is wider than the 10 %%", p.ratio.low, p.ratio.high);
+    const whet_ratio *r = &p.ratio;
+    const char *status = p.by.unknown ? "cannot tell" : whet_audit_speed_status(r);
+    const bool within = fabs(r->ratio - 1) <= most_change;
+    json_object_set_new(entry, "speed", json_pack("{ss, so?, so?, sf, sf, sf, sb}", "figure", p.by.figure, "was", whet_pair_time(&p, row), "now",
+                                                  whet_pair_time(&p, fresh), "ratio", r->ratio, "low", r->low, "high", r->high, "within", within));
+    snprintf(why, sizeof why, "%sit takes %.2fx the time (%.2f to %.2f)%s", p.by.by, r->ratio, r->low, r->high, within ? "" : ", over 10 % off");
+    say(entry, status, strcmp(status, "confirmed") != 0 ? why : "");
+    if (strcmp(status, "confirmed") == 0 && (r->low < 1 - most_change || r->high > 1 + most_change))
+        whet_json_add_text(json_object_get(entry, "notes"), "the interval of the ratio (%.2f to %.2f) is wider than the 10 %%", r->low, r->high);
     return WHET_OK;
 }
 
 static whet_status judge(const json_t *row, const json_t *fresh, json_t *entry)
 {
-    bool within = false;
-    char why[200];
     json_t *notes = json_object_get(entry, "notes");
     if (strcmp(whet_json_str(fresh, "status"), "ok") != 0) {
         say(entry, "not replayed", whet_json_str(fresh, "status"));
@@ -274,15 +283,8 @@ static whet_status judge(const json_t *row, const json_t *fresh, json_t *entry)
         return WHET_OK;
     }
     const bool equal = judge_outputs(row, fresh, entry);
-    WHET_TRY(judge_speed(row, fresh, entry, &within));
-    if (!equal) {
-        say(entry, "outputs differ", whet_json_str(json_object_get(entry, "outputs"), "how"));
-    } else if (!within) {
-        snprintf(why, sizeof why, "it takes %.2fx the time, over 10 %% off", whet_json_real(json_object_get(entry, "speed"), "ratio"));
-        say(entry, "speed differs", why);
-    } else {
-        say(entry, "confirmed", "");
-    }
+    WHET_TRY(judge_speed(row, fresh, entry));
+    if (!equal) say(entry, "outputs differ", whet_json_str(json_object_get(entry, "outputs"), "how"));
     return WHET_OK;
 }
 

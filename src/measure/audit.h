@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "stats/stats.h"
 #include "whet/progress.h"
 
 typedef struct whet_audit_spec {
@@ -24,5 +25,9 @@ whet_status whet_audit_run(json_t **out, bool *ok, const whet_audit_spec *spec);
 
 /* False with the key that is out of the range of bench's options (audit_bounds.c). */
 bool whet_audit_within(const json_t *row, char *why, size_t size);
+
+/* What is said of a replayed row whose outputs were equal: "confirmed" if the ratio is within 10 %, "speed differs" if its whole
+ * interval is not, else "cannot tell". */
+const char *whet_audit_speed_status(const whet_ratio *r);
 
 #endif

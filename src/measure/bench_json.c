@@ -322,7 +322,7 @@ done:
 }
 
 /* --- comparisons */
-typedef struct pair { int a, b; const char *figure; char by[120]; bool unknown; } pair; /* figure: whose ratio it is; by: said before it */
+typedef struct pair { int a, b; whet_judged by; } pair;
 
 /* Of rows at best settings each has its own. */
 static bool same_settings(const whet_bench_row *x, const whet_bench_row *y)
@@ -420,29 +420,21 @@ static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, ch
     }
 }
 
-static size_t samples_of(const whet_bench_row *r)
+static size_t samples_of(const whet_bench_row *r, int64_t *undone)
 {
     size_t n = 0;
-    for (int i = 0; i < r->n_blocks; i++) n += r->blocks[i].n;
+    for (int i = 0; i < r->n_blocks; i++) {
+        n += r->blocks[i].n;
+        *undone += WHET_MAX(r->blocks[i].planned - (int64_t)r->blocks[i].n, 0);
+    }
     return n;
 }
 
-/* Arrivals are judged by the scenario's own figure: a server by its p99. Too few samples for it decide nothing. */
-static double choose_figure(const whet_bench *b, pair *p)
+static void choose_figure(const whet_bench *b, pair *p)
 {
-    const whet_bench_row *x = &b->rows[p->a], *y = &b->rows[p->b];
-    const size_t n = WHET_MIN(samples_of(x), samples_of(y)), need = whet_percentile_need(0.99);
-    p->figure = whet_bench_by_rate(x) ? "wall time per sample" : "p50";
-    if (x->scenario == WHET_SCENARIO_PACED) snprintf(p->by, sizeof p->by, "by the median latency, lateness apart: ");
-    if (x->scenario != WHET_SCENARIO_SERVER) return 0.5;
-    p->unknown = n < need;
-    if (p->unknown) {
-        snprintf(p->by, sizeof p->by, "p99 n/a (n=%zu, %zu are needed); by the median latency: ", n, need);
-        return 0.5;
-    }
-    p->figure = "p99";
-    snprintf(p->by, sizeof p->by, "by the p99 latency at the rate: ");
-    return 0.99;
+    int64_t undone = 0;
+    const size_t n_a = samples_of(&b->rows[p->a], &undone), n_b = samples_of(&b->rows[p->b], &undone);
+    whet_scenario_judged(&p->by, b->rows[p->a].scenario, WHET_MIN(n_a, n_b), undone);
 }
 
 static whet_status compare(const whet_bench *b, pair *p, whet_ratio *r)
@@ -450,9 +442,10 @@ static whet_status compare(const whet_bench *b, pair *p, whet_ratio *r)
     whet_block *x = NULL, *y = NULL;
     double *own_x = NULL, *own_y = NULL;
     const whet_bench_row *ra = &b->rows[p->a], *rb = &b->rows[p->b];
+    choose_figure(b, p);
     whet_status status = whet_bench_judged_blocks(ra, &x, &own_x);
     if (status == WHET_OK) status = whet_bench_judged_blocks(rb, &y, &own_y);
-    if (status == WHET_OK) status = whet_boot_ratio_at(x, ra->n_blocks, y, rb->n_blocks, choose_figure(b, p), b->spec->seed, r);
+    if (status == WHET_OK) status = whet_boot_ratio_at(x, ra->n_blocks, y, rb->n_blocks, p->by.p, b->spec->seed, r);
     whet_free(x);
     whet_free(y);
     whet_free(own_x);
@@ -465,13 +458,13 @@ static json_t *pair_json(const whet_bench *b, const pair *p, const whet_ratio *r
     char text[500] = "", ia[16], ib[16];
     snprintf(ia, sizeof ia, "r%d", p->a);
     snprintf(ib, sizeof ib, "r%d", p->b);
-    snprintf(text, sizeof text, "%s", p->by);
+    snprintf(text, sizeof text, "%s", p->by.by);
     const size_t used = strlen(text);
     describe(b, p, r, text + used, sizeof text - used);
     json_t *o = json_pack("{ss, ss, sf, sf, sf, sf, ss, sf, sf, sf, si}", "a", ia, "b", ib, "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm",
                           r->p_holm, "verdict", whet_verdict_name(r->verdict), "speedup", 1 / r->ratio, "speedup_low", 1 / r->high, "speedup_high",
                           1 / r->low, "blocks", b->rows[p->a].n_blocks);
-    json_object_set_new(o, "figure", json_string(p->figure));
+    json_object_set_new(o, "figure", json_string(p->by.figure));
     json_object_set_new(o, "text", json_string(text));
     return o;
 }
@@ -486,7 +479,7 @@ static whet_status comparisons(const whet_bench *b, json_t *list)
     for (int i = 0; i < n; i++) WHET_GOTO(compare(b, &p[i], &r[i]));
     whet_ratio_judge(r, n);
     for (int i = 0; i < n; i++)
-        if (p[i].unknown) r[i].verdict = WHET_CANNOT_TELL;
+        if (p[i].by.unknown) r[i].verdict = WHET_CANNOT_TELL;
     for (int i = 0; i < n; i++) json_array_append_new(list, pair_json(b, &p[i], &r[i]));
 done:
     whet_free(p);

@@ -197,6 +197,9 @@ static void add_notes(const whet_pair *p, json_t *notes)
         whet_free(x);
         whet_free(y);
     }
+    if (p->why != NULL && strcmp(p->why, whet_other_rate) == 0)
+        whet_json_add_text(notes, "%s: %g a second, now %g, so their speeds are not compared", p->why, whet_json_real(json_object_get(p->base, "load"), "rate"),
+                           whet_json_real(json_object_get(p->now, "load"), "rate"));
     const char *a = whet_json_str(p->base, "sha256"), *b = whet_json_str(p->now, "sha256");
     if (a[0] != '\0' && b[0] != '\0' && strcmp(a, b) != 0) whet_json_add_text(notes, "the model file is another one (SHA-256 %.12s, now %.12s)", a, b);
     const char *was = whet_json_str(p->base, "verdict"), *is = whet_json_str(p->now, "verdict");
@@ -215,12 +218,12 @@ static whet_status add_disagreement(const json_t *row, const char *side, json_t 
     return WHET_OK;
 }
 
-static void describe(char *text, size_t size, const char *what, whet_figure f, const json_t *o)
+static void describe(char *text, size_t size, const char *what, const char *by, whet_figure f, const json_t *o)
 {
     const double ratio = whet_json_real(o, "ratio"), low = whet_json_real(o, "low"), high = whet_json_real(o, "high");
     const char *verdict = whet_json_str(o, "verdict");
     if (f == WHET_FIGURE_SPEED)
-        snprintf(text, size, "%s takes %.3fx the time of the base (%.3f to %.3f): %s", what, ratio, low, high, verdict);
+        snprintf(text, size, "%s%s takes %.3fx the time of the base (%.3f to %.3f): %s", by, what, ratio, low, high, verdict);
     else if (f == WHET_FIGURE_ACCURACY)
         snprintf(text, size, "%s: %s %+.2f points (%+.2f to %+.2f): %s", what, whet_json_str(o, "metric"), 100 * whet_json_real(o, "difference"), 100 * low,
                  100 * high, verdict);
@@ -237,14 +240,14 @@ static whet_verdict verdict_of(const json_t *o)
     return WHET_CANNOT_TELL;
 }
 
-static void judge(comparison *c, const char *what, whet_figure f, json_t *figure)
+static void judge(comparison *c, const whet_pair *p, const char *what, whet_figure f, json_t *figure)
 {
     const whet_gate *g = &c->spec->gates.g[f];
     const whet_verdict v = verdict_of(figure);
     char text[600], band[40];
     c->seen[f] = true;
     c->counts[f][v]++;
-    describe(text, sizeof text, what, f, figure);
+    describe(text, sizeof text, what, p->by.by, f, figure);
     json_object_set_new(figure, "text", json_string(text));
     json_object_set_new(figure, "band", json_real(g->band));
     json_object_set_new(figure, "band_text", json_string(whet_gate_text(g, band, sizeof band)));
@@ -279,7 +282,7 @@ static whet_status add_row(comparison *c, const whet_pair *p)
     for (int f = 0; f < WHET_FIGURES; f++) {
         const char *na = both ? NULL : "a side did not run";
         json_t *figure = both ? whet_pair_figure(p, (whet_figure)f, &c->spec->gates.g[f], &na) : json_null();
-        if (json_is_object(figure)) judge(c, what, (whet_figure)f, figure);
+        if (json_is_object(figure)) judge(c, p, what, (whet_figure)f, figure);
         json_object_set_new(o, whet_figure_name((whet_figure)f), figure);
         snprintf(key, sizeof key, "%s_na", whet_figure_name((whet_figure)f));
         if (na != NULL) json_object_set_new(o, key, json_string(na));
@@ -306,6 +309,7 @@ static whet_status judge_pairs(comparison *c)
     if (status == WHET_OK) whet_ratio_judge_band(r, n, c->spec->gates.g[WHET_FIGURE_SPEED].band);
     for (int i = 0, k = 0; i < c->n_pairs && status == WHET_OK; i++) {
         if (c->pairs[i].has_ratio) c->pairs[i].ratio = r[k++];
+        if (c->pairs[i].by.unknown) c->pairs[i].ratio.verdict = WHET_CANNOT_TELL;
         status = add_row(c, &c->pairs[i]);
     }
     whet_free(r);

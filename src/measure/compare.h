@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "measure/gates.h"
+#include "measure/scenario.h"
 #include "stats/stats.h"
 
 typedef struct whet_compare_spec {
@@ -25,12 +26,16 @@ whet_status whet_compare_documents(json_t **out, bool *failed, const whet_compar
 /* --- shared by the files of this part */
 typedef struct whet_pair {
     const json_t *base, *now;
-    whet_ratio ratio;     /* of the medians, now / base */
+    whet_ratio ratio;     /* of the figure `by`, now / base */
     bool has_ratio, rate; /* rate: of the wall time of a sample (multi, offline), not of latencies */
-    const char *why;      /* no ratio: the reason; static */
+    whet_judged by;       /* what the scenario is judged by */
+    const char *why;      /* no ratio: the reason, such as whet_other_rate; static */
 } whet_pair;
+extern const char whet_other_rate[];
 /* Fills ratio from the samples, the sides resampled apart (they were not measured in turns). */
 whet_status whet_pair_speed(whet_pair *p, uint64_t seed);
+/* What the ratio is of, on one side: ms of a median, of a p99, or of a picture in wall time. NULL if the row lacks it. */
+json_t *whet_pair_time(const whet_pair *p, const json_t *row);
 /* The figure's object, or JSON null with *na set to the reason. speed wants its ratio judged. */
 json_t *whet_pair_figure(const whet_pair *p, whet_figure f, const whet_gate *g, const char **na);
 /* Pictures that only one of two rows got right (fixed: only `now`); false if they did not score the same pictures. */

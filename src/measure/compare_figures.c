@@ -14,6 +14,8 @@
 static const double memory_floor = 1e6;
 
 /* --- speed */
+const char whet_other_rate[] = "another rate of arrivals";
+
 typedef struct side { int n; whet_block *blocks; double *ms; } side;
 
 static void dispose(side *s)
@@ -22,12 +24,19 @@ static void dispose(side *s)
     whet_free(s->ms);
 }
 
+static whet_scenario scenario_of(const json_t *row)
+{
+    whet_scenario s = WHET_SCENARIO_SINGLE;
+    if (whet_scenario_parse(&s, whet_json_str(row, "scenario")) != WHET_OK) whet_error_clear(); /* a document of before there were any */
+    return s;
+}
+
 /* Throughput: a block is one number, the wall time of a sample. */
 static bool by_rate(const json_t *row)
 {
-    const char *scenario = whet_json_str(row, "scenario");
+    const whet_scenario s = scenario_of(row);
     const json_t *first = json_array_get(json_object_get(row, "samples"), 0);
-    return (strcmp(scenario, "multi") == 0 || strcmp(scenario, "offline") == 0) && json_is_number(json_object_get(first, "wall_ns"));
+    return (s == WHET_SCENARIO_MULTI || s == WHET_SCENARIO_OFFLINE) && json_is_number(json_object_get(first, "wall_ns"));
 }
 
 static whet_status take_times(side *s, whet_block *b, const json_t *o, bool rate, const char *row)
@@ -63,12 +72,26 @@ static whet_status read_side(side *s, const json_t *row, bool rate, int offset)
     return WHET_OK;
 }
 
-static bool has_samples(const json_t *row)
+static size_t count_samples(const json_t *row)
 {
     const json_t *list = json_object_get(row, "samples");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (json_array_size(json_object_get(json_array_get(list, i), "ns")) > 0) return true;
-    return false;
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) n += json_array_size(json_object_get(json_array_get(list, i), "ns"));
+    return n;
+}
+
+/* Arrivals that a row did not begin in its time: the slowest of its latencies are not there. */
+static int64_t undone(const json_t *row)
+{
+    const json_t *load = json_object_get(row, "load");
+    const json_int_t n = json_integer_value(json_object_get(load, "planned")) - json_integer_value(json_object_get(load, "queries"));
+    return n > 0 ? n : 0;
+}
+
+/* Latencies at 30 and at 300 arrivals a second are figures of two loads. */
+static bool other_load(const json_t *a, const json_t *b)
+{
+    return whet_scenario_open(scenario_of(a)) && whet_json_real(json_object_get(a, "load"), "rate") != whet_json_real(json_object_get(b, "load"), "rate");
 }
 
 whet_status whet_pair_speed(whet_pair *p, uint64_t seed)
@@ -77,28 +100,28 @@ whet_status whet_pair_speed(whet_pair *p, uint64_t seed)
     side base = {0}, now = {0};
     whet_status status = WHET_OK;
     const bool timed = json_is_object(json_object_get(p->base, "latency")) && json_is_object(json_object_get(p->now, "latency"));
-    p->has_ratio = timed && has_samples(p->base) && has_samples(p->now);
-    if (!p->has_ratio) {
-        p->why = !timed ? "not timed on both sides" : "no raw samples on both sides";
-        return WHET_OK;
-    }
+    const size_t n_now = count_samples(p->now), n_base = count_samples(p->base);
+    p->why = !timed ? "not timed on both sides" : n_now == 0 || n_base == 0 ? "no raw samples on both sides" : other_load(p->now, p->base) ? whet_other_rate : NULL;
+    p->has_ratio = p->why == NULL;
+    if (!p->has_ratio) return WHET_OK;
     p->rate = by_rate(p->now) && by_rate(p->base);
+    whet_scenario_judged(&p->by, p->rate || whet_scenario_open(scenario_of(p->now)) ? scenario_of(p->now) : WHET_SCENARIO_SINGLE, WHET_MIN(n_now, n_base),
+                         WHET_MAX(undone(p->now), undone(p->base)));
     WHET_GOTO(read_side(&now, p->now, p->rate, APART));
     WHET_GOTO(read_side(&base, p->base, p->rate, 2 * APART));
-    WHET_GOTO(whet_boot_ratio(now.blocks, now.n, base.blocks, base.n, seed, &p->ratio));
+    WHET_GOTO(whet_boot_ratio_at(now.blocks, now.n, base.blocks, base.n, p->by.p, seed, &p->ratio));
 done:
     dispose(&base);
     dispose(&now);
     return status;
 }
 
-/* What stands beside the ratio: the median, or the wall time of a picture. */
-static json_t *time_of(const json_t *row, bool rate)
+json_t *whet_pair_time(const whet_pair *p, const json_t *row)
 {
     const double per_s = whet_json_real(row, "img_per_s");
-    json_t *p50 = json_object_get(json_object_get(row, "latency"), "p50");
-    if (!rate) return p50 != NULL ? json_incref(p50) : json_null();
-    return per_s > 0 ? json_real(1e3 / per_s) : json_null();
+    json_t *t = json_object_get(json_object_get(row, "latency"), p->by.p > 0.5 ? p->by.figure : "p50");
+    if (p->rate) return per_s > 0 ? json_real(1e3 / per_s) : NULL;
+    return t != NULL ? json_incref(t) : NULL;
 }
 
 static json_t *speed(const whet_pair *p, const whet_gate *g, const char **na)
@@ -109,9 +132,9 @@ static json_t *speed(const whet_pair *p, const whet_gate *g, const char **na)
         *na = p->why;
         return json_null();
     }
-    return json_pack("{ss, so, so, sf, sf, sf, sf, ss, ss}", "unit", p->rate ? "ms a picture, wall time" : "ms", "base", time_of(p->base, p->rate), "now",
-                     time_of(p->now, p->rate), "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm", r->p_holm, "verdict",
-                     whet_verdict_name(r->verdict), "how", "bootstrap over processes and blocks");
+    return json_pack("{ss, ss, so?, so?, sf, sf, sf, sf, ss, ss}", "unit", p->rate ? "ms a picture, wall time" : "ms", "figure", p->by.figure, "base",
+                          whet_pair_time(p, p->base), "now", whet_pair_time(p, p->now), "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm", r->p_holm,
+                          "verdict", whet_verdict_name(r->verdict), "how", "bootstrap over processes and blocks");
 }
 
 /* --- accuracy */

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "stats/stats.h"
 
 enum { ARRIVALS = 7000 };
 
@@ -40,6 +41,22 @@ whet_status whet_scenario_parse(whet_scenario *out, const char *name)
             return WHET_OK;
         }
     return WHET_FAIL(WHET_EINVAL, "scenario '%s' must be single, multi, offline or server", name);
+}
+
+/* A server is judged by its p99. Too few samples for it decide nothing, nor do those of a side that left the slowest undone. */
+void whet_scenario_judged(whet_judged *out, whet_scenario s, size_t n, int64_t undone)
+{
+    const size_t need = whet_percentile_need(0.99);
+    *out = (whet_judged){.figure = s == WHET_SCENARIO_MULTI || s == WHET_SCENARIO_OFFLINE ? "wall time per sample" : "p50", .p = 0.5};
+    if (s == WHET_SCENARIO_PACED) snprintf(out->by, sizeof out->by, "by the median latency, lateness apart: ");
+    if (s != WHET_SCENARIO_SERVER) return;
+    out->unknown = undone > 0 || n < need;
+    if (undone > 0)
+        snprintf(out->by, sizeof out->by, "p99 n/a (a side cannot keep up with the arrivals); by the median latency: ");
+    else if (n < need)
+        snprintf(out->by, sizeof out->by, "p99 n/a (n=%zu, %zu are needed); by the median latency: ", n, need);
+    else
+        *out = (whet_judged){.figure = "p99", .p = 0.99, .by = "by the p99 latency at the rate: "};
 }
 
 /* --- the real clock */

@@ -13,6 +13,8 @@
 #ifndef WHET_MEASURE_SCENARIO_H
 #define WHET_MEASURE_SCENARIO_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -26,6 +28,16 @@ const char *whet_scenario_text(whet_scenario s); /* the definition above in one 
 whet_status whet_scenario_parse(whet_scenario *out, const char *name);
 /* True if samples arrive by a schedule (server, paced). */
 int whet_scenario_open(whet_scenario s);
+
+/* By what two rows of a scenario are compared. */
+typedef struct whet_judged {
+    const char *figure; /* "p50", "p99", "wall time per sample" */
+    double p;           /* its percentile */
+    bool unknown;       /* the scenario's own figure cannot be had, so that nothing is decided */
+    char by[160];       /* said before the ratio; "": nothing */
+} whet_judged;
+/* n: latencies of the side that has fewer; undone: arrivals that a side has not begun. */
+void whet_scenario_judged(whet_judged *out, whet_scenario s, size_t n, int64_t undone);
 
 typedef struct whet_scenario_clock {
     uint64_t (*now)(void *arg);

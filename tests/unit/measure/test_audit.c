@@ -76,9 +76,20 @@ static void conditions_have_bounds(void **state)
     }
 }
 
+/* Ten percent off is no finding where the interval reaches back into them, and no ground to confirm anything either. */
+static void speed_is_judged_with_its_interval(void **state)
+{
+    static const struct { whet_ratio r; const char *status; } cases[] = {
+        {{.ratio = 1.01, .low = 0.99, .high = 1.03}, "confirmed"},     {{.ratio = 1.09, .low = 1.05, .high = 1.20}, "confirmed"},
+        {{.ratio = 1.23, .low = 0.90, .high = 1.43}, "cannot tell"},   {{.ratio = 1.23, .low = 1.12, .high = 1.43}, "speed differs"},
+        {{.ratio = 0.80, .low = 0.75, .high = 0.95}, "cannot tell"},   {{.ratio = 0.80, .low = 0.75, .high = 0.85}, "speed differs"}};
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) assert_string_equal(whet_audit_speed_status(&cases[i].r), cases[i].status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(commands_are_not_run), cmocka_unit_test(figures_follow_from_samples),
-                                       cmocka_unit_test(conditions_have_bounds)};
+                                       cmocka_unit_test(conditions_have_bounds), cmocka_unit_test(speed_is_judged_with_its_interval)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

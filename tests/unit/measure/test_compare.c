@@ -288,6 +288,56 @@ static void throughput_is_compared_by_wall_time(void **state)
     json_decref(out);
 }
 
+/* A row under arrivals: the slowest 3 % take `slow` ms, as where they had to wait. */
+static json_t *loaded_row(const char *scenario, double rate, int per_block, double slow, int undone)
+{
+    json_t *r = row("a.onnx", "native", 1, 1.0), *list = json_array();
+    whet_rng g = whet_rng_at((uint64_t)(slow * 1e3), 7);
+    for (int k = 0; k < 20; k++) {
+        json_t *ns = json_array();
+        for (int i = 0; i < per_block; i++) {
+            const double ms = (whet_rng_below(&g, 100) < 3 ? slow : 1) * (1 + (double)whet_rng_below(&g, 1000) / 1e5);
+            json_array_append_new(ns, json_integer((json_int_t)(1e6 * ms)));
+        }
+        json_array_append_new(list, json_pack("{si, si, so}", "round", k / 4, "block", k % 4, "ns", ns));
+    }
+    json_object_set_new(r, "samples", list);
+    json_object_set_new(r, "scenario", json_string(scenario));
+    json_object_set_new(r, "load", json_pack("{sf, si, si}", "rate", rate, "queries", 20 * per_block, "planned", 20 * per_block + undone));
+    json_object_set_new(json_object_get(r, "latency"), "p99", json_real(slow));
+    return r;
+}
+
+/* Medians are the same in all cases: what a server is about is its p99, and only where that is known is anything said. */
+static void servers_are_compared_by_their_p99(void **state)
+{
+    static const struct { const char *scenario; double rate, slow; int per_block, undone; const char *verdict, *figure, *text; } cases[] = {
+        {"server", 100, 5, 100, 0, "same", "p99", "by the p99 latency at the rate: a.onnx on native takes"},
+        {"server", 100, 9, 100, 0, "worse", "p99", "by the p99 latency at the rate: a.onnx on native takes 1.8"},
+        {"server", 100, 9, 20, 0, "cannot tell", "p50", "p99 n/a (n=400, 662 are needed); by the median latency: "},
+        {"server", 100, 5, 100, 40, "cannot tell", "p50", "p99 n/a (a side cannot keep up with the arrivals); by the median latency: "},
+        {"server", 200, 5, 100, 0, NULL, NULL, "another rate of arrivals"},
+        {"paced", 100, 9, 100, 0, "same", "p50", "by the median latency, lateness apart: "},
+    };
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
+        bool failed = false;
+        json_t *base = loaded_row(cases[i].scenario, 100, 100, 5, 0), *now = loaded_row(cases[i].scenario, cases[i].rate, cases[i].per_block, cases[i].slow, cases[i].undone);
+        json_t *out = compare(doc_of(base, NULL), doc_of(now, NULL), "speed", false, NULL, &failed);
+        const json_t *speed = figure(out, 0, "speed");
+        const char *text = cases[i].verdict != NULL ? whet_json_str(speed, "text") : json_string_value(figure(out, 0, "speed_na"));
+        if (cases[i].verdict != NULL) {
+            assert_string_equal(whet_json_str(speed, "verdict"), cases[i].verdict);
+            assert_string_equal(whet_json_str(speed, "figure"), cases[i].figure);
+            assert_true(fabs(whet_json_real(speed, "base") - (strcmp(cases[i].figure, "p99") == 0 ? 5 : 1)) < 1e-9);
+        } else {
+            assert_true(json_is_null(speed));
+        }
+        assert_int_equal(strncmp(text, cases[i].text, strlen(cases[i].text)), 0);
+        json_decref(out);
+    }
+}
+
 static void what_broke_fails(void **state)
 {
     bool failed = false;
@@ -419,6 +469,7 @@ int main(void)
         cmocka_unit_test(edited_figures_are_named),
         cmocka_unit_test(rows_find_their_partners),
         cmocka_unit_test(throughput_is_compared_by_wall_time),
+        cmocka_unit_test(servers_are_compared_by_their_p99),
         cmocka_unit_test(what_broke_fails),
         cmocka_unit_test(gates_are_parsed),
         cmocka_unit_test(hostile_documents_end_in_an_error),
