@@ -123,18 +123,31 @@ static void medians(table *t, const json_t *rows)
     }
 }
 
-static void percentiles(table *t, const json_t *rows, const char *list)
+/* The next of "50,90,99.9" as title "p99.9" and key "p99_9"; NULL at the end. The median is left out, it has its own column. */
+static const char *next_percentile(const char *p, char title[32], char key[32])
 {
-    for (const char *p = list; *p != '\0';) {
-        char key[32], title[32];
+    for (;;) {
         const int n = (int)strcspn(p, ",");
-        snprintf(title, sizeof title, "p%.*s", WHET_MIN(n, 8), p);
-        snprintf(key, sizeof key, "p%g", atof(p));
+        if (n == 0) return NULL;
+        snprintf(title, 32, "p%.*s", WHET_MIN(n, 8), p);
+        snprintf(key, 32, "p%g", atof(p));
         for (char *c = key; *c != '\0'; c++)
             if (*c == '.') *c = '_';
-        if (strcmp(key, "p50") != 0) column(t, rows, title, "latency", key, 1, NULL);
         p += n + (p[n] == ',');
+        if (strcmp(key, "p50") != 0) return p;
     }
+}
+
+static const char *percentile_list(const json_t *doc)
+{
+    const char *list = whet_json_str(json_object_get(doc, "settings"), "percentiles");
+    return list[0] != '\0' ? list : "50,90";
+}
+
+static void percentiles(table *t, const json_t *rows, const char *list)
+{
+    char title[32], key[32];
+    for (const char *p = list; (p = next_percentile(p, title, key)) != NULL;) column(t, rows, title, "latency", key, 1, NULL);
 }
 
 static void models_and_verdicts(table *t, const json_t *rows, bool verdict)
@@ -160,7 +173,6 @@ static void print(const table *t, int width, bool color, whet_strbuf *out)
 static void main_table(const json_t *doc, int width, bool color, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows");
-    const char *list = whet_json_str(json_object_get(doc, "settings"), "percentiles");
     table t = {.n_rows = (int)json_array_size(rows)};
     t.cell = whet_calloc((size_t)t.n_rows * MOST + 1, sizeof *t.cell);
     if (t.cell == NULL) return;
@@ -169,7 +181,7 @@ static void main_table(const json_t *doc, int width, bool color, whet_strbuf *ou
     column(&t, rows, "size MB", NULL, "size_bytes", 1e-6, "%.2f");
     column(&t, rows, "load ms", NULL, "load_ms", 1, NULL);
     medians(&t, rows);
-    percentiles(&t, rows, list[0] != '\0' ? list : "50,90");
+    percentiles(&t, rows, percentile_list(doc));
     column(&t, rows, "img/s", NULL, "img_per_s", 1, "%.0f");
     column(&t, rows, "Δ MB", "memory", "delta_bytes", 1e-6, "%.1f");
     if (any_has(rows, "j_per_img")) {
@@ -202,6 +214,19 @@ static void plain_table(const json_t *doc, int width, bool color, whet_strbuf *o
 }
 
 /* --- scenario, load over time, energy */
+/* Rates of whole blocks have an interval, which is of the median block. */
+static void put_rate(whet_strbuf *out, const json_t *row)
+{
+    static const char *const keys[] = {"img_per_s", "img_per_s_median", "img_per_s_low", "img_per_s_high"}, *const before[] = {"", " images/s (in the median block ", ", ", " to "};
+    const bool known = json_is_number(json_object_get(row, "img_per_s_low"));
+    for (size_t i = 0; i < (known ? WHET_COUNT(keys) : 1); i++) {
+        const double x = whet_json_real(row, keys[i]);
+        whet_strbuf_puts(out, before[i]);
+        whet_strbuf_printf(out, x >= 1000 ? "%.0f" : "%.4g", x);
+    }
+    whet_strbuf_puts(out, known ? ")" : " images/s");
+}
+
 /* The percentile by which the scenario is judged, or why it is not known. */
 static void put_figure(whet_strbuf *out, const json_t *row)
 {
@@ -243,7 +268,7 @@ static void scenario_lines(const json_t *doc, int width, whet_strbuf *out)
         whet_strbuf_init(&line);
         whet_strbuf_printf(&line, "%s on %s: %.0f queries in %.1f s, ", whet_json_str(o, "model"), name_of(rows, o, name), whet_json_real(s, "queries"),
                            whet_json_real(s, "seconds"));
-        whet_strbuf_printf(&line, whet_json_real(o, "img_per_s") >= 1000 ? "%.0f images/s" : "%.4g images/s", whet_json_real(o, "img_per_s"));
+        put_rate(&line, o);
         if (json_is_number(json_object_get(s, "rate"))) whet_strbuf_printf(&line, " of %.6g offered", whet_json_real(s, "rate") * whet_json_real(o, "batch"));
         put_figure(&line, o);
         put_late(&line, s);
@@ -268,17 +293,24 @@ static void sustain_lines(const json_t *rows, int width, whet_strbuf *out)
 
 static void energy_lines(const json_t *rows, int width, whet_strbuf *out)
 {
-    char name[CELL];
+    const bool any = any_has(rows, "j_per_img");
+    char name[CELL], net[200];
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *o = json_array_get(rows, i), *e = json_object_get(o, "energy");
-        if (!json_is_object(e)) continue;
-        whet_render_wrapped(out, width, 2, "energy of %s on %s: %.3g W gross, %.3g W idle, %.3g J/img gross, %.3g J/img net, %.4g img/s/W (%s%s)",
+        const char *why = whet_json_str(o, "j_per_img_na");
+        if (!json_is_object(e)) {
+            if (any && *why != '\0') whet_render_wrapped(out, width, 2, "energy of %s on %s: %s", whet_json_str(o, "model"), name_of(rows, o, name), why);
+            continue;
+        }
+        if (json_is_number(json_object_get(o, "j_per_img_net"))) snprintf(net, sizeof net, "%.3g J/img net", whet_json_real(o, "j_per_img_net"));
+        else snprintf(net, sizeof net, "net %.150s", *whet_json_str(o, "j_per_img_net_na") != '\0' ? whet_json_str(o, "j_per_img_net_na") : "n/a: no idle power");
+        whet_render_wrapped(out, width, 2, "energy of %s on %s: %.3g W gross, %.3g W idle, %.3g J/img gross, %s, %.4g img/s/W (%s%s)",
                             whet_json_str(o, "model"), name_of(rows, o, name), whet_json_real(e, "watts"), whet_json_real(e, "idle_watts"),
-                            whet_json_real(e, "j_per_img"), whet_json_real(e, "j_per_img_net"), whet_json_real(e, "img_per_s_per_w"), whet_json_str(e, "source"),
+                            whet_json_real(e, "j_per_img"), net, whet_json_real(e, "img_per_s_per_w"), whet_json_str(e, "source"),
                             json_is_true(json_object_get(e, "estimate")) ? ", an estimate" : "");
     }
     const char *why = whet_json_str(json_array_get(rows, 0), "j_per_img_na");
-    if (why[0] != '\0' && !any_has(rows, "j_per_img")) /* all that was looked for stands in the document */
+    if (why[0] != '\0' && !any) /* all that was looked for stands in the document */
         whet_render_wrapped(out, width, 2, "energy: %.*s", (int)strcspn(why, ";"), why);
 }
 
@@ -318,6 +350,34 @@ static void render_reasons(const json_t *rows, int width, whet_strbuf *out)
         for (size_t k = 0; k < json_array_size(reasons); k++)
             whet_render_wrapped(out, width, 2, "%s on %s: %s: %s", whet_json_str(o, "model"), name, whet_json_str(o, "verdict"),
                                json_string_value(json_array_get(reasons, k)));
+    }
+}
+
+/* Why a percentile that was asked for is a dash. */
+static void dash_lines(const json_t *doc, int width, whet_strbuf *out)
+{
+    const json_t *rows = json_object_get(doc, "rows");
+    char name[CELL], title[32], key[32], na[40];
+    for (const char *p = percentile_list(doc); (p = next_percentile(p, title, key)) != NULL;)
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            const json_t *o = json_array_get(rows, i);
+            snprintf(na, sizeof na, "%s_na", key);
+            const char *why = whet_json_str(json_object_get(o, "latency"), na);
+            if (*why != '\0') whet_render_wrapped(out, width, 2, "%s on %s: %s %s", whet_json_str(o, "model"), name_of(rows, o, name), title, why);
+        }
+}
+
+/* All warnings of a row in one paragraph. */
+static void render_notes(const json_t *rows, int width, whet_strbuf *out)
+{
+    char name[CELL];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *notes = json_object_get(o, "notes");
+        whet_strbuf line;
+        whet_strbuf_init(&line);
+        for (size_t k = 0; k < json_array_size(notes); k++) whet_strbuf_printf(&line, "%s%s", k > 0 ? "; " : "", json_string_value(json_array_get(notes, k)));
+        if (line.len > 0) whet_render_wrapped(out, width, 2, "%s on %s: note: %s", whet_json_str(o, "model"), name_of(rows, o, name), line.data);
+        whet_strbuf_dispose(&line);
     }
 }
 
@@ -378,8 +438,10 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     if (*why != '\0') whet_render_wrapped(out, width, 2, "rounds: %.0f planned, %.0f run: %s", whet_json_real(set, "base_rounds"), whet_json_real(set, "rounds"), why);
     render_references(rows, width, out);
     scenario_lines(doc, width, out);
+    dash_lines(doc, width, out);
     best_lines(rows, width, out);
     render_reasons(rows, width, out);
+    render_notes(rows, width, out);
     sustain_lines(rows, width, out);
     energy_lines(rows, width, out);
     render_list(json_object_get(json_object_get(doc, "context"), "warnings"), NULL, "machine: ", width, out);

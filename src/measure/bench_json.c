@@ -10,7 +10,6 @@
 #include "measure/machine.h"
 #include "wire/json.h"
 
-enum { MAX_PAIRS = 512 };
 static const char *const mode_names[] = {"default", "quick", "publish"};
 
 whet_status whet_bench_blocks_of(const whet_bench_block *b, int n, whet_block **out)
@@ -38,11 +37,13 @@ static void set_real(json_t *o, const char *key, double x)
 }
 
 /* --- latency */
-static void put_percentile(json_t *o, const double *sorted, size_t n, double p, const char *name)
+typedef struct latencies { const double *sorted; size_t n; int64_t undone, planned; } latencies; /* undone: the slowest, which are not there */
+
+static void put_percentile(json_t *o, const latencies *l, double p, const char *name)
 {
     char key[32];
     whet_interval w = {0, 0, 0};
-    const bool known = whet_percentile_interval(sorted, n, p, 0.99, &w);
+    const bool known = l->undone == 0 && whet_percentile_interval(l->sorted, l->n, p, 0.99, &w);
     static const char *const ends[] = {"", "_low", "_high"};
     const double values[] = {w.value, w.low, w.high};
     for (int i = 0; i < 3; i++) {
@@ -50,21 +51,22 @@ static void put_percentile(json_t *o, const double *sorted, size_t n, double p, 
         json_object_set_new(o, key, known ? json_real(values[i]) : json_null());
     }
     if (known) return;
-    char text[64];
-    snprintf(text, sizeof text, "n/a (n=%zu, %zu are needed)", n, whet_percentile_need(p));
+    char text[96];
+    if (l->undone > 0) snprintf(text, sizeof text, "n/a (%lld of %lld arrivals were not begun)", (long long)l->undone, (long long)l->planned);
+    else snprintf(text, sizeof text, "n/a (n=%zu, %zu are needed)", l->n, whet_percentile_need(p));
     snprintf(key, sizeof key, "%s_na", name);
     json_object_set_new(o, key, json_string(text));
 }
 
 /* Percentiles that were asked for beside the usual ones: 75 is "p75", 99.99 "p99_99". */
-static void put_more(const whet_bench_spec *s, const double *sorted, size_t n, json_t *o)
+static void put_more(const whet_bench_spec *s, const latencies *l, json_t *o)
 {
     for (int i = 0; i < s->n_percentiles; i++) {
         char name[32];
         snprintf(name, sizeof name, "p%g", s->percentiles[i]);
         for (char *p = name; *p != '\0'; p++)
             if (*p == '.') *p = '_';
-        if (json_object_get(o, name) == NULL) put_percentile(o, sorted, n, s->percentiles[i] / 100, name);
+        if (json_object_get(o, name) == NULL) put_percentile(o, l, s->percentiles[i] / 100, name);
     }
 }
 
@@ -97,8 +99,10 @@ static whet_status latency(const whet_bench_spec *spec, const whet_bench_block *
                      s.median.low, "p50_high", s.median.high, "min", m.min, "mean", m.mean, "stdev", m.stdev, "cv", m.cv, "mad", m.mad, "iqr",
                      m.iqr, "max", m.max);
     static const struct { double p; const char *name; } ps[] = {{0.9, "p90"}, {0.95, "p95"}, {0.99, "p99"}, {0.999, "p99_9"}};
-    for (size_t i = 0; i < WHET_COUNT(ps); i++) put_percentile(*out, x, n, ps[i].p, ps[i].name);
-    put_more(spec, x, n, *out);
+    latencies l = {.sorted = x, .n = n};
+    l.undone = whet_bench_undone(blocks, n_blocks, &l.planned);
+    for (size_t i = 0; i < WHET_COUNT(ps); i++) put_percentile(*out, &l, ps[i].p, ps[i].name);
+    put_more(spec, &l, *out);
     json_object_set_new(*out, "outliers_mild", json_integer((json_int_t)m.mild));
     json_object_set_new(*out, "outliers_severe", json_integer((json_int_t)m.severe));
     json_object_set_new(*out, "outliers_mad", json_integer((json_int_t)m.far));
@@ -156,8 +160,13 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
     json_t *reasons = json_array(), *lat = json_object_get(o, "latency");
     const double n = json_number_value(json_object_get(lat, "n")), seconds = json_number_value(json_object_get(lat, "seconds"));
     WHET_TRY(whet_bench_row_stability(r, b->spec->seed, &s));
-    const bool invalid = n < b->min_runs || seconds < 0.98 * b->min_seconds;
-    if (invalid) whet_json_add_text(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
+    int64_t planned = 0;
+    const int64_t undone = r->scenario == WHET_SCENARIO_SERVER ? whet_bench_undone(r->blocks, r->n_blocks, &planned) : 0;
+    const bool few = n < b->min_runs || seconds < 0.98 * b->min_seconds, invalid = few || undone > 0;
+    if (undone > 0)
+        whet_json_add_text(reasons, "it cannot keep up with %g arrivals a second: %lld of %lld were not begun in three times the planned time", b->spec->rate,
+                           (long long)undone, (long long)planned);
+    if (few) whet_json_add_text(reasons, "%.0f runs in %.2f s; %d runs and %.1f s are needed", n, seconds, b->min_runs, b->min_seconds);
     if (s.wide && whet_bench_by_rate(r))
         whet_json_add_text(reasons, "the interval of the median time per picture of a block is ±%.1f %%, over 3 %%", s.half_width * 100);
     else if (s.wide)
@@ -321,174 +330,24 @@ done:
     return status;
 }
 
-/* --- comparisons */
-typedef struct pair { int a, b; whet_judged by; } pair;
-
-/* Of rows at best settings each has its own. */
-static bool same_settings(const whet_bench_row *x, const whet_bench_row *y)
-{
-    return x->cell->best || whet_settings_equal(&x->settings, &y->settings);
-}
-
-/* The row at best settings has its rival in the first one of its runtime at equal settings. */
-static bool first_of_runtime(const whet_bench *b, int row)
-{
-    const whet_bench_row *r = &b->rows[row];
-    for (int i = 0; i < row; i++)
-        if (b->rows[i].facts == r->facts && b->rows[i].batch == r->batch && strcmp(b->rows[i].cell->runtime, r->cell->runtime) == 0) return false;
-    return !r->cell->best;
-}
-
-/* Two runtimes on one file: native first. Two files, or one at two settings, on one runtime: the later against the earlier. */
-static int find_pairs(const whet_bench *b, pair *p)
-{
-    int n = 0;
-    for (int i = 0; i < b->n_rows; i++)
-        for (int j = i + 1; j < b->n_rows && n < MAX_PAIRS; j++) {
-            const whet_bench_row *x = &b->rows[i], *y = &b->rows[j];
-            const bool file = x->facts == y->facts, runtime = strcmp(x->cell->runtime, y->cell->runtime) == 0;
-            if (x->dead || y->dead || x->n_blocks == 0 || y->n_blocks == 0 || x->batch != y->batch) continue;
-            if (file && runtime && !x->cell->best && y->cell->best && first_of_runtime(b, i)) {
-                p[n++] = (pair){.a = j, .b = i};
-                continue;
-            }
-            if (x->cell->best != y->cell->best || (x->threads != y->threads && !x->cell->best)) continue;
-            if (!file + !runtime + !same_settings(x, y) != 1) continue; /* they differ in one thing */
-            p[n++] = file && !runtime && strcmp(y->cell->runtime, "native") != 0 ? (pair){.a = i, .b = j} : (pair){.a = j, .b = i};
-        }
-    return n;
-}
-
-/* "optimisation off" and "optimisation all", of the settings in which two rows differ. */
-static void tell_difference(const whet_settings *x, const whet_settings *y, char *sx, char *sy, size_t size)
-{
-    json_t *ox = whet_settings_json(x), *oy = whet_settings_json(y), *v = NULL;
-    const char *key = NULL, *between = "";
-    json_object_foreach(ox, key, v)
-    {
-        const json_t *w = json_object_get(oy, key);
-        if (json_equal(v, w)) continue;
-        const size_t nx = strlen(sx), ny = strlen(sy);
-        snprintf(sx + nx, size - nx, "%s%s %s", between, key, json_string_value(v));
-        snprintf(sy + ny, size - ny, "%s%s %s", between, key, whet_json_str(oy, key));
-        between = ", ";
-    }
-    json_decref(ox);
-    json_decref(oy);
-}
-
-static void describe(const whet_bench *b, const pair *p, const whet_ratio *r, char *text, size_t size)
-{
-    const whet_bench_row *x = &b->rows[p->a], *y = &b->rows[p->b];
-    const bool file = x->facts == y->facts, settings = file && strcmp(x->cell->runtime, y->cell->runtime) == 0;
-    char sx[200], sy[200], where[200];
-    const char *a = file ? x->title : x->facts->name, *c = file ? y->title : y->facts->name, *on = file ? x->facts->name : x->title;
-    if (x->cell->best != y->cell->best) { /* which they are stands beneath the table */
-        snprintf(sx, sizeof sx, "%.60s at its best settings", x->title);
-        snprintf(sy, sizeof sy, "%.60s at the equal ones", y->title);
-        a = sx;
-        c = sy;
-    } else if (settings) {
-        snprintf(sx, sizeof sx, "%.60s with ", x->title);
-        snprintf(sy, sizeof sy, "%.60s with ", y->title);
-        tell_difference(&x->settings, &y->settings, sx, sy, sizeof sx);
-        a = sx;
-        c = sy;
-    } else if (file && strcmp(a, c) == 0) { /* two versions of one runtime */
-        a = x->cell->runtime;
-        c = y->cell->runtime;
-    }
-    if (x->cell->best && y->cell->best)
-        snprintf(where, sizeof where, "on %s, each at its best settings", on);
-    else if (x->batch > 1)
-        snprintf(where, sizeof where, "on %s at batch %d", on, x->batch);
-    else
-        snprintf(where, sizeof where, "on %s", on);
-    switch (r->verdict) {
-    case WHET_BETTER:
-        snprintf(text, size, "%.80s is %.2fx as fast as %.80s %.80s (%.2f to %.2f): better", a, 1 / r->ratio, c, where, 1 / r->high, 1 / r->low);
-        break;
-    case WHET_WORSE:
-        snprintf(text, size, "%.80s takes %.2fx the time of %.80s %.80s (%.2f to %.2f): worse", a, r->ratio, c, where, r->low, r->high);
-        break;
-    case WHET_SAME:
-        snprintf(text, size, "%.80s and %.80s are equally fast %.80s (%.3f to %.3f): same", a, c, where, r->low, r->high);
-        break;
-    case WHET_CANNOT_TELL:
-        snprintf(text, size, "%.80s takes %.2fx the time of %.80s %.80s (%.2f to %.2f): cannot tell which is faster", a, r->ratio, c, where, r->low, r->high);
-        break;
-    }
-}
-
-static size_t samples_of(const whet_bench_row *r, int64_t *undone)
-{
-    size_t n = 0;
-    for (int i = 0; i < r->n_blocks; i++) {
-        n += r->blocks[i].n;
-        *undone += WHET_MAX(r->blocks[i].planned - (int64_t)r->blocks[i].n, 0);
-    }
-    return n;
-}
-
-static void choose_figure(const whet_bench *b, pair *p)
-{
-    int64_t undone = 0;
-    const size_t n_a = samples_of(&b->rows[p->a], &undone), n_b = samples_of(&b->rows[p->b], &undone);
-    whet_scenario_judged(&p->by, b->rows[p->a].scenario, WHET_MIN(n_a, n_b), undone);
-}
-
-static whet_status compare(const whet_bench *b, pair *p, whet_ratio *r)
-{
-    whet_block *x = NULL, *y = NULL;
-    double *own_x = NULL, *own_y = NULL;
-    const whet_bench_row *ra = &b->rows[p->a], *rb = &b->rows[p->b];
-    choose_figure(b, p);
-    whet_status status = whet_bench_judged_blocks(ra, &x, &own_x);
-    if (status == WHET_OK) status = whet_bench_judged_blocks(rb, &y, &own_y);
-    if (status == WHET_OK) status = whet_boot_ratio_at(x, ra->n_blocks, y, rb->n_blocks, p->by.p, b->spec->seed, r);
-    whet_free(x);
-    whet_free(y);
-    whet_free(own_x);
-    whet_free(own_y);
-    return status;
-}
-
-static json_t *pair_json(const whet_bench *b, const pair *p, const whet_ratio *r)
-{
-    char text[500] = "", ia[16], ib[16];
-    snprintf(ia, sizeof ia, "r%d", p->a);
-    snprintf(ib, sizeof ib, "r%d", p->b);
-    snprintf(text, sizeof text, "%s", p->by.by);
-    const size_t used = strlen(text);
-    describe(b, p, r, text + used, sizeof text - used);
-    json_t *o = json_pack("{ss, ss, sf, sf, sf, sf, ss, sf, sf, sf, si}", "a", ia, "b", ib, "ratio", r->ratio, "low", r->low, "high", r->high, "p_holm",
-                          r->p_holm, "verdict", whet_verdict_name(r->verdict), "speedup", 1 / r->ratio, "speedup_low", 1 / r->high, "speedup_high",
-                          1 / r->low, "blocks", b->rows[p->a].n_blocks);
-    json_object_set_new(o, "figure", json_string(p->by.figure));
-    json_object_set_new(o, "text", json_string(text));
-    return o;
-}
-
-static whet_status comparisons(const whet_bench *b, json_t *list)
-{
-    whet_status status = WHET_OK;
-    pair *p = whet_calloc(MAX_PAIRS, sizeof *p);
-    whet_ratio *r = whet_calloc(MAX_PAIRS, sizeof *r);
-    if (p == NULL || r == NULL) WHET_GOTO(WHET_ENOMEM);
-    const int n = find_pairs(b, p);
-    for (int i = 0; i < n; i++) WHET_GOTO(compare(b, &p[i], &r[i]));
-    whet_ratio_judge(r, n);
-    for (int i = 0; i < n; i++)
-        if (p[i].by.unknown) r[i].verdict = WHET_CANNOT_TELL;
-    for (int i = 0; i < n; i++) json_array_append_new(list, pair_json(b, &p[i], &r[i]));
-done:
-    whet_free(p);
-    whet_free(r);
-    return status;
-}
-
 /* --- the whole */
-static json_t *summary(const whet_bench *b, const json_t *list)
+/* A lone row under arrivals is told by what its scenario is about, not by a median. */
+static void tell_arrivals(const json_t *row, const char *title, char *text, size_t size)
+{
+    const json_t *load = json_object_get(row, "load"), *lat = json_object_get(row, "latency");
+    const char *model = whet_json_str(row, "model");
+    const double rate = whet_json_real(load, "rate"), figure = whet_json_real(load, "figure_value");
+    if (json_object_get(load, "late_share") != NULL && strcmp(whet_json_str(row, "scenario"), "paced") == 0)
+        snprintf(text, size, "%.100s on %.60s: %.3g %% of the frames late at %g a second (%.0f of %.0f took over %.4g ms)", model, title, 100 * figure, rate,
+                 whet_json_real(load, "late"), whet_json_real(load, "planned"), whet_json_real(load, "deadline_ms"));
+    else if (json_is_number(json_object_get(load, "figure_value")))
+        snprintf(text, size, "%.100s on %.60s: p99 %.4g ms (%.4g to %.4g) at %g arrivals a second", model, title, figure, whet_json_real(lat, "p99_low"),
+                 whet_json_real(lat, "p99_high"), rate);
+    else
+        snprintf(text, size, "%.100s on %.60s: p99 %.100s at %g arrivals a second", model, title, whet_json_str(load, "figure_na"), rate);
+}
+
+static json_t *summary(const whet_bench *b, const json_t *rows, const json_t *list)
 {
     char text[512];
     if (json_array_size(list) > 0) return json_incref(json_object_get(json_array_get(list, 0), "text"));
@@ -496,7 +355,9 @@ static json_t *summary(const whet_bench *b, const json_t *list)
         const whet_bench_row *r = &b->rows[i];
         whet_stability s;
         if (r->dead || r->n_blocks == 0 || whet_bench_row_stability(r, b->spec->seed, &s) != WHET_OK) continue;
-        if (whet_bench_by_rate(r))
+        if (whet_scenario_open(r->scenario))
+            tell_arrivals(json_array_get(rows, (size_t)i), r->title, text, sizeof text);
+        else if (whet_bench_by_rate(r))
             snprintf(text, sizeof text, "%s on %s: %.4g pictures per second in all its time (in the median block %.4g, 95 %% interval %.4g to %.4g)", r->facts->name,
                      r->title, whet_bench_rate(b, r), 1e3 * r->batch / s.median.value, 1e3 * r->batch / s.median.high, 1e3 * r->batch / s.median.low);
         else
@@ -561,10 +422,10 @@ whet_status whet_bench_document(whet_bench *b, json_t **out)
         WHET_GOTO(make_row(b, &b->rows[i], i, &row));
         json_array_append_new(rows, row);
     }
-    WHET_GOTO(comparisons(b, pairs));
+    WHET_GOTO(whet_bench_comparisons(b, pairs));
     json_object_set(doc, "rows", rows);
     json_object_set(doc, "comparisons", pairs);
-    json_object_set_new(doc, "summary", summary(b, pairs));
+    json_object_set_new(doc, "summary", summary(b, rows, pairs));
     *out = json_incref(doc);
 done:
     json_decref(doc);

@@ -135,6 +135,8 @@ whet_status whet_bench_scenario_window(whet_bench *b, whet_bench_row *r, int blo
 bool whet_bench_by_rate(const whet_bench_row *r);
 /* Of a scenario's block: to the end of its last query, of paced frames to the end of the last period. */
 double whet_bench_span_ns(const whet_bench *b, const whet_bench_row *r, const whet_bench_block *k);
+/* Arrivals that were not begun in their time. */
+int64_t whet_bench_undone(const whet_bench_block *b, int n, int64_t *planned);
 /* Pictures a second over all blocks: samples / wall time. */
 double whet_bench_rate(const whet_bench *b, const whet_bench_row *r);
 whet_status whet_bench_judged_blocks(const whet_bench_row *r, whet_block **out, double **own); /* both heap */
@@ -166,6 +168,8 @@ void whet_bench_keep_drop(const whet_bench *b);
 void whet_bench_keep_outputs(whet_bench_row *r, const json_t *reply, int sample); /* in the order of samples */
 json_t *whet_bench_outputs_json(const whet_bench_row *r);
 json_t *whet_bench_replay_json(const whet_bench *b, const whet_bench_row *r);
+/* bench_pairs.c: a COMPARISON for each two rows that differ in one thing */
+whet_status whet_bench_comparisons(const whet_bench *b, json_t *list);
 /* bench_json.c */
 whet_status whet_bench_document(whet_bench *b, json_t **out);
 whet_status whet_bench_row_stability(const whet_bench_row *r, uint64_t seed, whet_stability *s);

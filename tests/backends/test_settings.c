@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/threads.h"
+#include "fake_bench.h"
 #include "measure/bench.h"
 #include "measure/worker.h"
 #include "support.h"
@@ -97,6 +98,31 @@ static void test_streams(void **state)
     json_decref(doc);
 }
 
+/* A server that falls behind: the slowest arrivals are not among its latencies, so that no tail is printed and nothing is ok. */
+static void test_overload(void **state)
+{
+    char *path = fake_model(scratch, "spin 30000");
+    const whet_bench_cell cell = {.model = path, .runtime = "fake", .threads = 1};
+    whet_bench_spec s;
+    (void)state;
+    whet_bench_spec_init(&s);
+    s.scenario = WHET_SCENARIO_SERVER;
+    s.rate = 5000;
+    s.min_runs = 240;
+    s.warmup_runs = 1;
+    json_t *doc = bench(&cell, 1, &s);
+    const json_t *row = row_at(doc, 0), *load = json_object_get(row, "load"), *lat = json_object_get(row, "latency");
+    assert_true(whet_json_real(load, "planned") > whet_json_real(load, "queries"));
+    assert_string_equal(whet_json_str(row, "verdict"), "INVALID");
+    assert_contains(json_string_value(json_array_get(json_object_get(row, "verdict_reasons"), 0)), "it cannot keep up with 5000 arrivals a second: ");
+    assert_true(json_is_null(json_object_get(lat, "p90")) && json_is_null(json_object_get(load, "figure_value")));
+    assert_contains(whet_json_str(lat, "p90_na"), "n/a (");
+    assert_contains(whet_json_str(load, "figure_na"), "arrivals were not begun)");
+    assert_contains(whet_json_str(doc, "summary"), "p99 n/a (");
+    json_decref(doc);
+    whet_free(path);
+}
+
 static void test_arrivals(void **state)
 {
     const whet_bench_cell cell = {.model = good, .runtime = "fake", .threads = 1};
@@ -120,6 +146,7 @@ static void test_arrivals(void **state)
     const json_t *lat = json_object_get(row_at(doc[0], 0), "latency"); /* the server's figure is p99, or why there is none */
     assert_true(json_is_null(json_object_get(sc, "figure_value")) ? strstr(whet_json_str(sc, "figure_na"), "662 are needed") != NULL
                                                                  : whet_json_real(sc, "figure_value") == whet_json_real(lat, "p99"));
+    assert_contains(whet_json_str(doc[0], "summary"), " at 2000 arrivals a second"); /* a lone server is told by its figure */
     json_decref(doc[0]);
     json_decref(doc[1]);
     whet_bench_spec_init(&s);
@@ -132,6 +159,7 @@ static void test_arrivals(void **state)
     assert_true(whet_json_real(sc, "late") == whet_json_real(sc, "planned"));
     assert_true(whet_json_real(row_at(doc[0], 0), "img_per_s") <= 1000 * (1 + 1e-9)); /* no more is delivered than comes */
     assert_true(whet_json_real(sc, "figure_value") == 1);
+    assert_contains(whet_json_str(doc[0], "summary"), "100 % of the frames late at 1000 a second");
     json_decref(doc[0]);
     whet_bench_spec_init(&s);
     s.scenario = WHET_SCENARIO_PACED;
@@ -279,7 +307,7 @@ int main(int argc, char **argv)
     scratch = support_tmpdir();
     good = whet_format("%s/good.fake", scratch);
     if (whet_file_write(good, "fake\ngood\n", 10) != WHET_OK) return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refusals), cmocka_unit_test(test_streams), cmocka_unit_test(test_arrivals), cmocka_unit_test(test_energy),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refusals), cmocka_unit_test(test_streams), cmocka_unit_test(test_overload), cmocka_unit_test(test_arrivals), cmocka_unit_test(test_energy),
                                        cmocka_unit_test(test_sustain_and_plain), cmocka_unit_test(test_best), cmocka_unit_test(test_cold)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     whet_free(good);

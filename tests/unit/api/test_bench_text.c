@@ -84,6 +84,41 @@ static void test_frames(void **state)
     whet_free(text);
 }
 
+/* What stands as a dash in the table, and what warns of a figure, is told beneath it. */
+static void test_dashes_and_notes(void **state)
+{
+    (void)state;
+    char *text = text_of("\"latency\": {\"p50\": 0.5, \"p50_low\": 0.49, \"p50_high\": 0.51, \"p90\": 0.6, \"p99\": null, \"p99_na\": \"n/a (n=80, 662 are needed)\"}, "
+                         "\"notes\": [\"4 threads were busy\", \"coefficient of variation 9.1 %\"], " QUIET, "{\"percentiles\": \"50,90,99\"}", 80);
+    expect(text, "on native: p99 n/a (n=80, 662 are needed)");
+    expect(text, "on native: note: 4 threads were busy; coefficient of variation 9.1 %");
+    whet_free(text);
+}
+
+/* The net energy of a load that the meter cannot tell from idling is no figure. */
+static void test_energy(void **state)
+{
+    (void)state;
+    char *text = text_of("\"j_per_img\": 0.002, \"j_per_img_net\": null, \"j_per_img_net_na\": \"n/a: not above idle (12.5 W under load, 12.5 W idle)\", \"energy\": {"
+                         "\"watts\": 12.5, \"idle_watts\": 12.5, \"j_per_img\": 0.002, \"j_per_img_net\": -8.5e-19, \"img_per_s_per_w\": 443.8, \"source\": \"RAPL\"}, " QUIET,
+                         "{}", 80);
+    expect(text, "0.002 J/img gross, net n/a: not above idle (12.5 W under load, 12.5 W idle), 443.8 img/s/W (RAPL)");
+    whet_free(text);
+    text = text_of("\"j_per_img\": 0.002, \"j_per_img_net\": 0.001, \"energy\": {\"watts\": 25, \"idle_watts\": 12.5, \"j_per_img\": 0.002, \"j_per_img_net\": 0.001, "
+                   "\"img_per_s_per_w\": 443.8, \"source\": \"RAPL\"}, " QUIET, "{}", 80);
+    expect(text, "0.002 J/img gross, 0.001 J/img net, 443.8 img/s/W (RAPL)");
+    whet_free(text);
+}
+
+static void test_rate_has_its_interval(void **state)
+{
+    (void)state;
+    char *text = text_of("\"scenario\": \"offline\", \"img_per_s\": 9089.0, \"img_per_s_median\": 9494.0, \"img_per_s_low\": 7511.0, \"img_per_s_high\": 11560.0, \"load\": {"
+                         "\"definition\": \"d\", \"loaded\": true, \"figure\": \"img_per_s\", \"queries\": 28567, \"seconds\": 3.1}, " QUIET, "{}", 80);
+    expect(text, "28567 queries in 3.1 s, 9089 images/s (in the median block 9494, 7511 to 11560)");
+    whet_free(text);
+}
+
 static void test_best_settings_are_named(void **state)
 {
     static const char doc[] = "{\"mode\": \"quick\", \"rows\": ["
@@ -104,6 +139,7 @@ static void test_best_settings_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_interval), cmocka_unit_test(test_added_rounds), cmocka_unit_test(test_server),
+                                       cmocka_unit_test(test_dashes_and_notes), cmocka_unit_test(test_energy), cmocka_unit_test(test_rate_has_its_interval),
                                        cmocka_unit_test(test_best_settings_are_named),
         cmocka_unit_test(test_frames)};
     return cmocka_run_group_tests(tests, NULL, NULL);
