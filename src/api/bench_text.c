@@ -353,18 +353,28 @@ static void render_reasons(const json_t *rows, int width, whet_strbuf *out)
     }
 }
 
-/* Why a percentile that was asked for is a dash. */
-static void dash_lines(const json_t *doc, int width, whet_strbuf *out)
+/* The interval of each percentile, which the table has no room for, or why it is a dash. */
+static void percentile_lines(const json_t *doc, int width, whet_strbuf *out)
 {
     const json_t *rows = json_object_get(doc, "rows");
-    char name[CELL], title[32], key[32], na[40];
-    for (const char *p = percentile_list(doc); (p = next_percentile(p, title, key)) != NULL;)
-        for (size_t i = 0; i < json_array_size(rows); i++) {
-            const json_t *o = json_array_get(rows, i);
-            snprintf(na, sizeof na, "%s_na", key);
-            const char *why = whet_json_str(json_object_get(o, "latency"), na);
-            if (*why != '\0') whet_render_wrapped(out, width, 2, "%s on %s: %s %s", whet_json_str(o, "model"), name_of(rows, o, name), title, why);
+    char name[CELL], title[32], key[32], more[40];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *latency = json_object_get(o, "latency");
+        whet_strbuf line;
+        whet_strbuf_init(&line);
+        for (const char *p = percentile_list(doc); (p = next_percentile(p, title, key)) != NULL;) {
+            snprintf(more, sizeof more, "%s_na", key);
+            const char *why = whet_json_str(latency, more);
+            if (*why != '\0') whet_strbuf_printf(&line, "%s%s %s", line.len > 0 ? ", " : "", title, why);
+            if (!json_is_number(json_object_get(latency, key))) continue;
+            snprintf(more, sizeof more, "%s_low", key);
+            const double low = whet_json_real(latency, more);
+            snprintf(more, sizeof more, "%s_high", key);
+            whet_strbuf_printf(&line, "%s%s %.3g ms (%.3g to %.3g)", line.len > 0 ? ", " : "", title, whet_json_real(latency, key), low, whet_json_real(latency, more));
         }
+        if (line.len > 0) whet_render_wrapped(out, width, 2, "%s on %s: %s", whet_json_str(o, "model"), name_of(rows, o, name), line.data);
+        whet_strbuf_dispose(&line);
+    }
 }
 
 /* All warnings of a row in one paragraph. */
@@ -438,7 +448,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     if (*why != '\0') whet_render_wrapped(out, width, 2, "rounds: %.0f planned, %.0f run: %s", whet_json_real(set, "base_rounds"), whet_json_real(set, "rounds"), why);
     render_references(rows, width, out);
     scenario_lines(doc, width, out);
-    dash_lines(doc, width, out);
+    percentile_lines(doc, width, out);
     best_lines(rows, width, out);
     render_reasons(rows, width, out);
     render_notes(rows, width, out);

@@ -84,13 +84,13 @@ static void test_frames(void **state)
     whet_free(text);
 }
 
-/* What stands as a dash in the table, and what warns of a figure, is told beneath it. */
-static void test_dashes_and_notes(void **state)
+/* Intervals of percentiles, why one is a dash, and what warns of a figure: told beneath the table. */
+static void test_percentiles_and_notes(void **state)
 {
     (void)state;
-    char *text = text_of("\"latency\": {\"p50\": 0.5, \"p50_low\": 0.49, \"p50_high\": 0.51, \"p90\": 0.6, \"p99\": null, \"p99_na\": \"n/a (n=80, 662 are needed)\"}, "
+    char *text = text_of("\"latency\": {\"p50\": 0.5, \"p50_low\": 0.49, \"p50_high\": 0.51, \"p90\": 0.6, \"p90_low\": 0.58, \"p90_high\": 0.63, \"p99\": null, \"p99_na\": \"n/a (n=80, 662 are needed)\"}, "
                          "\"notes\": [\"4 threads were busy\", \"coefficient of variation 9.1 %\"], " QUIET, "{\"percentiles\": \"50,90,99\"}", 80);
-    expect(text, "on native: p99 n/a (n=80, 662 are needed)");
+    expect(text, "on native: p90 0.6 ms (0.58 to 0.63), p99 n/a (n=80, 662 are needed)");
     expect(text, "on native: note: 4 threads were busy; coefficient of variation 9.1 %");
     whet_free(text);
 }
@@ -139,7 +139,7 @@ static void test_best_settings_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_interval), cmocka_unit_test(test_added_rounds), cmocka_unit_test(test_server),
-                                       cmocka_unit_test(test_dashes_and_notes), cmocka_unit_test(test_energy), cmocka_unit_test(test_rate_has_its_interval),
+                                       cmocka_unit_test(test_percentiles_and_notes), cmocka_unit_test(test_energy), cmocka_unit_test(test_rate_has_its_interval),
                                        cmocka_unit_test(test_best_settings_are_named),
         cmocka_unit_test(test_frames)};
     return cmocka_run_group_tests(tests, NULL, NULL);
