@@ -148,7 +148,7 @@
         return { label: s.name, data: s.values, borderColor: colour, backgroundColor: colour, borderDash: k % 2 ? [6, 4] : [], pointRadius: s.values.length > 30 ? 0 : 2.5, borderWidth: 2 };
       }) },
       options: { interaction: { mode: 'nearest', axis: 'x', intersect: false }, scales: {
-        x: { type: 'linear', title: { display: true, text: def.unit }, grid: { color: css('--line') }, ticks: { maxTicksLimit: 8 } },
+        x: { type: 'linear', title: { display: true, text: def.unit }, grid: { color: css('--line') }, ticks: { maxTicksLimit: 8, precision: def.unit === 'epoch' ? 0 : undefined } },
         y: { title: { display: !!def.y_unit, text: def.y_unit }, grid: { color: css('--line') }, ticks: { maxTicksLimit: 6 } } },
         plugins: { legend: { position: 'bottom', labels: { usePointStyle: true, generateLabels: function (chart) { // with the line's dashes
           return chart.data.datasets.map(function (d, i) {

@@ -219,6 +219,10 @@ static void with_half_width(char *buf, size_t size, double x, double low, double
     const char *point = strchr(buf, '.');
     int decimals = point != NULL && strchr(buf, 'e') == NULL ? (int)strlen(point + 1) : 0;
     double w = fmax(x - low, high - x) * scale;
+    if (isfinite(w) && w > x * scale && low >= 0 && n < size) { // it would reach below nothing: the interval itself
+        snprintf(buf + n, size - n, " (%.*f to %.*f)", decimals, low * scale, decimals, high * scale);
+        return;
+    }
     if (isfinite(w) && n < size) snprintf(buf + n, size - n, " ±%.*f", decimals, report_round_up(w, decimals));
 }
 

@@ -123,11 +123,22 @@ bool report_has_data(const json_t *doc)
     return false;
 }
 
+void report_split_text(const json_t *run, const json_t *split, char *buf, size_t size)
+{
+    const double count = report_num(split, "count"), limit = json_number_value(json_object_get(json_object_get(run, "study_settings"), "data.limit"));
+    char digits[2][40];
+    const char *text = report_str(split, "text");
+    snprintf(buf, size, "%s pictures%s%.400s%s", report_count(digits[0], sizeof digits[0], count), text[0] != '\0' ? " (" : "", text, text[0] != '\0' ? ")" : "");
+    const size_t n = strlen(buf);
+    if (strcmp(report_str(split, "name"), "test") == 0 && limit > 0 && limit < count)
+        snprintf(buf + n, size - n, ", %s of them evaluated", report_count(digits[1], sizeof digits[1], limit));
+}
+
 static void data_of(whet_strbuf *b, const json_t *doc)
 {
     const json_t *d = json_object_get(doc, "data"), *list = json_object_get(doc, "choices"), *c = NULL, *splits = json_object_get(d, "splits");
     size_t i = 0;
-    char text[700], digits[40];
+    char text[700];
     whet_strbuf_puts(b, "<dl>\n");
     fact_at(b, "set", d, "name");
     fact_at(b, "taken from", d, "source");
@@ -135,7 +146,7 @@ static void data_of(whet_strbuf *b, const json_t *doc)
     fact_at(b, "classes", d, "classes");
     json_array_foreach(splits, i, c)
     {
-        snprintf(text, sizeof text, "%s pictures. %s", report_count(digits, sizeof digits, report_num(c, "count")), report_str(c, "text"));
+        report_split_text(doc, c, text, sizeof text);
         report_fact(b, report_str(c, "name"), text);
     }
     if (isfinite(report_num(d, "test_reads"))) {
@@ -193,20 +204,40 @@ void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts)
     report_figures(b, charts, "train-");
 }
 
+typedef struct machine_fact {
+    const char *name, *path;
+    char form;   // ' ' as it is, '%' a share, 'd' one decimal, 'o' on or off
+    bool moving; // another in every run
+} machine_fact;
+
+static void say_machine(whet_strbuf *b, const machine_fact *f, const json_t *m)
+{
+    const double x = report_num(m, f->path);
+    char text[60] = "";
+    if (!isfinite(x) || f->form == ' ') {
+        fact_at(b, f->name, m, f->path);
+        return;
+    }
+    if (f->form == '%') snprintf(text, sizeof text, "%.1f %%", 100 * x);
+    if (f->form == 'd') snprintf(text, sizeof text, "%.1f", x);
+    if (f->form == 'o') snprintf(text, sizeof text, "%s", x > 0 ? "on" : "off");
+    report_fact(b, f->name, text);
+}
+
 static void machine_of(whet_strbuf *b, const json_t *doc)
 {
-    static const struct { const char *name, *path; bool moving; } facts[] = { // moving: another in every run
-        {"host", "host", false}, {"CPU", "cpu", false}, {"physical cores", "physical_cores", false}, {"instruction set", "isa", false},
-        {"governor", "governor", false}, {"MHz before", "frequency_mhz_before", true}, {"MHz after", "frequency_mhz_after", true}, {"boost", "boost", false},
-        {"SMT", "smt", false}, {"NUMA nodes", "numa_nodes", false}, {"load before", "load1_before", true}, {"load after", "load1_after", true},
-        {"CPU pressure", "psi_cpu", true}, {"time stolen by other guests", "steal_share", true}, {"CPU quota", "quota_cpus", false},
-        {"throttled", "throttled", true}, {"virtual machine", "virtual", false}, {"container", "container", false}, {"kernel", "kernel", false}};
+    static const machine_fact facts[] = {
+        {"host", "host", ' ', false}, {"CPU", "cpu", ' ', false}, {"physical cores", "physical_cores", ' ', false}, {"CPUs", "cpus", ' ', false}, {"usable CPUs", "usable_cpus", ' ', false},
+        {"instruction set", "isa", ' ', false}, {"governor", "governor", ' ', false}, {"MHz before", "frequency_mhz_before", ' ', true}, {"MHz after", "frequency_mhz_after", ' ', true},
+        {"boost", "boost", 'o', false}, {"SMT", "smt", 'o', false}, {"NUMA nodes", "numa_nodes", ' ', false}, {"load before", "load1_before", 'd', true}, {"load after", "load1_after", 'd', true},
+        {"programs waited for a CPU", "psi_cpu", '%', true}, {"time stolen by other guests", "steal_share", '%', true}, {"CPU quota", "quota_cpus", ' ', false},
+        {"throttled", "throttled", ' ', true}, {"virtual machine", "virtual", ' ', false}, {"container", "container", ' ', false}, {"kernel", "kernel", ' ', false}};
     const json_t *m = report_get(doc, "context.machine");
     const bool several = report_str(doc, "label")[0] != '\0';
     char digits[60];
     whet_strbuf_puts(b, "<dl>\n");
     for (size_t i = 0; i < WHET_COUNT(facts); i++)
-        if (!facts[i].moving || !several) fact_at(b, facts[i].name, m, facts[i].path);
+        if (!facts[i].moving || !several) say_machine(b, &facts[i], m);
     if (isfinite(report_num(m, "memory_bytes"))) report_fact(b, "memory", report_bytes(digits, sizeof digits, report_num(m, "memory_bytes")));
     whet_strbuf_puts(b, "</dl>\n");
 }

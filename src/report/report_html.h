@@ -38,6 +38,8 @@ void report_parity(whet_strbuf *b, const json_t *doc);
 bool report_has_quality(const json_t *doc);
 void report_quality(whet_strbuf *b, const json_t *doc);
 void report_method(whet_strbuf *b, const json_t *doc);
+/* "10,000 pictures (the set's own), 1,000 of them evaluated". */
+void report_split_text(const json_t *run, const json_t *split, char *buf, size_t size);
 bool report_has_data(const json_t *doc);
 void report_data(whet_strbuf *b, const json_t *doc);
 void report_training(whet_strbuf *b, const json_t *doc, const json_t *charts);

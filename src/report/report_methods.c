@@ -128,6 +128,13 @@ static void in_runs(whet_strbuf *b, const json_t *labels)
     whet_strbuf_puts(b, " ");
 }
 
+static void capital(whet_strbuf *b, const char *text)
+{
+    const char first[2] = {(char)toupper((unsigned char)text[0]), '\0'};
+    say(b, first);
+    say(b, text + (text[0] != '\0'));
+}
+
 static void of_each_run(whet_strbuf *b, const json_t *doc, char *(*sentence)(const json_t *run), json_t *cited, const char *citation)
 {
     json_t *said = json_object(), *labels = NULL; // jansson keeps the order
@@ -145,10 +152,8 @@ static void of_each_run(whet_strbuf *b, const json_t *doc, char *(*sentence)(con
     json_object_foreach(said, text, labels)
     {
         const bool one = json_object_size(said) == 1;
-        const char first[2] = {(char)toupper((unsigned char)text[0]), '\0'};
         if (!one) in_runs(b, labels);
-        say(b, one ? first : "");
-        say(b, text + (one ? 1 : 0));
+        (one ? capital : say)(b, text);
         cite(b, cited, citation);
         whet_strbuf_puts(b, ". ");
     }
@@ -250,7 +255,7 @@ static void parity(whet_strbuf *b, const json_t *doc)
 static void machine(whet_strbuf *b, const json_t *doc)
 {
     static const struct { const char *path, *before, *behind; } facts[] = {
-        {"physical_cores", ", ", " physical cores"}, {"isa", ", instruction set ", ""}, {"memory_bytes", ", ", " of memory"}, {"governor", ", frequency governor ", ""},
+        {"physical_cores", ", ", " physical cores"}, {"cpus", ", ", " CPUs"}, {"isa", ", instruction set ", ""}, {"memory_bytes", ", ", " of memory"}, {"governor", ", frequency governor ", ""},
         {"virtual", ", virtual machine (", ")"}, {"container", ", container (", ")"}, {"kernel", ", Linux ", ""}};
     char digits[60];
     whet_strbuf_puts(b, "\\paragraph{Machine.} ");
@@ -270,6 +275,10 @@ static void machine(whet_strbuf *b, const json_t *doc)
         for (size_t k = 0; k < WHET_COUNT(facts); k++) {
             const json_t *v = report_get(m, facts[k].path);
             if (v == NULL || (json_is_string(v) && (json_string_length(v) == 0 || strcmp(json_string_value(v), "none") == 0)) || json_is_boolean(v)) continue;
+            if (strcmp(facts[k].path, "virtual") == 0 && strcmp(json_is_string(v) ? json_string_value(v) : "", "yes") == 0) { // of no known maker
+                say(b, ", virtual machine");
+                continue;
+            }
             say(b, facts[k].before);
             if (json_is_string(v)) say(b, json_string_value(v));
             if (json_is_number(v)) say(b, (strcmp(facts[k].path, "memory_bytes") == 0 ? report_bytes : report_count)(digits, sizeof digits, json_number_value(v)));
@@ -307,7 +316,7 @@ static void one_data(whet_strbuf *b, const json_t *run, bool alone, json_t *cite
 {
     const json_t *d = json_object_get(run, "data"), *list = json_object_get(d, "splits"), *c = NULL;
     size_t i = 0;
-    char text[500], digits[40];
+    char text[700], pictures[600];
     if (!alone) {
         json_t *label = json_pack("[s]", report_str(run, "label"));
         in_runs(b, label);
@@ -320,8 +329,8 @@ static void one_data(whet_strbuf *b, const json_t *run, bool alone, json_t *cite
     whet_strbuf_puts(b, ". ");
     json_array_foreach(list, i, c)
     {
-        snprintf(text, sizeof text, "%sthe %.40s split: %s pictures (%.300s)", i > 0 ? "; " : "Of its splits, ", report_str(c, "name"),
-                 report_count(digits, sizeof digits, report_num(c, "count")), report_str(c, "text"));
+        report_split_text(run, c, pictures, sizeof pictures);
+        snprintf(text, sizeof text, "%sthe %.40s split: %s", i > 0 ? "; " : "Of its splits, ", report_str(c, "name"), pictures);
         say(b, text);
     }
     if (json_array_size(list) > 0) whet_strbuf_puts(b, ". ");
@@ -405,7 +414,7 @@ static void failures(whet_strbuf *b, const json_t *doc)
         if (!open) whet_strbuf_puts(b, "\\paragraph{Limits of these measurements.} ");
         open = true;
         char *rows = json_array_size(json_object_get(w, "rows")) + json_array_size(json_object_get(w, "runs")) > 0 ? whet_report_warning_rows(doc, w) : NULL;
-        say(b, report_str(w, "text"));
+        capital(b, report_str(w, "text"));
         if (rows != NULL) {
             whet_strbuf_puts(b, " (");
             say(b, rows);

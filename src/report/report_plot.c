@@ -155,7 +155,8 @@ static void lines(whet_strbuf *b, const json_t *chart)
     head(b, chart, 640 + 18 * (double)json_array_size(series));
     whet_strbuf_printf(b, "%s%sset ylabel ", grid_y, key_above);
     quoted(b, report_str(chart, "y_unit"));
-    whet_strbuf_puts(b, "\n");
+    const size_t epochs = strcmp(report_str(chart, "unit"), "epoch") == 0 ? json_array_size(json_object_get(json_array_get(series, 0), "values")) : 0;
+    whet_strbuf_puts(b, epochs > 0 && epochs < 10 ? "\nset xtics 1\n" : "\n"); // no parts of an epoch
     json_array_foreach(series, i, s)
     {
         whet_strbuf_printf(b, "$line%zu << EOD\n", i);

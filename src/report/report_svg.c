@@ -171,7 +171,13 @@ static void lines(whet_strbuf *b, const json_t *chart, bool in_page)
             widen(&low[1], &high[1], report_num(p, "y"));
         }
     }
-    const report_axis axis[2] = {report_axis_make(low[0], high[0], false, false), report_axis_make(low[1], high[1], false, false)};
+    report_axis axis[2] = {report_axis_make(low[0], high[0], false, false), report_axis_make(low[1], high[1], false, false)};
+    if (strcmp(report_str(chart, "unit"), "epoch") == 0) { // whole ones alone
+        int n = 0;
+        for (int t = 0; t < axis[0].n; t++)
+            if (fabs(axis[0].tick[t] - round(axis[0].tick[t])) < 1e-6) axis[0].tick[n++] = axis[0].tick[t];
+        axis[0].n = n;
+    }
     open_svg(b, chart, WIDTH, bottom + 44 + 20 * (double)json_array_size(series), in_page);
     frame(b, axis, left, top, bottom);
     whet_strbuf_printf(b, "<text x='%d' y='%d' text-anchor='end'>%s</text>", WIDTH - 10, bottom + 32, report_str(chart, "unit"));

@@ -3,6 +3,7 @@
 // machine as well; the rows of its document become the study's.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/io.h"
@@ -239,6 +240,7 @@ static whet_status run_bench(study_run *r, const char *key, const json_t *job, j
     status = whet_bench_run(&doc, &spec);
     if (status == WHET_OK) *outputs = json_pack("{s:[], s:O}", "files", "bench", doc);
 done:
+    if (keep != NULL) rmdir(keep); // what was kept is used up; nothing happens while something lies there
     json_decref(doc);
     whet_free(contract_path);
     whet_free(keep);

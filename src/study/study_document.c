@@ -12,12 +12,32 @@
 #include "study/study_run.h"
 #include "wire/json.h"
 
+// Each seed takes its own validation split: what the texts of the splits differ in is said of all of them, the first seed's first.
+static void say_all_splits(json_t *o, const study_data *last)
+{
+    json_t *all = json_deep_copy(json_object_get(o, "splits")), *s = NULL;
+    size_t i = 0;
+    for (const study_data *d = last->next; d != NULL; d = d->next) {
+        const json_t *other = json_object_get(d->info, "splits");
+        json_array_foreach(all, i, s)
+        {
+            const char *text = json_string_value(json_object_get(s, "text")), *more = json_string_value(json_object_get(json_array_get(other, i), "text"));
+            if (text == NULL || more == NULL || strcmp(d->spec, last->spec) != 0 || strstr(text, more) != NULL) continue;
+            char *both = whet_format("%s; %s", more, text);
+            if (both != NULL) json_object_set_new(s, "text", json_string(both));
+            whet_free(both);
+        }
+    }
+    json_object_set_new(o, "splits", all);
+}
+
 static json_t *data_object(const study_run *r)
 {
     const study_data *d = r->datas;
     if (d == NULL) return NULL;
     json_t *o = d->info != NULL ? json_copy(d->info) : json_pack("{s:s, s:s}", "name", d->spec, "note", d->error != NULL ? d->error : "");
     if (d->set == NULL) return o;
+    if (d->next != NULL) say_all_splits(o, d);
     const char *first = NULL;
     int broken = whet_dataset_broken(d->set, &first);
     json_object_set_new(o, "test_reads", json_integer(r->test_reads));

@@ -122,6 +122,12 @@ def same_split(tmp, env, model):
         expect(doc["rows"][0]["parity"]["inputs"] == 64, f"parity on 64 pictures: {doc['rows'][0]['parity']}")
         seen.add(doc["inputs"]["sha256"])
     expect(len(seen) == 2, "another seed is another validation split, in the bench too")
+    out, study = tmp / "seeds", tmp / "seeds.json"
+    study.write_text(json.dumps({"model": str(model), "out": str(out), "runtimes": ["native"], "threads": 1, "seed": [0, 1], "data": {"name": str(tmp / "set"), "val": "0.2"},
+                                 "bench": False}))
+    whet(env, "study", study, "--quick")
+    val = [s for s in json.loads((out / "result.json").read_text())["data"]["splits"] if s["name"] == "val"][0]
+    expect(val["text"].endswith("(seed 0); seeded stratified 20 % of train (seed 1)"), f"one of two validation splits is not told of: {val['text']}")
 
 
 def same_arithmetic(tmp, env, model):

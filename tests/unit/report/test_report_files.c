@@ -205,7 +205,7 @@ static void methods_are_sentences(void **state)
     assert_int_equal(json_array_size(files), 7);
     static const char *const says[] = {"timed for at least 100 inferences and 5 s", "A processor of 2.6 GHz, 2 physical cores, instruction set avx512vnni", "ONNX Runtime 1.31.1~\\cite{onnxruntime}",
                                        "the val split: 6,000 pictures (seeded stratified 10 \\% of train (seed 0))", "best epoch of lenet on the val split", "The test split was read 2 times",
-                                       "used the seed 0", "2 of 2 rows passed", "runtime missing: libopenvino\\_c.so was not found"};
+                                       "used the seed 0", "2 of 2 rows passed", "Runtime missing: libopenvino\\_c.so was not found"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++) assert_file_contains("methods.tex", says[i]);
     assert_file_contains("results.tex", "\\toprule");
     assert_file_contains("results.tex", "$98.91 \\pm 0.23$");
@@ -213,6 +213,30 @@ static void methods_are_sentences(void **state)
     assert_file_contains("whet.bib", "@misc{onnxruntime");
     assert_file_contains("whet.bib", "Version 0.1.0");
     assert_file_contains("whet.bib", "@article{lecun1998"); // the data set and the network share it
+    json_decref(files);
+    json_decref(doc);
+}
+
+static void part_of_the_test_split(void **state)
+{
+    (void)state;
+    json_t *doc = sample_document("lenet"), *files = json_array();
+    char *html = NULL, *markdown = NULL;
+    json_t *latency = json_object_get(json_array_get(json_object_get(doc, "rows"), 0), "latency"), *machine = json_object_get(json_object_get(doc, "context"), "machine");
+    json_object_set_new(doc, "study_settings", json_pack("{s:i}", "data.limit", 1000));
+    json_object_set_new(latency, "p50_high", json_real(100));
+    json_object_set_new(machine, "virtual", json_string("yes"));
+    json_object_set_new(machine, "steal_share", json_real(0.00447519));
+    assert_ok(whet_report_latex(doc, dir, files));
+    assert_file_contains("methods.tex", "1,000 of them evaluated");
+    assert_file_contains("methods.tex", ", virtual machine");
+    assert_ok(whet_report_html(doc, "/none", &html));
+    assert_contains(html, "1,000 of them evaluated");
+    assert_contains(html, "<dt>time stolen by other guests</dt><dd>0.4 %</dd>");
+    assert_ok(whet_report_markdown(doc, &markdown));
+    assert_contains(markdown, " to 100.0"); // no median of 0.3 +- 99.7 ms
+    whet_free(markdown);
+    whet_free(html);
     json_decref(files);
     json_decref(doc);
 }
@@ -426,7 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_stays_as_it_is), cmocka_unit_test(runs_of_a_store_are_selected), cmocka_unit_test(models_of_one_name_are_told_apart), cmocka_unit_test(explanations_stand_beside_rows),
-        cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(methods_of_several_runs), cmocka_unit_test(pictures_are_drawn),
+        cmocka_unit_test(tex_digits_follow_the_interval), cmocka_unit_test(tex_text_is_harmless), cmocka_unit_test(methods_are_sentences), cmocka_unit_test(methods_of_several_runs), cmocka_unit_test(part_of_the_test_split), cmocka_unit_test(pictures_are_drawn),
         cmocka_unit_test(warnings_are_gathered), cmocka_unit_test(warnings_are_grouped), cmocka_unit_test(odd_members_do_not_crash),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
