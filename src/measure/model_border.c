@@ -44,6 +44,23 @@ int whet_model_output_zero(const whet_graph *g, int i)
     return zero != NULL ? (int)whet_tensor_get_s64(zero, 0) : 0;
 }
 
+void whet_model_output_borders(const char *path, int n, whet_border *out)
+{
+    whet_graph *g = NULL;
+    for (int i = 0; i < n; i++) out[i] = (whet_border){0};
+    if (whet_format_read(&g, path, NULL) != WHET_OK) {
+        whet_error_clear();
+        return;
+    }
+    for (int i = 0; i < n && i < g->n_outputs; i++) {
+        const whet_value *v = &g->values[g->outputs[i]];
+        const whet_node *q = v->producer != WHET_NO_NODE ? &g->nodes[v->producer] : NULL;
+        const whet_tensor *scale = q != NULL && whet_node_is(q, "QuantizeLinear") ? scalar(g, q, 1) : NULL;
+        if (scale != NULL) out[i] = (whet_border){whet_tensor_get_f64(scale, 0), whet_model_output_zero(g, i)};
+    }
+    whet_graph_free(g);
+}
+
 void whet_border_put(const whet_border *b, whet_dtype t, const float *x, size_t n, void *dst)
 {
     const double low = t == WHET_S8 ? -128 : 0, high = low + 255;

@@ -18,6 +18,8 @@ void whet_model_border_read(const char *path, whet_border *out);
 bool whet_border_whole(const whet_contract *c);
 /* The zero point of the QuantizeLinear that makes output i; 0 if none does. */
 int whet_model_output_zero(const whet_graph *g, int i);
+/* The same of a file, and what output i's integers stand for: of each of the first n; scale 0: no integers, or not known. */
+void whet_model_output_borders(const char *path, int n, whet_border *out);
 /* Real values as integers of type t (u8, s8; f32 is copied). */
 void whet_border_put(const whet_border *b, whet_dtype t, const float *x, size_t n, void *dst);
 

@@ -10,6 +10,7 @@
 #include "measure/bench_private.h"
 #include "measure/layers.h"
 #include "measure/relay.h"
+#include "measure/retype.h"
 #include "measure/settings.h"
 #include "measure/verify.h"
 #include "wire/npy.h"
@@ -66,13 +67,18 @@ static json_t *load_request(const job *j, const whet_verify_side *side)
     return q;
 }
 
+static const whet_samples *samples_of(const job *j, const whet_verify_side *side)
+{
+    return side == &j->s->b && j->turned.count > 0 ? &j->turned : &j->samples;
+}
+
 /* Given types must be the model's own: bytes alone would let a float pass for an integer of its size. */
-static whet_status check_types(const job *j, const json_t *loaded)
+static whet_status check_types(const job *j, const whet_verify_side *side, const json_t *loaded)
 {
     for (int i = 0; i < j->s->n_inputs; i++) {
         const json_t *o = json_array_get(json_object_get(loaded, "inputs"), (size_t)i);
         const whet_dtype want = whet_dtype_from_onnx((int)json_integer_value(json_object_get(o, "dtype")));
-        if (want != j->given[i].dtype)
+        if (want != samples_of(j, side)->in[i].dtype)
             return WHET_FAIL(WHET_ESHAPE, "input '%s' takes %s, '%s' holds %s", json_string_value(json_object_get(o, "name")),
                              whet_dtype_name(want), j->s->inputs[i], whet_dtype_name(j->given[i].dtype));
     }
@@ -89,7 +95,7 @@ static void dims_text(whet_strbuf *s, const json_t *dims)
 static whet_status check_shapes(const job *j, const whet_verify_side *side, const json_t *loaded)
 {
     const json_t *inputs = json_object_get(loaded, "inputs");
-    const whet_samples *s = &j->samples;
+    const whet_samples *s = samples_of(j, side);
     if (j->s->n_inputs > 0) return WHET_OK;
     if ((int)json_array_size(inputs) != s->n_inputs)
         return WHET_FAIL(WHET_ESHAPE, "'%s' has %d inputs, '%s' has %zu: they cannot be compared", j->s->a.model, s->n_inputs, side->model,
@@ -185,11 +191,6 @@ static whet_status keep(outputs *o, whet_worker *w, const json_t *reply, int sam
     return WHET_OK;
 }
 
-static const whet_samples *samples_of(const job *j, const whet_verify_side *side)
-{
-    return side == &j->s->b && j->turned.count > 0 ? &j->turned : &j->samples;
-}
-
 static whet_status start_loaded(job *j, const whet_verify_side *side, whet_worker **w, json_t **reply)
 {
     whet_worker_options opt;
@@ -200,6 +201,26 @@ static whet_status start_loaded(job *j, const whet_verify_side *side, whet_worke
     return whet_worker_call(*w, load_request(j, side), SECONDS, reply);
 }
 
+/* The second file's own pictures, where it has its channels in the other place or takes integers for real numbers. */
+static whet_status fit_samples(job *j, const json_t *inputs)
+{
+    whet_border from = {0}, to = {0};
+    whet_samples typed;
+    whet_samples_init(&typed);
+    const whet_dtype want = whet_dtype_from_onnx((int)json_integer_value(json_object_get(json_array_get(inputs, 0), "dtype")));
+    if (want != j->samples.in[0].dtype) {
+        if (j->samples.in[0].dtype != WHET_F32) whet_model_border_read(j->s->a.model, &from);
+        if (want != WHET_F32) whet_model_border_read(j->s->b.model, &to);
+        WHET_TRY(whet_retype_samples(&typed, &j->samples, inputs, &from, &to));
+    }
+    whet_status status = whet_relay_samples(&j->turned, typed.count > 0 ? &typed : &j->samples, inputs);
+    if (status != WHET_OK || j->turned.count > 0)
+        whet_samples_dispose(&typed);
+    else
+        j->turned = typed;
+    return status;
+}
+
 static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, const char *key)
 {
     whet_worker *w = NULL;
@@ -207,7 +228,7 @@ static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, co
     whet_status status = WHET_OK;
     o->samples = j->samples.count;
     WHET_GOTO(start_loaded(j, side, &w, &reply));
-    if (side == &j->s->b) WHET_GOTO(whet_relay_samples(&j->turned, &j->samples, json_object_get(reply, "inputs")));
+    if (side == &j->s->b) WHET_GOTO(fit_samples(j, json_object_get(reply, "inputs")));
     if (samples_of(j, side) != &j->samples) { /* a worker is given its samples when it starts */
         whet_worker_free(w);
         json_decref(reply);
@@ -215,7 +236,7 @@ static whet_status run_side(job *j, const whet_verify_side *side, outputs *o, co
         reply = NULL;
         WHET_GOTO(start_loaded(j, side, &w, &reply));
     }
-    WHET_GOTO(check_types(j, reply));
+    WHET_GOTO(check_types(j, side, reply));
     WHET_GOTO(check_shapes(j, side, reply));
     json_object_set_new(j->doc, key, json_pack("{ss, ss, sO, sO, ss}", "model", side->model, "runtime", side->runtime, "title",
                                                json_object_get(reply, "title"), "version", json_object_get(reply, "version"), "optimisation",
@@ -234,20 +255,42 @@ done:
     return status;
 }
 
+/* One output of one input. Integers on one side only are taken for the real numbers that they stand for. */
+static whet_status add_output(whet_parity *p, const whet_accept *accept, const whet_tensor *reference, const whet_border *rb, const whet_tensor *got, const whet_border *gb)
+{
+    whet_tensor r, g;
+    whet_status status = WHET_OK;
+    whet_tensor_init(&r);
+    whet_tensor_init(&g);
+    const bool one = whet_dtype_is_float(reference->dtype) != whet_dtype_is_float(got->dtype);
+    const bool turn_r = one && rb->scale > 0 && !whet_dtype_is_float(reference->dtype), turn_g = one && gb->scale > 0 && !whet_dtype_is_float(got->dtype);
+    if (turn_r) WHET_GOTO(whet_retype_real(&r, reference, rb));
+    if (turn_g) WHET_GOTO(whet_retype_real(&g, got, gb));
+    if (turn_r || turn_g) p->zero = 0;
+    whet_parity_add(p, accept, turn_r ? &r : reference, turn_g ? &g : got);
+done:
+    whet_tensor_dispose(&r);
+    whet_tensor_dispose(&g);
+    return status;
+}
+
 static whet_status compare(job *j, const whet_accept *accept, bool *ok)
 {
     json_t *list = json_array();
-    const int reference = j->s->b.model != NULL ? j->b.n : j->s->n_expected;
+    whet_border a[WHET_BENCH_MAX_OUTPUTS] = {{0}}, b[WHET_BENCH_MAX_OUTPUTS] = {{0}};
+    const bool two = j->s->b.model != NULL;
+    const int reference = two ? j->b.n : j->s->n_expected;
     json_object_set_new(j->doc, "outputs", list);
-    if (reference > j->a.n || (j->s->b.model != NULL && reference != j->a.n))
-        return WHET_FAIL(WHET_ESHAPE, "the model has %d outputs, the reference %d", j->a.n, reference);
+    if (reference > j->a.n || (two && reference != j->a.n)) return WHET_FAIL(WHET_ESHAPE, "the model has %d outputs, the reference %d", j->a.n, reference);
     *ok = true;
+    whet_model_output_borders(j->s->a.model, j->a.n, a);
+    if (two) whet_model_output_borders(j->s->b.model, j->b.n, b);
     for (int i = 0; i < reference; i++) {
         whet_parity p;
         whet_parity_init(&p);
         if (i < WHET_FACTS_OUTPUTS) p.zero = j->facts.output_zero[i];
         for (int k = 0; k < j->a.samples; k++)
-            whet_parity_add(&p, accept, j->s->b.model != NULL ? &j->b.t[k * j->b.n + i] : &j->expected[i], &j->a.t[k * j->a.n + i]);
+            WHET_TRY(add_output(&p, accept, two ? &j->b.t[k * j->b.n + i] : &j->expected[i], &b[i], &j->a.t[k * j->a.n + i], &a[i]));
         *ok &= p.ok;
         json_t *o = whet_parity_json(&p, j->a.names[i]);
         if (p.worst_sample > 0) json_object_set_new(o, "worst_input", json_integer(p.worst_sample));

@@ -9,6 +9,7 @@
 #include "measure/layer_list.h"
 #include "measure/parity.h"
 #include "measure/relay.h"
+#include "measure/retype.h"
 #include "measure/verify.h"
 #include "measure/worker.h"
 #include "models/models.h"
@@ -280,6 +281,40 @@ static void test_turned_pictures(void **state)
     assert_false(p.ok);
 }
 
+/* Integers for a file that takes real numbers, and back; without a scale nothing is made up. */
+static void test_retyped_pictures(void **state)
+{
+    int8_t bytes[3] = {-128, 0, 127};
+    const whet_tensor t = {.dtype = WHET_S8, .shape = WHET_SHAPE(1, 3), .data = bytes};
+    const whet_border scaled = {0.5, -128}, none = {0};
+    json_t *real = json_pack("[{si}]", "dtype", whet_dtype_to_onnx(WHET_F32)), *byte = json_pack("[{si}]", "dtype", whet_dtype_to_onnx(WHET_S8));
+    whet_samples s, f, back;
+    whet_tensor x;
+    (void)state;
+    whet_samples_init(&s);
+    assert_ok(whet_samples_take(&s, 1, &t));
+    assert_ok(whet_retype_samples(&f, &s, real, &none, &none));
+    assert_int_equal(f.count, 0);
+    assert_ok(whet_retype_samples(&f, &s, byte, &scaled, &none));
+    assert_int_equal(f.count, 0);
+    assert_ok(whet_retype_samples(&f, &s, real, &scaled, &none));
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.in[0].bytes, 12);
+    const float *y = f.memory.data;
+    assert_true(y[0] == 0 && y[1] == 64 && y[2] == 127.5f);
+    assert_ok(whet_retype_samples(&back, &f, byte, &none, &scaled));
+    assert_memory_equal(back.memory.data, bytes, sizeof bytes);
+    whet_tensor_init(&x);
+    assert_ok(whet_retype_real(&x, &t, &scaled));
+    assert_memory_equal(x.data, y, 3 * sizeof *y);
+    whet_tensor_dispose(&x);
+    whet_samples_dispose(&back);
+    whet_samples_dispose(&f);
+    whet_samples_dispose(&s);
+    json_decref(real);
+    json_decref(byte);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
@@ -287,7 +322,7 @@ int main(int argc, char **argv)
     char *plugins = whet_format("%s/plugins", WHET_BINARY_DIR);
     setenv("WHET_PLUGINS", plugins, 0);
     whet_free(plugins);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_orders), cmocka_unit_test(test_turned_pictures), cmocka_unit_test(test_quantised_names), cmocka_unit_test(test_wrong_weight),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_orders), cmocka_unit_test(test_turned_pictures), cmocka_unit_test(test_retyped_pictures), cmocka_unit_test(test_quantised_names), cmocka_unit_test(test_wrong_weight),
                                        cmocka_unit_test(test_by_position), cmocka_unit_test(test_on_ort)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
