@@ -215,8 +215,11 @@ static void render_eval(const json_t *doc, int width, bool color, whet_strbuf *o
         whet_strbuf_printf(out, "broken    %lld pictures left out, first %s\n",
                            (long long)json_integer_value(json_object_get(doc, "broken")),
                            json_string_value(json_object_get(doc, "broken_first")));
+    if (json_object_get(doc, "note"))
+        whet_render_wrapped(out, width, 10, "%-9s %s", "note", json_string_value(json_object_get(doc, "note")));
     if (json_integer_value(json_object_get(doc, "test_reads")) > 0)
-        whet_strbuf_printf(out, "test split read %lld time\n", (long long)json_integer_value(json_object_get(doc, "test_reads")));
+        whet_strbuf_printf(out, "test split read %lld time%s\n", (long long)json_integer_value(json_object_get(doc, "test_reads")),
+                           json_integer_value(json_object_get(doc, "test_reads")) == 1 ? "" : "s");
     whet_strbuf_puts(out, "\n");
     render_classes(doc, width, color, out);
 }

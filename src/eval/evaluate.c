@@ -117,6 +117,7 @@ static whet_status allocate(struct run *r, const whet_dataset *d, int n)
 
     s->classes = whet_dataset_classes(d);
     s->outputs = r->p->classes;
+    s->unnamed = r->o->contract->n_labels == 0;
     s->split = r->o->split;
     s->label = whet_calloc((size_t)n, sizeof *s->label);
     s->pred = whet_calloc((size_t)n, sizeof *s->pred);

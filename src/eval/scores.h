@@ -18,6 +18,7 @@ typedef struct whet_scores {
     uint8_t *in5;      /* [n] label among the five highest */
     int32_t *index;    /* [n] picture's number in the split */
     int outputs;       /* scores a picture that the model gives */
+    bool unnamed;      /* nobody names the outputs: the first ones are taken for the classes of the set, in its order */
     int broken;        /* pictures left out */
     whet_split split;
     int64_t *confusion; /* [classes][classes + 1]: row label, column prediction, last column -1 */
@@ -57,7 +58,7 @@ typedef struct whet_agreement { int n, equal, only_a, only_b; } whet_agreement; 
 whet_status whet_scores_agree(const whet_scores *a, const whet_scores *b, whet_agreement *out);
 
 /* {"n":..,"top1":{"value","low","high"},"top5":..,"macro":..,"weighted":..,"macro_f1":{..},"per_class":[..],"confusion":[[..]]};
- * confusion up to 100 classes. */
+ * confusion up to 100 classes; "note" if the model has unnamed outputs beyond the classes of the set. */
 whet_status whet_scores_json(const whet_scores *s, const whet_dataset *d, json_t **out);
 
 #endif

@@ -117,6 +117,18 @@ static whet_status add_hits(json_t *doc, const whet_scores *s)
     return status;
 }
 
+/* A figure of 1000 outputs on a set of 10 classes is right only if the first ten happen to mean them. */
+static void add_note(json_t *doc, const whet_scores *s, const whet_dataset *d)
+{
+    int elsewhere = 0;
+
+    if (!s->unnamed || s->outputs <= s->classes) return;
+    for (int i = 0; i < s->n; i++) elsewhere += s->pred[i] < 0;
+    json_object_set_new(doc, "note", json_sprintf("the model has %d outputs and '%s' %d classes: its first %d outputs were taken for them, in the order of their "
+                                                  "names, and %d of %d pictures went to an output beyond; say what the outputs mean with --labels",
+                                                  s->outputs, whet_dataset_name(d), s->classes, s->classes, elsewhere, s->n));
+}
+
 whet_status whet_scores_json(const whet_scores *s, const whet_dataset *d, json_t **out)
 {
     json_t *doc = NULL;
@@ -134,6 +146,7 @@ whet_status whet_scores_json(const whet_scores *s, const whet_dataset *d, json_t
     add_classes(doc, s, d);
     if (s->classes <= MAX_CONFUSION) add_confusion(doc, s);
     json_object_set_new(doc, "broken", json_integer(s->broken));
+    add_note(doc, s, d);
     const whet_status status = add_hits(doc, s);
     if (status == WHET_OK) *out = doc;
     else json_decref(doc);

@@ -96,6 +96,8 @@ static void take_accuracy(study_run *r, study_cell *c, const json_t *eval)
     json_object_set_new(c->row, "accuracy", a);
     json_object_del(c->row, "accuracy_na");
     json_object_set(c->row, "eval", (json_t *)eval);
+    if (json_object_get(eval, "note") != NULL && json_object_get(c->row, "notes") == NULL) json_object_set_new(c->row, "notes", json_array());
+    if (json_object_get(eval, "note") != NULL) whet_json_add_text(json_object_get(c->row, "notes"), "%s", json_string_value(json_object_get(eval, "note")));
     r->test_reads++;
 }
 

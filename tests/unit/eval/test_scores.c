@@ -167,6 +167,43 @@ static void driver_and_find(void **state)
     support_rmtree(dir);
 }
 
+/* Outputs that no class of the set is known for: an ImageNet model on a set of six classes gives a figure that means nothing. */
+static void outputs_beyond_the_classes_are_told(void **state)
+{
+    char *dir = make_set();
+    whet_dataset *d = NULL;
+    whet_predictor p = {by_level, &p, 3, 4, 4, false, 6, 7};
+    whet_evaluate_options o;
+    whet_contract c;
+    whet_scores *s = NULL;
+
+    (void)state;
+    whet_contract_init(&c);
+    whet_evaluate_options_init(&o);
+    o.contract = &c;
+    assert_ok(whet_dataset_open(&d, dir, NULL));
+    for (int round = 0; round < 3; round++) { /* as many as classes; three more; three more, all named */
+        json_t *doc = NULL;
+        const char *note = NULL;
+        p.classes = round == 0 ? 6 : 9;
+        if (round == 2) assert_ok(whet_contract_set(&c, "labels", "a,b,c,d,e,f,x,y,z"));
+        assert_ok(whet_evaluate(&s, d, &p, &o));
+        assert_ok(whet_scores_json(s, d, &doc));
+        note = json_string_value(json_object_get(doc, "note"));
+        assert_true((note != NULL) == (round == 1));
+        if (note != NULL) {
+            assert_contains(note, "9 outputs");
+            assert_contains(note, "6 classes");
+            assert_contains(note, "--labels");
+        }
+        json_decref(doc);
+        whet_scores_free(s);
+    }
+    whet_contract_dispose(&c);
+    whet_dataset_close(d);
+    support_rmtree(dir);
+}
+
 static void unlabelled_is_refused(void **state)
 {
     char *dir = support_tmpdir(), *path = whet_path_join(dir, "x.png");
@@ -195,6 +232,7 @@ int main(void)
         cmocka_unit_test(figures),
         cmocka_unit_test(agreement),
         cmocka_unit_test(driver_and_find),
+        cmocka_unit_test(outputs_beyond_the_classes_are_told),
         cmocka_unit_test(unlabelled_is_refused),
     };
 
