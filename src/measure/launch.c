@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "measure/launch.h"
 #include "measure/link.h"
+#include "measure/process_tree.h"
 #include "measure/strays.h"
 
 extern char **environ;
@@ -35,16 +36,24 @@ extern char **environ;
 #define SANITIZED 1
 #endif
 
-enum { SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30, MAX_TALK = 8 << 20 };
+enum { SAFE_FD = 20, MAX_ENV = 4096, HELLO_SECONDS = 30, MAX_TALK = 8 << 20, MAX_TREE = 64 };
+static const uint64_t look_ns = 200000000, search_ns = 1000000000;
 
 struct whet_worker {
     pid_t pid;
     int link, results, talk; /* socket, result memory, what it wrote on stderr */
     void *map;
     size_t map_size;
-    uint64_t memory_limit;
+    uint64_t memory_limit, asked_limit; /* of one process; of all that it starts together, 0: not asked for */
+    uint64_t looked, searched; /* when its memory was looked at, when its descendants were searched */
+    int n_tree;
+    pid_t tree[MAX_TREE]; /* itself and its descendants */
+    size_t shared; /* samples that lie in its address space */
+    int n_outside;
+    pid_t outside[MAX_TREE]; /* stopped with it, but not of its group */
     int dead;
     char mark[96]; /* WHET_WORKER_MARK=..., by which its descendants are known */
+    char said[256]; /* its last words, from before its talk was cut */
     char why[512];
 };
 
@@ -197,7 +206,10 @@ static void fill_limits(whet_worker *w, plan *p, const whet_worker_options *opt)
 #ifdef SANITIZED
     (void)w, (void)p, (void)opt; /* the sanitizers reserve terabytes of address space */
 #else
+    struct stat st;
     w->memory_limit = opt->memory_limit > 0 ? opt->memory_limit : all_memory();
+    w->asked_limit = opt->memory_limit;
+    w->shared = opt->inputs_fd >= 0 && fstat(opt->inputs_fd, &st) == 0 ? (size_t)st.st_size : 0;
     p->memory.rlim_cur = p->memory.rlim_max = (rlim_t)w->memory_limit;
 #endif
 }
@@ -315,7 +327,7 @@ static void last_words(whet_worker *w, char *out, size_t cap)
     char tail[2048];
     const off_t size = lseek(w->talk, 0, SEEK_END), from = size > (off_t)sizeof tail - 1 ? size - (off_t)sizeof tail + 1 : 0;
     const ssize_t n = size > 0 ? pread(w->talk, tail, sizeof tail - 1, from) : 0;
-    out[0] = '\0';
+    if (out != w->said) snprintf(out, cap, "%s", w->said);
     if (n <= 0) return;
     for (ssize_t i = 0; i < n; i++) /* it may say anything; what is told goes into a document */
         if (tail[i] == '\0' || tail[i] == '\r')
@@ -392,10 +404,37 @@ static whet_status reply_status(const json_t *reply)
 }
 
 /* A runtime may talk without end: what it says is kept in memory, so it is cut. */
-static void cut_talk(void *arg)
+static void cut_talk(whet_worker *w)
 {
-    const whet_worker *w = arg;
-    if (whet_worker_talk(w) > MAX_TALK && ftruncate(w->talk, 0) != 0) return; /* the next look tries again */
+    if (whet_worker_talk(w) <= MAX_TALK) return;
+    last_words(w, w->said, sizeof w->said);
+    if (ftruncate(w->talk, 0) != 0) return; /* the next look tries again */
+}
+
+/* The kernel's limit is on private memory, process by process. A limit that was asked for holds for shared memory, and for a
+ * runtime with helpers, too; the samples and results that lie in the worker are not the runtime's. */
+static void judge_memory(whet_worker *w)
+{
+    struct stat st;
+    const uint64_t now = whet_now_ns();
+    if (w->asked_limit == 0 || w->pid <= 0 || now - w->looked < look_ns) return;
+    w->looked = now;
+    if (now - w->searched >= search_ns) {
+        w->searched = now;
+        w->tree[0] = w->pid;
+        w->n_tree = 1 + whet_descendants(w->pid, w->tree + 1, MAX_TREE - 1);
+    }
+    const uint64_t results = fstat(w->results, &st) == 0 ? (uint64_t)st.st_size : 0, held = whet_memory_held(w->tree, w->n_tree);
+    if (held <= w->asked_limit + w->shared + results) return;
+    end_group(w);
+    snprintf(w->why, sizeof w->why, "memory: the process and what it started held over %.0f MB, its limit", (double)w->asked_limit / 1e6);
+}
+
+static void look(void *arg)
+{
+    whet_worker *w = arg;
+    cut_talk(w);
+    judge_memory(w);
 }
 
 whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, json_t **reply)
@@ -410,7 +449,12 @@ whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, js
     whet_status status = whet_link_send(w->link, request);
     json_decref(request);
     cut_talk(w);
-    if (status == WHET_OK) status = whet_link_receive_watched(w->link, whet_now_ns() + (uint64_t)(seconds * 1e9), cut_talk, w, &got);
+    if (status == WHET_OK) status = whet_link_receive_watched(w->link, whet_now_ns() + (uint64_t)(seconds * 1e9), look, w, &got);
+    if (status == WHET_OK) judge_memory(w);
+    if (w->dead) { /* by that look */
+        json_decref(got);
+        return WHET_FAIL(WHET_ERUNTIME, "%s", w->why);
+    }
     if (status == WHET_ENOTFOUND) return bury(w);
     if (status == WHET_EUNAVAILABLE) {
         end_group(w);
@@ -430,6 +474,17 @@ whet_status whet_worker_call(whet_worker *w, json_t *request, double seconds, js
     return status;
 }
 
+/* What it started and is not in its group: it would compute while others are timed. */
+static void stop_outside(whet_worker *w)
+{
+    w->n_outside = 0;
+    if (w->pid <= 0) return;
+    pid_t below[MAX_TREE];
+    const int n = whet_descendants(w->pid, below, MAX_TREE);
+    for (int i = 0; i < n; i++)
+        if (getpgid(below[i]) != w->pid && kill(below[i], SIGSTOP) == 0) w->outside[w->n_outside++] = below[i];
+}
+
 void whet_worker_pause(whet_worker *w)
 {
     int code = 0;
@@ -443,11 +498,15 @@ void whet_worker_pause(whet_worker *w)
         w->dead = 1;
         snprintf(w->why, sizeof w->why, "crash: %s", WIFSIGNALED(code) ? strsignal(WTERMSIG(code)) : "it ended by itself");
     }
+    stop_outside(w);
 }
 
 void whet_worker_continue(whet_worker *w)
 {
-    if (w->pid > 0) kill(-w->pid, SIGCONT);
+    if (w->pid <= 0) return;
+    for (int i = 0; i < w->n_outside; i++) kill(w->outside[i], SIGCONT);
+    w->n_outside = 0;
+    kill(-w->pid, SIGCONT);
 }
 
 int whet_worker_dead(const whet_worker *w)

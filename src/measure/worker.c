@@ -14,6 +14,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "measure/link.h"
+#include "measure/process_tree.h"
 #include "measure/runtime_reads.h"
 #include "measure/worker.h"
 #include "tensor/tensor.h"
@@ -35,17 +36,29 @@ static long long kib_of(const char *pid, const char *file, const char *key)
     return kib;
 }
 
-/* Programs behind `exec:` count as part of this process. */
+int whet_worker_helpers(pid_t *pids, int cap)
+{
+    int programs[WHET_WORKER_MAX_PROGRAMS], n = whet_descendants(getpid(), pids, cap);
+    const int m = whet_backend_external_processes(programs, WHET_WORKER_MAX_PROGRAMS);
+    for (int i = 0; i < m && n < cap; i++) { /* where /proc is not ours */
+        bool known = false;
+        for (int k = 0; k < n && !known; k++) known = pids[k] == programs[i];
+        if (!known) pids[n++] = programs[i];
+    }
+    return n;
+}
+
+/* Programs behind `exec:`, and whatever else the runtime has started, count as part of this process. */
 void whet_worker_put_memory(json_t *reply, const char *prefix)
 {
     static const struct { const char *file, *key, *name; } rows[] = {{"status", "VmHWM:", "hwm"}, {"status", "VmRSS:", "rss"}, {"smaps_rollup", "Pss:", "pss"}};
-    int pids[WHET_WORKER_MAX_PROGRAMS];
-    const int n = whet_backend_external_processes(pids, WHET_WORKER_MAX_PROGRAMS);
+    pid_t pids[WHET_WORKER_MAX_PROGRAMS];
+    const int n = whet_worker_helpers(pids, WHET_WORKER_MAX_PROGRAMS);
     for (size_t i = 0; i < WHET_COUNT(rows); i++) {
         char name[64], pid[16];
         long long kib = kib_of("self", rows[i].file, rows[i].key);
         for (int k = 0; k < n; k++) {
-            snprintf(pid, sizeof pid, "%d", pids[k]);
+            snprintf(pid, sizeof pid, "%d", (int)pids[k]);
             const long long more = kib_of(pid, rows[i].file, rows[i].key);
             if (kib >= 0 && more > 0) kib += more;
         }

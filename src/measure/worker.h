@@ -25,6 +25,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "backend/backend.h"
 #include "base/status.h"
@@ -57,6 +58,8 @@ typedef struct whet_worker_state {
     size_t results_used;          /* of the result memory, by the present reply */
 } whet_worker_state;
 
+/* Processes that the runtime has started, programs behind `exec:` among them; at most `cap`. */
+int whet_worker_helpers(pid_t *pids, int cap);
 /* Handlers of the timing requests (worker_time.c). */
 whet_status whet_worker_warm(whet_worker_state *w, const json_t *q, json_t *reply);
 whet_status whet_worker_scenario(whet_worker_state *w, const json_t *q, json_t *reply); /* worker_scenario.c */

@@ -42,7 +42,13 @@ static uint64_t clock_cost(void)
 }
 
 /* --- CPU time per thread: Linux gives every thread of the process a clock whose id is made of its number. */
-typedef struct thread_times { int n; int tid[MAX_THREADS]; uint64_t ns[MAX_THREADS], process_ns; } thread_times;
+typedef struct thread_times {
+    int n, tid[MAX_THREADS];
+    uint64_t ns[MAX_THREADS], process_ns; /* of this process */
+    int n_pids;
+    pid_t pids[WHET_WORKER_MAX_PROGRAMS];
+    uint64_t whole[WHET_WORKER_MAX_PROGRAMS]; /* of each of those */
+} thread_times;
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -80,21 +86,57 @@ static void add_threads(thread_times *t, const char *tasks, bool own)
     if (d != NULL) closedir(d);
 }
 
-/* With a program behind exec: it is the one that computes, and this process passes messages. */
+/* Processes that the runtime has started: their time is its own. With a program behind exec: this process passes messages only. */
+static void find_helpers(thread_times *t)
+{
+    t->n_pids = whet_worker_helpers(t->pids, WHET_WORKER_MAX_PROGRAMS);
+}
+
+static void add_helper(thread_times *t, int i)
+{
+    char tasks[48];
+    clockid_t whole;
+    t->whole[i] = clock_getcpuclockid(t->pids[i], &whole) == 0 ? clock_ns(whole) : 0;
+    snprintf(tasks, sizeof tasks, "/proc/%d/task", (int)t->pids[i]);
+    add_threads(t, tasks, false);
+}
+
 static void look_at_threads(thread_times *t)
 {
-    int pids[WHET_WORKER_MAX_PROGRAMS];
-    const int n = whet_backend_external_processes(pids, WHET_WORKER_MAX_PROGRAMS);
+    int program = 0;
+    const bool own = whet_backend_external_processes(&program, 1) == 0;
     t->n = 0;
-    t->process_ns = n == 0 ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0; /* threads that have ended in between are in it */
-    if (n == 0) add_threads(t, "/proc/self/task", true);
+    t->process_ns = own ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0; /* threads that have ended in between are in it */
+    if (own) add_threads(t, "/proc/self/task", true);
+    for (int i = 0; i < t->n_pids; i++) add_helper(t, i);
+}
+
+/* The same processes as before, at once; then those that were started in between. */
+static void look_again(thread_times *t, const thread_times *before)
+{
+    t->n_pids = before->n_pids;
+    memcpy(t->pids, before->pids, sizeof t->pids);
+    look_at_threads(t);
+    pid_t now[WHET_WORKER_MAX_PROGRAMS];
+    const int n = whet_worker_helpers(now, WHET_WORKER_MAX_PROGRAMS);
     for (int i = 0; i < n; i++) {
-        char tasks[48];
-        clockid_t whole;
-        if (clock_getcpuclockid(pids[i], &whole) == 0) t->process_ns += clock_ns(whole);
-        snprintf(tasks, sizeof tasks, "/proc/%d/task", pids[i]);
-        add_threads(t, tasks, false);
+        bool known = t->n_pids == WHET_WORKER_MAX_PROGRAMS;
+        for (int k = 0; k < t->n_pids && !known; k++) known = t->pids[k] == now[i];
+        if (known) continue;
+        t->pids[t->n_pids] = now[i];
+        add_helper(t, t->n_pids++);
     }
+}
+
+/* CPU time between two looks; of a process that has ended what it took is not known any more. */
+static uint64_t cpu_between(const thread_times *before, const thread_times *after)
+{
+    uint64_t ns = after->process_ns - before->process_ns;
+    for (int i = 0; i < after->n_pids; i++) {
+        const uint64_t was = i < before->n_pids ? before->whole[i] : 0;
+        if (after->whole[i] > was) ns += after->whole[i] - was;
+    }
+    return ns;
 }
 
 static json_t *spent(const thread_times *before, const thread_times *after)
@@ -116,6 +158,7 @@ whet_status whet_worker_cpu_start(whet_worker_cpu **out)
     whet_worker_cpu *c = *out = whet_calloc(1, sizeof *c);
     if (c == NULL) return WHET_ENOMEM;
     c->probe = peak_probe();
+    find_helpers(&c->before);
     look_at_threads(&c->before);
     c->t0 = whet_now_ns();
     return WHET_OK;
@@ -124,11 +167,11 @@ whet_status whet_worker_cpu_start(whet_worker_cpu **out)
 void whet_worker_cpu_stop(whet_worker_cpu *c, json_t *reply)
 {
     const uint64_t wall = whet_now_ns() - c->t0;
-    look_at_threads(&c->after);
+    look_again(&c->after, &c->before);
     const double probe = peak_probe();
     json_object_set_new(reply, "wall_ns", json_integer((json_int_t)wall));
     json_object_set_new(reply, "threads_ns", spent(&c->before, &c->after));
-    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)(c->after.process_ns - c->before.process_ns)));
+    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)cpu_between(&c->before, &c->after)));
     json_object_set_new(reply, "probe", json_real(WHET_MIN(probe, c->probe)));
 }
 
@@ -211,6 +254,7 @@ static whet_status run_block(whet_worker_state *w, const block_plan *p, uint64_t
 {
     int count = 0;
     uint64_t offset = 0;
+    find_helpers(before); /* takes a while: before the untimed runs */
     for (json_int_t k = 0; k < p->warm; k++) {
         whet_worker_put_sample(w, (int)((p->start + k) % w->n_samples));
         WHET_TRY(whet_worker_run_once(w));
@@ -220,7 +264,7 @@ static whet_status run_block(whet_worker_state *w, const block_plan *p, uint64_t
     const uint64_t t0 = whet_now_ns();
     WHET_TRY(timed_runs(w, p, times, &count, reply));
     const uint64_t wall = whet_now_ns() - t0;
-    look_at_threads(after);
+    look_again(after, before);
     const double probe_after = peak_probe();
     if (probe_after < probe) probe = probe_after;
     WHET_TRY(whet_worker_put_result(w, times, (size_t)count * sizeof *times, &offset));
@@ -228,7 +272,7 @@ static whet_status run_block(whet_worker_state *w, const block_plan *p, uint64_t
     json_object_set_new(reply, "offset", json_integer((json_int_t)offset));
     json_object_set_new(reply, "wall_ns", json_integer((json_int_t)wall));
     json_object_set_new(reply, "threads_ns", spent(before, after));
-    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)(after->process_ns - before->process_ns)));
+    json_object_set_new(reply, "cpu_ns", json_integer((json_int_t)cpu_between(before, after)));
     json_object_set_new(reply, "probe", json_real(probe));
     json_object_set_new(reply, "sample", json_integer(p->start % w->n_samples));
     return WHET_OK;

@@ -10,6 +10,8 @@
  *   garbage   N MB of noise on stdout and stderr at open, a line in each run
  *   link      noise in the worker's link       eat          takes memory until there is no more, then aborts
  *   daemon    like stray, with nothing of its worker in its environment and no parent
+ *   eat-shared N  takes N MB of shared memory and waits   eat-apart N  takes 64 MB in each of N processes and waits
+ *   helper    a process leaves the group and computes for ever; its number stands in the file WHET_FAKE_PIDS
  *   stray     a process that leaves the group and sleeps; its number stands in the file WHET_FAKE_PIDS
  * or gives it a known cost:
  *   hold N    N MiB held from open on          passing N    N MiB taken and given back in open
@@ -27,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 #include <sys/wait.h>
@@ -164,6 +167,35 @@ static char *touched(long megabytes)
     return p;
 }
 
+static void take_and_wait(long megabytes, int how)
+{
+    const size_t n = (size_t)megabytes << 20;
+    volatile char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | how, -1, 0);
+    for (size_t i = 0; (void *)p != MAP_FAILED && i < n; i += 1024) p[i] = 1;
+    for (;;) pause();
+}
+
+/* A child in a session of its own that does `what` for ever. */
+static void start_apart(void (*what)(void))
+{
+    const char *path = getenv("WHET_FAKE_PIDS");
+    FILE *f = path != NULL ? fopen(path, "a") : NULL;
+    const pid_t pid = fork();
+    if (pid != 0 && f != NULL) fprintf(f, "%d\n", (int)pid);
+    if (pid != 0 && f != NULL) fclose(f);
+    if (pid != 0) return;
+    setsid();
+    for (int fd = 0; fd < 64; fd++) close(fd);
+    what();
+}
+
+static void take_64(void) { take_and_wait(64, MAP_PRIVATE); }
+
+static void compute(void)
+{
+    for (volatile long i = 0;; i++) continue;
+}
+
 static void misbehave(whet_backend_model *m)
 {
     if (is(m, "abort")) {
@@ -174,6 +206,10 @@ static void misbehave(whet_backend_model *m)
     if (is(m, "garbage")) make_noise(m->number);
     if (is(m, "link") && write(3, "\xff\xff\xff\x7fnoise", 9) < 0) return;
     if (is(m, "eat")) eat();
+    if (is(m, "eat-shared")) take_and_wait(m->number, MAP_SHARED);
+    for (long i = 0; is(m, "eat-apart") && i < m->number; i++) start_apart(take_64);
+    while (is(m, "eat-apart")) pause();
+    if (is(m, "helper")) start_apart(compute);
     if (is(m, "stray")) leave_a_stray();
     if (is(m, "daemon")) leave_a_daemon();
     if (is(m, "hold")) m->held = touched(m->number);

@@ -122,22 +122,70 @@ static void test_memory(void **state)
 #ifdef NO_MEMORY_LIMIT
     support_skip("memory limit", "a sanitizer takes more address space than any limit allows");
 #endif
-    char *eater = model("eat"), *good = model("good");
-    const whet_bench_cell cells[] = {{.model = eater, .runtime = "fake", .threads = 1}, {.model = good, .runtime = "fake", .threads = 1}};
+    char *eater = model("eat"), *shared = model("eat-shared 600"), *apart = model("eat-apart 8"), *good = model("good");
+    const whet_bench_cell cells[] = {{.model = eater, .runtime = "fake", .threads = 1}, {.model = good, .runtime = "fake", .threads = 1},
+                                     {.model = shared, .runtime = "fake", .threads = 1}, {.model = apart, .runtime = "fake", .threads = 1}};
     whet_bench_spec s;
     json_t *doc = NULL;
     (void)state;
-    fast(&s, cells, 2);
+    fast(&s, cells, WHET_COUNT(cells));
     s.time_limit = 30;
     s.memory_limit = 200 << 20;
     assert_ok(whet_bench_run(&doc, &s));
     assert_contains(text(row(doc, 0), "status"), "runtime failed: memory: the process ended at its limit of 210 MB");
     assert_contains(text(row(doc, 0), "status"), "out of memory");
     assert_string_equal(text(row(doc, 1), "status"), "ok");
+    for (size_t i = 2; i < WHET_COUNT(cells); i++) /* not of the kind that the kernel limits */
+        assert_contains(text(row(doc, i), "status"), "runtime failed: memory: the process and what it started held over 210 MB");
     assert_nothing_left(NULL);
     json_decref(doc);
     whet_free(eater);
+    whet_free(shared);
+    whet_free(apart);
     whet_free(good);
+}
+
+/* What a runtime starts computes for it: its threads are the row's, wherever it goes, and it stands still while others are timed. */
+static void test_helper(void **state)
+{
+    char *path = model("helper"), *pids = whet_format("%s/helper", scratch), name[64] = "", text[512] = "";
+    whet_shared memory;
+    whet_worker_options opt;
+    whet_worker *w = NULL;
+    json_t *reply = NULL;
+    (void)state;
+    setenv("WHET_FAKE_PIDS", pids, 1);
+    assert_ok(whet_shared_create(&memory, "test", 64));
+    whet_worker_options_init(&opt);
+    opt.inputs_fd = memory.fd;
+    assert_ok(whet_worker_start(&w, &opt));
+    assert_ok(whet_worker_call(w, json_pack("{ss, ss, ss, s[[ii]]}", "do", "load", "runtime", "fake", "path", path, "shapes", 1, 4), 60, NULL));
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, s[i]}", "do", "feed", "count", 1, "bytes", 16), 60, NULL));
+    assert_ok(whet_worker_call(w, json_pack("{ss, si, si, si, si, si}", "do", "block", "runs", 9, "ns", 1000, "warm", 1, "start", 0, "group", 1), 60, &reply));
+    assert_int_equal((int)json_array_size(json_object_get(reply, "threads_ns")), 2);
+    json_decref(reply);
+    whet_worker_pause(w);
+    FILE *f = fopen(pids, "r");
+    assert_non_null(f);
+    int pid = 0;
+    assert_int_equal(fscanf(f, "%d", &pid), 1);
+    fclose(f);
+    snprintf(name, sizeof name, "/proc/%d/stat", pid);
+    for (int i = 0; i < 500 && strstr(text, ") T ") == NULL; i++) { /* it is on its way */
+        whet_sleep_ns(10000000);
+        f = fopen(name, "r");
+        assert_non_null(f);
+        assert_non_null(fgets(text, sizeof text, f));
+        fclose(f);
+    }
+    assert_contains(text, ") T "); /* stopped */
+    whet_worker_continue(w);
+    whet_worker_free(w);
+    assert_nothing_left(pids);
+    unsetenv("WHET_FAKE_PIDS");
+    whet_shared_free(&memory);
+    whet_free(pids);
+    whet_free(path);
 }
 
 static void test_wrong_version(void **state)
@@ -248,7 +296,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "worker") == 0) return whet_worker_main();
     setenv("WHET_PLUGINS", FAKE_PLUGINS, 1);
     scratch = support_tmpdir();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_memory), cmocka_unit_test(test_wrong_version),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_memory), cmocka_unit_test(test_helper),
+                                       cmocka_unit_test(test_wrong_version),
                                        cmocka_unit_test(test_endless_talk), cmocka_unit_test(test_interrupted)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
