@@ -7,7 +7,7 @@ CMAKE_ARGS ?=
 PYTHON ?= python3
 BENCH_NETS ?= mbv2 effb0 resnet50 vitti16 vits16 vitb16 convnext_t deeplab_mnv2
 
-.PHONY: all build demo test test-extended ci-sanitize bundle install bench bench-peers bench-kernels clean help setup setup-test
+.PHONY: all build demo test test-extended bundle install bench bench-peers bench-kernels clean help setup setup-test
 all: build
 
 help:

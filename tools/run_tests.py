@@ -20,6 +20,7 @@ import sys
 import time
 
 SKIPPED = 77
+KINDS = "passed", "failed", "skipped"
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
 
 
@@ -72,23 +73,21 @@ def count(text, code):
     return {"passed": passed, "failed": failed, "skipped": skipped, "skips": skips}
 
 
-def main():
+def words():
     ap = argparse.ArgumentParser()
     ap.add_argument("build")
-    ap.add_argument("--group", default="")
-    ap.add_argument("--exclude", default="")
+    ap.add_argument("--group", default="", help="only these groups, separated by commas")
+    ap.add_argument("--exclude", default="", help="all but these")
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("--counts", default="tests/expected_counts.txt")
     ap.add_argument("--update-counts", action="store_true")
     args = ap.parse_args()
-    start = time.time()
-    groups = set(filter(None, args.group.split(",")))
-    excluded = set(filter(None, args.exclude.split(",")))
-    tests = [t for t in listing(args.build) if (not groups or t["group"] in groups) and t["group"] not in excluded]
-    if not tests:
-        print("no tests found")
-        return 1
-    log = pathlib.Path(args.build) / "test-logs"
+    args.group, args.exclude = (set(filter(None, names.split(","))) for names in (args.group, args.exclude))
+    return args
+
+
+def run_all(tests, jobs, log):
+    """Results in the order of their ends; the ones that want the machine for themselves come last."""
     log.mkdir(exist_ok=True)
     done = []
 
@@ -100,50 +99,71 @@ def main():
         if result["failed"]:
             print("\n".join("    " + line for line in result["output"].splitlines()[-40:]), flush=True)
 
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for future in concurrent.futures.as_completed([pool.submit(run, t) for t in tests if not t["serial"]]):
             note(future.result())
     for test in tests:
         if test["serial"]:
             note(run(test))
+    return done
 
+
+def tally(done):
+    """{group: {passed, failed, skipped}}, printed with the reasons of what was skipped."""
     totals = {}
     for r in done:
-        g = totals.setdefault(r["group"], [0, 0, 0])
-        for i, key in enumerate(("passed", "failed", "skipped")):
-            g[i] += r[key]
+        g = totals.setdefault(r["group"], dict.fromkeys(KINDS, 0))
+        for kind in KINDS:
+            g[kind] += r[kind]
     print("\ngroup        passed  failed  skipped")
-    for g in sorted(totals):
-        print(f"{g:<12} {totals[g][0]:6d}  {totals[g][1]:6d}  {totals[g][2]:7d}")
+    for name, g in sorted(totals.items()):
+        print(f"{name:<12} {g['passed']:6d}  {g['failed']:6d}  {g['skipped']:7d}")
     reasons = sorted({s for r in done for s in r["skips"]})
     if reasons:
         print("\nskipped because:")
         for reason in reasons:
             print("  " + reason)
+    return totals
 
+
+def fewer_than_expected(counts, executed, asked):
+    """A line for each group that was asked for and executed fewer tests than the file says."""
+    for line in counts.read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        g, n = line.split()
+        if asked(g) and executed.get(g, 0) < int(n):
+            yield f"group {g}: {executed.get(g, 0)} tests executed, {n} expected (tests/expected_counts.txt)"
+
+
+def main():
+    args = words()
+    start = time.time()
+    everything = list(listing(args.build))
+    unknown = (args.group | args.exclude) - {t["group"] for t in everything}
+    asked = lambda g: (not args.group or g in args.group) and g not in args.exclude
+    tests = [t for t in everything if asked(t["group"])]
+    if unknown or not tests:
+        print("no such group: " + ", ".join(sorted(unknown)) if unknown else "no tests found")
+        return 1
+    done = run_all(tests, args.jobs, pathlib.Path(args.build) / "test-logs")
+    totals = tally(done)
+    executed = {name: g["passed"] + g["failed"] for name, g in totals.items()}
+    counts = pathlib.Path(args.counts)
     bad = [r for r in done if r["failed"]]
     fallen = []
-    counts = pathlib.Path(args.counts)
-    executed = {g: v[0] + v[1] for g, v in totals.items()}
     if args.update_counts:
         counts.write_text("# executed tests per group; a fall fails where WHET_REQUIRE is set\n" +
                           "".join(f"{g} {executed[g]}\n" for g in sorted(executed)))
     elif os.environ.get("WHET_REQUIRE") and counts.exists():
-        for line in counts.read_text().splitlines():
-            if not line.strip() or line.startswith("#"):
-                continue
-            g, n = line.split()
-            if g in excluded or (groups and g not in groups):
-                continue
-            if executed.get(g, 0) < int(n):
-                fallen.append(f"group {g}: {executed.get(g, 0)} tests executed, {n} expected (tests/expected_counts.txt)")
+        fallen = list(fewer_than_expected(counts, executed, asked))
     for f in fallen:
         print("FAILED " + f)
     for r in bad:
         print(f"FAILED {r['name']}: again with: {' '.join(r['command'])}")
+    passed, failed, skipped = (sum(g[kind] for g in totals.values()) for kind in KINDS)
     print(f"\nfinished in {time.time() - start:.0f} s")
-    print(f"{sum(v[0] for v in totals.values())} passed, {sum(v[1] for v in totals.values()) + len(fallen)} failed, "
-          f"{sum(v[2] for v in totals.values())} skipped")
+    print(f"{passed} passed, {failed + len(fallen)} failed, {skipped} skipped")
     return 1 if bad or fallen else 0
 
 

@@ -32,7 +32,7 @@ set(fuzz_real_zip "*.pt" "*.keras")
 set(fuzz_seeds ${CMAKE_BINARY_DIR}/fuzz-seeds)
 add_custom_command(OUTPUT ${fuzz_seeds}/made
   COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py ${fuzz_seeds} COMMAND ${CMAKE_COMMAND} -E touch ${fuzz_seeds}/made
-  DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py)
+  DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/make_corpus.py ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_protobuf.py)
 add_custom_target(fuzz_seeds ALL DEPENDS ${fuzz_seeds}/made)
 foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip state_dict tflite tensorflow tfbundle keras openvino torchscript)
   set(lib whet_${fuzz_libs_${t}})
