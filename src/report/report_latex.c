@@ -183,10 +183,10 @@ static void open_table(whet_strbuf *b, const char *align, size_t rows, const cha
 {
     const bool one = rows < LONG_TABLE;
     if (one) {
-        whet_strbuf_printf(b, "\\begin{table}[t]\n\\centering\n\\small\n\\caption{%s}\n\\label{tab:%s}\n\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n"
+        whet_strbuf_printf(b, "\\begin{table}[t]\n\\centering\n\\small\n\\caption{%s}\n\\label{tab:%s}\n\\vspace{6pt}\n\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n"
                               "\\begin{tabular}{@{}%s@{}}\n\\toprule\n", caption, label, align);
     } else {
-        whet_strbuf_printf(b, "{%s\n\\begin{longtable}{@{}%s@{}}\n\\caption{%s}\\label{tab:%s}\\\\\n\\toprule\n",
+        whet_strbuf_printf(b, "{%s\n\\begin{longtable}{@{}%s@{}}\n\\caption{%s}\\label{tab:%s}\\\\[6pt]\n\\toprule\n",
                            strlen(align) > 9 ? "\\tiny\\setlength{\\tabcolsep}{2pt}" : "\\scriptsize\\setlength{\\tabcolsep}{3pt}", align, caption, label);
     }
 }
