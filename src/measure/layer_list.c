@@ -149,15 +149,42 @@ static whet_status list_values(whet_layer_list *l, bool *live)
 }
 
 /* --- chains */
-/* x -> sigmoid(x) * x: the product, where x is read by these two alone. */
-static const whet_node *gated(whet_graph *g, whet_vid v)
+static bool is_quantising(const whet_node *n) { return whet_node_is(n, "QuantizeLinear") || whet_node_is(n, "DequantizeLinear"); }
+
+/* Behind quantisers and dequantisers that alone read it. */
+static whet_vid behind_quantising(whet_graph *g, whet_vid v)
+{
+    for (const whet_node *n = only_user(g, v); n != NULL && is_quantising(n); n = only_user(g, v)) v = n->out[0];
+    return v;
+}
+
+/* Those that read a value, or the numbers that its integers stand for; how many, at most `cap` of them are listed. */
+static int readers_of(whet_graph *g, whet_vid v, const whet_node **list, int cap)
 {
     const whet_uses u = whet_graph_uses(g, v);
-    if (u.n != 2 || whet_graph_is_output(g, v)) return NULL;
+    int n = 0;
+    for (int i = 0; i < u.n; i++) {
+        const whet_node *r = &g->nodes[u.nodes[i]];
+        const whet_uses inner = whet_node_is(r, "DequantizeLinear") ? whet_graph_uses(g, r->out[0]) : (whet_uses){0};
+        for (int k = 0; k < inner.n; k++, n++)
+            if (n < cap) list[n] = &g->nodes[inner.nodes[k]];
+        if (whet_node_is(r, "DequantizeLinear")) continue;
+        if (n < cap) list[n] = r;
+        n++;
+    }
+    return n;
+}
+
+/* x -> sigmoid(x) * x: the product, where x is read by these two alone; quantised in between or not. */
+static const whet_node *gated(whet_graph *g, whet_vid v)
+{
+    const whet_node *r[2] = {NULL, NULL};
+    if (whet_graph_is_output(g, v) || readers_of(g, v, r, 2) != 2) return NULL;
     for (int i = 0; i < 2; i++) {
-        const whet_node *gate = &g->nodes[u.nodes[i]], *mul = &g->nodes[u.nodes[1 - i]];
+        const whet_node *gate = r[i], *mul = r[1 - i];
         if (!is_gate(gate) || !whet_node_is(mul, "Mul")) continue;
-        if (mul->in[0] == gate->out[0] || mul->in[1] == gate->out[0]) return mul;
+        const whet_vid w = behind_quantising(g, gate->out[0]);
+        if (mul->in[0] == w || mul->in[1] == w) return mul;
     }
     return NULL;
 }
@@ -177,8 +204,7 @@ static whet_vid end_of_chain(whet_graph *g, whet_vid v, const bool *live, bool *
             whet_node_is(&g->nodes[u.nodes[0]], "DequantizeLinear"))
             return g->nodes[u.nodes[0]].out[0]; /* the first of several readers */
         if (n == NULL || live_inputs(n, live) != 1) return v;
-        const bool quantise = whet_node_is(n, "QuantizeLinear") || whet_node_is(n, "DequantizeLinear");
-        if (!quantise && !whet_node_is(n, "BatchNormalization") && (n->op->flags & WHET_OP_ELEMENTWISE) == 0) return v;
+        if (!is_quantising(n) && !whet_node_is(n, "BatchNormalization") && (n->op->flags & WHET_OP_ELEMENTWISE) == 0) return v;
         v = n->out[0];
     }
 }

@@ -201,7 +201,7 @@ static whet_status start_loaded(job *j, const whet_verify_side *side, whet_worke
     return whet_worker_call(*w, load_request(j, side), SECONDS, reply);
 }
 
-/* The second file's own pictures, where it has its channels in the other place or takes integers for real numbers. */
+/* The second file's own pictures, where it has its channels in the other place or takes numbers of another type. */
 static whet_status fit_samples(job *j, const json_t *inputs)
 {
     whet_border from = {0}, to = {0};
@@ -209,8 +209,8 @@ static whet_status fit_samples(job *j, const json_t *inputs)
     whet_samples_init(&typed);
     const whet_dtype want = whet_dtype_from_onnx((int)json_integer_value(json_object_get(json_array_get(inputs, 0), "dtype")));
     if (want != j->samples.in[0].dtype) {
-        if (j->samples.in[0].dtype != WHET_F32) whet_model_border_read(j->s->a.model, &from);
-        if (want != WHET_F32) whet_model_border_read(j->s->b.model, &to);
+        if (!whet_dtype_is_float(j->samples.in[0].dtype)) whet_model_border_read(j->s->a.model, &from);
+        if (!whet_dtype_is_float(want)) whet_model_border_read(j->s->b.model, &to);
         WHET_TRY(whet_retype_samples(&typed, &j->samples, inputs, &from, &to));
     }
     whet_status status = whet_relay_samples(&j->turned, typed.count > 0 ? &typed : &j->samples, inputs);
@@ -255,15 +255,19 @@ done:
     return status;
 }
 
-/* One output of one input. Integers on one side only are taken for the real numbers that they stand for. */
+static bool turns_real(const whet_tensor *t, const whet_border *b, const whet_tensor *other)
+{
+    return t->dtype != other->dtype && t->dtype != WHET_F32 && whet_dtype_is_float(other->dtype) && (whet_dtype_is_float(t->dtype) || b->scale > 0);
+}
+
+/* One output of one input. Of two types the integers are taken for the real numbers that they stand for, f16 for its numbers. */
 static whet_status add_output(whet_parity *p, const whet_accept *accept, const whet_tensor *reference, const whet_border *rb, const whet_tensor *got, const whet_border *gb)
 {
     whet_tensor r, g;
     whet_status status = WHET_OK;
     whet_tensor_init(&r);
     whet_tensor_init(&g);
-    const bool one = whet_dtype_is_float(reference->dtype) != whet_dtype_is_float(got->dtype);
-    const bool turn_r = one && rb->scale > 0 && !whet_dtype_is_float(reference->dtype), turn_g = one && gb->scale > 0 && !whet_dtype_is_float(got->dtype);
+    const bool turn_r = turns_real(reference, rb, got), turn_g = turns_real(got, gb, reference);
     if (turn_r) WHET_GOTO(whet_retype_real(&r, reference, rb));
     if (turn_g) WHET_GOTO(whet_retype_real(&g, got, gb));
     if (turn_r || turn_g) p->zero = 0;

@@ -304,6 +304,11 @@ static void test_retyped_pictures(void **state)
     assert_true(y[0] == 0 && y[1] == 64 && y[2] == 127.5f);
     assert_ok(whet_retype_samples(&back, &f, byte, &none, &scaled));
     assert_memory_equal(back.memory.data, bytes, sizeof bytes);
+    whet_samples_dispose(&back);
+    json_object_set_new(json_array_get(byte, 0), "dtype", json_integer(whet_dtype_to_onnx(WHET_F16)));
+    assert_ok(whet_retype_samples(&back, &f, byte, &none, &none));
+    assert_int_equal(back.in[0].bytes, 6);
+    assert_int_equal(((const uint16_t *)back.memory.data)[1], 0x5400); /* 64 */
     whet_tensor_init(&x);
     assert_ok(whet_retype_real(&x, &t, &scaled));
     assert_memory_equal(x.data, y, 3 * sizeof *y);
