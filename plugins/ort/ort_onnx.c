@@ -260,12 +260,18 @@ static const node *giver_of(const node *nodes, size_t n, span tensor)
     return NULL;
 }
 
-static const node *reader_of(const node *nodes, size_t n, span tensor, int from)
+/* The only node that reads a tensor; NULL where several do, an Identity among them: exporters write equal constants
+ * once, and a bias that many share tells none of them. */
+static const node *reader_of(const node *nodes, size_t n, span tensor)
 {
+    const node *only = NULL;
     for (size_t i = 0; i < n && tensor.n > 0; i++)
-        for (int k = from; k < nodes[i].n_in; k++)
-            if (same(nodes[i].input[k], tensor)) return &nodes[i];
-    return NULL;
+        for (int k = 0; k < nodes[i].n_in; k++) {
+            if (!same(nodes[i].input[k], tensor)) continue;
+            if (only != NULL && only != &nodes[i]) return NULL;
+            only = &nodes[i];
+        }
+    return only;
 }
 
 static bool computes(const node *n)
@@ -273,15 +279,22 @@ static bool computes(const node *n)
     return n != NULL && (begins(n->type, "Conv") || begins(n->type, "Gemm") || begins(n->type, "MatMul") || begins(n->type, "QLinear"));
 }
 
+static bool only_activates(const node *n)
+{
+    static const char *const names[] = {"Clip", "Relu", "LeakyRelu", "Sigmoid", "HardSigmoid", "Tanh", "BatchNormalization"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (same(n->type, text_of(names[i]))) return true;
+    return false;
+}
+
 /* The node that reads the same weights, straight or through a dequantiser: fusions and layouts rename results, not these. */
 static const node *by_weights(const node *n, const node *originals, size_t count)
 {
     for (int i = 1; i < n->n_in; i++) {
-        const node *o = reader_of(originals, count, n->input[i], 1);
+        const node *o = reader_of(originals, count, n->input[i]);
         if (computes(o) && !begins(o->type, "QLinear")) return o;
-        o = reader_of(originals, count, n->input[i], 0);
         if (o == NULL || !begins(o->type, "DequantizeLinear") || !same(o->input[0], n->input[i])) continue;
-        o = reader_of(originals, count, o->output, 0);
+        o = reader_of(originals, count, o->output);
         if (computes(o)) return o;
     }
     return NULL;
@@ -299,6 +312,12 @@ static const node *by_result(const node *n, const node *originals, size_t count)
     if (o != NULL && begins(o->type, "QuantizeLinear") && !begins(n->type, "QuantizeLinear")) {
         const node *before = o->n_in > 0 ? giver_of(originals, count, o->input[0]) : NULL;
         if (before != NULL) o = before;
+    }
+    /* a product that ends with an activation is named after it; what it is made of stands before */
+    const node *before = computes(n) ? o : NULL;
+    for (int step = 0; before != NULL && step < 4; step++) { /* a damaged file may go round */
+        if (computes(before)) return before;
+        before = only_activates(before) && before->n_in > 0 ? giver_of(originals, count, before->input[0]) : NULL;
     }
     return o;
 }

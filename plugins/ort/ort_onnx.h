@@ -13,7 +13,7 @@ char *ort_onnx_tensors(const uint8_t *model, size_t size);
  * *missing is the first name that no node gives. */
 uint8_t *ort_onnx_with_outputs(const uint8_t *model, size_t size, const char *const *names, int n, size_t *out_size, const char **missing);
 /* {"nodes":[{"name","type","precision","ms":null,"origin"}]} of a saved optimised graph. `origin` is the node of the original
- * file that reads the same weights, else the one that gives the same tensor. Heap; NULL as above. */
+ * file that alone reads the same weights, else the one that gives the same tensor. Heap; NULL as above. */
 char *ort_onnx_nodes(const uint8_t *saved, size_t saved_size, const uint8_t *original, size_t original_size);
 
 /* {"nodes":[...]} out of the text of a session's trace: per node the mean of the middle half of its times, multiply-adds and

@@ -111,6 +111,49 @@ static void test_saved_graph(void **state)
     whet_free(data);
 }
 
+/* A field of a protobuf message: `bytes` of another one, or a text, behind its key and length. */
+static size_t put_field(uint8_t *p, unsigned number, const void *bytes, size_t n)
+{
+    const size_t at = 1 + put_varint(p + 1, n);
+    p[0] = (uint8_t)(number << 3 | 2);
+    memcpy(p + at, bytes, n);
+    return at + n;
+}
+
+static size_t write_node(uint8_t *graph, const char *name, const char *type, const char *const in[3], const char *output)
+{
+    uint8_t bytes[128];
+    size_t n = 0;
+    for (int i = 0; i < 3 && in[i] != NULL; i++) n += put_field(bytes + n, NODE_INPUT, in[i], strlen(in[i]));
+    n += put_field(bytes + n, NODE_OUTPUT, output, strlen(output));
+    n += put_field(bytes + n, NODE_NAME, name, strlen(name));
+    n += put_field(bytes + n, NODE_TYPE, type, strlen(type));
+    return put_field(graph, GRAPH_NODE, bytes, n);
+}
+
+/* Exporters write equal constants once: a bias that several convolutions read tells none of them. */
+static void test_shared_bias(void **state)
+{
+    uint8_t graph[240], file[260], saved[260];
+    size_t n = 0, size = 0, saved_size = 0;
+    (void)state;
+    n = write_node(graph, "one", "Conv", (const char *const[]){"x", "w", "b"}, "c");
+    n += write_node(graph + n, "clip", "Clip", (const char *const[]){"c", NULL, NULL}, "r");
+    n += write_node(graph + n, "same", "Identity", (const char *const[]){"b", NULL, NULL}, "b2");
+    n += write_node(graph + n, "two", "Conv", (const char *const[]){"r", "v", "b2"}, "d");
+    size = put_field(file, MODEL_GRAPH, graph, n);
+    n = write_node(graph, "r_nchwc", "Conv", (const char *const[]){"x", "w1", "b"}, "s");
+    n += write_node(graph + n, "d_nchwc", "Conv", (const char *const[]){"s", "v1", "b"}, "t");
+    saved_size = put_field(saved, MODEL_GRAPH, graph, n);
+    char *list = ort_onnx_nodes(saved, saved_size, file, size);
+    json_t *doc = json_loads(list, 0, NULL), *nodes = json_object_get(doc, "nodes");
+    assert_int_equal(json_array_size(nodes), 2);
+    assert_string_equal(str(json_array_get(nodes, 0), "origin"), "one"); /* not the Clip that it ends with */
+    assert_string_equal(str(json_array_get(nodes, 1), "origin"), "two");
+    json_decref(doc);
+    free(list);
+}
+
 /* Two nodes, one of them three times: the mean of the middle, shapes, multiply-adds; other lines are passed over. */
 static void test_trace(void **state)
 {
@@ -153,7 +196,7 @@ static void test_trace(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_outputs), cmocka_unit_test(test_damaged), cmocka_unit_test(test_saved_graph),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_outputs), cmocka_unit_test(test_damaged), cmocka_unit_test(test_saved_graph), cmocka_unit_test(test_shared_bias),
                                        cmocka_unit_test(test_trace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
