@@ -45,10 +45,10 @@ typedef struct whet_error {
     const char *node;  /* node or tensor name, "" if none */
 } whet_error;
 
-const whet_error *whet_error_last(void);
+const whet_error *whet_error_last(void); /* never NULL */
 /* One line: "file:line: text (byte 12, node 'x')"; borrowed like the above. */
 const char *whet_error_message(void);
-void whet_error_clear(void);
+void whet_error_clear(void); /* forgets it: WHET_OK, "" */
 
 #ifdef __cplusplus
 }

@@ -84,8 +84,8 @@ typedef struct whet_batch {
 } whet_batch;
 
 typedef struct whet_loader whet_loader;
-whet_status whet_loader_create(whet_loader **out, whet_dataset *d, whet_split s, const whet_loader_options *opt);
-void whet_loader_free(whet_loader *l);
+whet_status whet_loader_create(whet_loader **out, whet_dataset *d, whet_split s, const whet_loader_options *opt); /* d outlives it */
+void whet_loader_free(whet_loader *l); /* joins its threads; accepts NULL */
 int whet_loader_batches(const whet_loader *l); /* per epoch */
 /* Starts epoch e at batch `first` (resume). */
 whet_status whet_loader_start(whet_loader *l, int epoch, int first);

@@ -116,7 +116,7 @@ typedef struct whet_graph {
     struct whet_graph_private *priv; /* arena, name tables, capacities */
 } whet_graph;
 
-whet_status whet_graph_create(whet_graph **out, const char *name);
+whet_status whet_graph_create(whet_graph **out, const char *name); /* empty; name is copied */
 void whet_graph_free(whet_graph *g); /* accepts NULL */
 /* Deep copy of the structure; tensor bytes are shared by reference. Ids are kept. */
 whet_status whet_graph_clone(whet_graph **out, const whet_graph *g);
@@ -151,8 +151,8 @@ whet_attr whet_attr_string(const char *name, const char *s);
 whet_attr whet_attr_ints(const char *name, int n, const int64_t *x);
 whet_attr whet_attr_tensor(const char *name, const whet_tensor *t);
 
-whet_status whet_graph_output(whet_graph *g, whet_vid v);
-whet_status whet_graph_commit(whet_graph *g, whet_vid src, whet_vid variable);
+whet_status whet_graph_output(whet_graph *g, whet_vid v); /* one more output */
+whet_status whet_graph_commit(whet_graph *g, whet_vid src, whet_vid variable); /* after a run the variable is src */
 whet_status whet_graph_set_meta(whet_graph *g, const char *key, const char *value); /* replaces; value NULL removes */
 const char *whet_graph_get_meta(const whet_graph *g, const char *key);              /* NULL if absent */
 

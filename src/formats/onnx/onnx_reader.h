@@ -79,8 +79,8 @@ void onnx_work_drop(onnx_work *w, const char *name);
 void onnx_work_set(onnx_work *w, whet_attr a); /* strings and arrays must live in the reader's arena */
 int64_t onnx_work_int(onnx_work *w, const char *name, int64_t otherwise);
 
-whet_status onnx_tensor_load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out);
-void onnx_files_close(onnx_reader *r);
+whet_status onnx_tensor_load(onnx_reader *r, const onnx_tensor *t, whet_tensor *out); /* a view of the file where it can be one */
+void onnx_files_close(onnx_reader *r); /* of external data; tensors that are views keep theirs */
 /* All nodes of a graph or a function body, in topological order. */
 whet_status onnx_nodes_convert(onnx_reader *r, onnx_scope *s, const onnx_nodes *nodes);
 whet_status onnx_attrs_convert(onnx_reader *r, const onnx_scope *s, const onnx_attrs *attrs, onnx_work *w);

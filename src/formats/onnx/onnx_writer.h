@@ -7,7 +7,7 @@
 #include "formats/onnx/onnx_proto.h"
 #include "ir/op.h"
 
-enum { ONNX_WRITE_MIN_OPSET = 13, ONNX_WRITE_MAX_OPSET = 21, ONNX_OUT_ARITY = 8, ONNX_OUT_ATTRS = 32 };
+enum { ONNX_WRITE_MIN_OPSET = 13, ONNX_WRITE_MAX_OPSET = 21, ONNX_OUT_ATTRS = 32 };
 
 typedef struct onnx_writer {
     const whet_graph *g;
@@ -38,11 +38,11 @@ whet_status onnx_lower_attrs(onnx_writer *w, onnx_out *o);
 /* Oldest opset that has the operator; 0: ONNX has it not. */
 int onnx_lower_since(const char *op);
 
-whet_status onnx_writer_emit(onnx_writer *w, const onnx_out *o);
+whet_status onnx_writer_emit(onnx_writer *w, const onnx_out *o); /* adds a copy; EUNSUPPORTED if the opset lacks it */
 whet_status onnx_out_fail(const onnx_writer *w, const onnx_out *o, whet_status s, const char *fmt, ...) WHET_PRINTF(4, 5);
-const whet_attr *onnx_out_attr(const onnx_out *o, const char *name);
+const whet_attr *onnx_out_attr(const onnx_out *o, const char *name); /* NULL if absent */
 void onnx_out_drop(onnx_out *o, const char *name);
-whet_status onnx_out_set(onnx_out *o, whet_attr a);
+whet_status onnx_out_set(onnx_out *o, whet_attr a); /* replaces one of its name; arrays are borrowed */
 /* A fresh value name near o; NULL with ENOMEM set. */
 const char *onnx_writer_fresh(onnx_writer *w, const onnx_out *o, const char *what);
 /* A new initialiser with these bytes (copied); its name in *name. */

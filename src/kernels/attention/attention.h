@@ -27,7 +27,7 @@ typedef struct whet_attention_args {
 } whet_attention_args;
 typedef void (*whet_attention_fn)(const whet_attention_args *a);
 
-size_t whet_attention_scratch(int64_t n_k, int dim, int value);
+size_t whet_attention_scratch(int64_t n_k, int dim, int value); /* floats that a block needs, for any n_q */
 
 #define K(isa, symbol, tile, types, tier) void whet_attention_f32_##symbol(const whet_attention_args *a);
 #include "kernels/attention/attention.def"
@@ -40,6 +40,6 @@ typedef struct whet_attention_kernel {
     whet_attention_fn block;
 } whet_attention_kernel;
 const whet_attention_kernel *whet_attention_kernel_at(int i); /* best first */
-const whet_attention_kernel *whet_attention_kernel_for(uint32_t isa);
+const whet_attention_kernel *whet_attention_kernel_for(uint32_t isa); /* never NULL */
 
 #endif

@@ -56,8 +56,8 @@ typedef struct whet_resize_taps {
     float *weight32;
 } whet_resize_taps;
 
-whet_status whet_resize_taps_make(whet_resize_taps *t, const whet_resize_rule *rule, const whet_resize_axis *axis);
-whet_status whet_resize_taps_transpose(whet_resize_taps *t, const whet_resize_taps *of);
+whet_status whet_resize_taps_make(whet_resize_taps *t, const whet_resize_rule *rule, const whet_resize_axis *axis); /* ENOMEM */
+whet_status whet_resize_taps_transpose(whet_resize_taps *t, const whet_resize_taps *of); /* in x out: the gradient's */
 /* Row o is input index[o], each in 0 .. in-1. */
 whet_status whet_resize_taps_pick(whet_resize_taps *t, int64_t in, int64_t out, const int64_t *index);
 void whet_resize_taps_free(whet_resize_taps *t); /* accepts a zeroed one */
