@@ -172,6 +172,16 @@ static int64_t region_bytes(const whet_graph *g, whet_value_kind kind)
     return n;
 }
 
+/* Puts JSON that stands as text into the document; frees the text. */
+static whet_status put_text(json_t *doc, const char *key, char *text)
+{
+    json_t *value = NULL;
+    const whet_status status = whet_json_parse(&value, text, strlen(text), "");
+    whet_free(text);
+    if (status == WHET_OK) json_object_set_new(doc, key, value);
+    return status;
+}
+
 /* Binds the model as `run` and `bench` would. A model that cannot be bound keeps its description; the reason is told. */
 static whet_status add_plan(json_t *doc, const whet_graph *g, const whet_model_inspect_options *o)
 {
@@ -214,21 +224,14 @@ static whet_status add_plan(json_t *doc, const whet_graph *g, const whet_model_i
                                                (json_int_t)whet_plan_arena_bytes(p), "threads", whet_team_size(eo.team), "isa",
                                                whet_isa_name(eo.isa)));
     if (tuning) {
-        json_t *tuned = NULL;
         WHET_GOTO(whet_tuning_json(tuning, &text));
-        WHET_GOTO(whet_json_parse(&tuned, text, strlen(text), ""));
-        json_object_set_new(doc, "tuning", tuned);
-        whet_free(text);
-        text = NULL;
+        WHET_GOTO(put_text(doc, "tuning", text));
     }
     if (o->kernels) {
-        json_t *list = NULL;
         WHET_GOTO(whet_plan_describe(p, &text));
-        WHET_GOTO(whet_json_parse(&list, text, strlen(text), ""));
-        json_object_set_new(doc, "kernels", list);
+        WHET_GOTO(put_text(doc, "kernels", text));
     }
 done:
-    whet_free(text);
     whet_free(shapes);
     whet_exec_free(e);
     whet_tuning_free(tuning);
