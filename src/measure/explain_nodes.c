@@ -80,7 +80,7 @@ static const char *product_behind(const json_t *file, const char *name)
 /* The work of the nodes named in `origin`, each given once. */
 static work claim(const char *origin, const json_t *file, bool product, json_t *claimed)
 {
-    char name[512], other[520];
+    char name[4096], other[4100]; /* TFLite joins the names of all that went into a node */
     work w = {0};
     for (const char *p = origin; *p != '\0';) {
         const size_t n = strcspn(p, ",");
@@ -275,7 +275,7 @@ static json_t *sum_roofs(const json_t *nodes)
 static json_t *label_of(const json_t *o, const json_t *file)
 {
     const char *origin = whet_json_str(o, "origin"), *in_file = whet_json_str(o, "in_file");
-    char first[512];
+    char first[4096];
     snprintf(first, sizeof first, "%.*s", (int)strcspn(origin, ","), origin);
     return json_string(in_file[0] != '\0' ? in_file : json_object_get(file, first) != NULL ? first : whet_json_str(o, "name"));
 }

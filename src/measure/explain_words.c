@@ -47,6 +47,17 @@ const char *whet_explain_percent(char buf[WHET_PERCENT_TEXT], double share)
     return buf;
 }
 
+/* TFLite's names list every node that went into one, a page of them: the first stands for all. */
+enum { NAME_TEXT = 128, LONG_NAME = 90 };
+static const char *short_name(char buf[NAME_TEXT], const char *name)
+{
+    const size_t first = strcspn(name, ";");
+    if (strlen(name) <= LONG_NAME) snprintf(buf, NAME_TEXT, "%s", name);
+    else if (first <= LONG_NAME) snprintf(buf, NAME_TEXT, "%.*s%s", (int)first, name, name[first] != '\0' ? ";..." : "");
+    else snprintf(buf, NAME_TEXT, "%.*s...", LONG_NAME, name);
+    return buf;
+}
+
 /* "47 QuantizeLinear, 12 Reorder" */
 static void list_types(char *buf, size_t size, const json_t *group)
 {
@@ -117,12 +128,12 @@ static void say_left_in_float(json_t *out, const json_t *model)
 {
     const json_t *list = json_object_get(model, "left_in_float"), *o = NULL, *first = json_array_get(list, 0);
     const size_t n = json_array_size(list);
-    char text[700] = "";
+    char text[700] = "", name[NAME_TEXT];
     size_t i = 0, used = 0;
     json_t *said = json_object();
     if (!is_int8(model) || n == 0) goto done;
     if (n == 1) {
-        whet_json_add_text(out, "'%s' (%s) stayed in float: %s.", whet_json_str(first, "node"), whet_json_str(first, "op"), whet_json_str(first, "why"));
+        whet_json_add_text(out, "'%s' (%s) stayed in float: %s.", short_name(name, whet_json_str(first, "node")), whet_json_str(first, "op"), whet_json_str(first, "why"));
         goto done;
     }
     json_array_foreach((json_t *)list, i, o) {
@@ -130,8 +141,8 @@ static void say_left_in_float(json_t *out, const json_t *model)
         const size_t alike = count_why(list, why);
         if (json_object_get(said, why) != NULL || used >= sizeof text) continue;
         json_object_set_new(said, why, json_true());
-        if (alike == n) used += (size_t)snprintf(text + used, sizeof text - used, " (the first is '%s'), of each: %s", whet_json_str(o, "node"), why);
-        else used += (size_t)snprintf(text + used, sizeof text - used, "%s %zu of them (first '%s'): %s", "; for", alike, whet_json_str(o, "node"), why);
+        if (alike == n) used += (size_t)snprintf(text + used, sizeof text - used, " (the first is '%s'), of each: %s", short_name(name, whet_json_str(o, "node")), why);
+        else used += (size_t)snprintf(text + used, sizeof text - used, "%s %zu of them (first '%s'): %s", "; for", alike, short_name(name, whet_json_str(o, "node")), why);
     }
     whet_json_add_text(out, "%zu convolutions or products stayed in float%s.", n, text);
 done:
@@ -212,12 +223,12 @@ static void say_unsure(json_t *out, const whet_roofline *r)
 static void say_slowest(json_t *out, const json_t *model, const whet_roofline *r)
 {
     const json_t *o = slowest(model), *roof = json_object_get(o, "of_roof");
-    char tail[160] = "", share[WHET_PERCENT_TEXT], reached[WHET_PERCENT_TEXT];
+    char tail[160] = "", name[NAME_TEXT], share[WHET_PERCENT_TEXT], reached[WHET_PERCENT_TEXT];
     if (o == NULL || !timed(model)) return;
     if (json_is_number(roof))
         snprintf(tail, sizeof tail, "; the %s roof would allow %.2g ms, it reaches %s %%%s", whet_json_str(o, "roof"),
                  fmax(whet_json_real(o, "compute_ms"), whet_json_real(o, "memory_ms")), whet_explain_percent(reached, json_number_value(roof)), doubt(r));
-    whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %s %% of the time%s.", whet_json_str(o, "label"), whet_json_str(o, "type"), whet_json_str(o, "precision"),
+    whet_json_add_text(out, "The slowest node is '%s' (%s, %s): %s %% of the time%s.", short_name(name, whet_json_str(o, "label")), whet_json_str(o, "type"), whet_json_str(o, "precision"),
                        whet_explain_percent(share, whet_json_real(o, "share")), tail);
     const double all = whet_json_real(json_object_get(model, "roof"), "of_roof");
     if (!r->unsure && json_is_number(roof) && whet_json_real(o, "share") > 0.1 && json_number_value(roof) < all / 4)
@@ -325,8 +336,8 @@ static void say_disturbed(json_t *out, const json_t *model)
         whet_json_add_text(out, "The profile adds up to %.3g ms, the latency without it is %.3g ms: the nodes' times are their shares of the profile, "
                                 "taken of the latency. They, and what they reach of a roof, are rough.", sum, plain);
     else if (plain > 0 && sum > 0 && sum < 0.75 * plain)
-        whet_json_add_text(out, "The profile adds up to %.3g ms, the latency is %.3g ms: the rest is spent between the nodes, on starting them, and is "
-                                "spread over their times here in proportion. They, and what they reach of a roof, are rough.", sum, plain);
+        whet_json_add_text(out, "The profile adds up to %.3g ms, the latency without it is %.3g ms: the rest is spent between the nodes, on starting them and "
+                                "waiting, or others disturbed the latency. It is spread over the nodes' times here in proportion: they, and what they reach of a roof, are rough.", sum, plain);
 }
 
 /* No node can be faster than its roof: where one seems to be, why it seems so. */
@@ -353,11 +364,11 @@ static void say_over_roof(json_t *out, const json_t *model, const whet_roofline 
         {plain > 0 && sum > 1.25 * plain, "the profile slowed the nodes unevenly, and its shares are taken of the latency"},
         {sum > 0 && whole && brief, "the profile counts in whole microseconds, of which these nodes take few"},
         {near, "small tensors lie in the first-level cache, nearer than the nearest roof that is measured"}};
-    char text[400] = "";
+    char text[400] = "", name[NAME_TEXT];
     size_t used = 0;
     for (size_t k = 0; k < WHET_COUNT(why); k++)
         if (why[k].holds && used < sizeof text) used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? "; " : "", why[k].text);
-    whet_json_add_text(out, "%zu node%s out above the roof (most '%s', %s %%), which cannot be: %s.", n, n == 1 ? " comes" : "s come", whet_json_str(worst, "label"),
+    whet_json_add_text(out, "%zu node%s out above the roof (most '%s', %s %%), which cannot be: %s.", n, n == 1 ? " comes" : "s come", short_name(name, whet_json_str(worst, "label")),
                        whet_explain_percent(most, whet_json_real(worst, "of_roof")),
                        used > 0 ? text : "the runtime does less arithmetic than the definition counts, or the peak was measured too low");
 }

@@ -208,7 +208,12 @@ static void test_over_the_roof(void **state)
     json_decref(words);
     json_object_set_new(m, "profile_ms", json_real(0.5));
     words = whet_explain_words(m, &roof);
-    assert_says(words, "the rest is spent between the nodes");
+    assert_says(words, "The profile adds up to 0.5 ms, the latency without it is 1 ms: the rest is spent between the nodes");
+    json_decref(words);
+    json_object_set_new(json_array_get(json_object_get(m, "nodes"), 1), "label", json_string("net/relu/Relu6;net/conv/batch_norm/FusedBatchNormV3;net/conv/Conv2D;"
+                                                                                            "net/conv/BiasAdd;net/more/of/the/same"));
+    words = whet_explain_words(m, &roof);
+    assert_says(words, "The slowest node is 'net/relu/Relu6;...' (Sigmoid");
     json_decref(words);
     json_decref(m);
     json_decref(nodes);
