@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scales and ticks: steps of 1, 2 or 5 times a power of ten, four to eight of them.
+// What every form of a chart reads from it; scales and ticks: steps of 1, 2 or 5 times a power of ten, four to eight of them.
 #include "report/report_axis.h"
 
 #include <math.h>
@@ -66,10 +66,16 @@ static void keep_legible(range *r)
     if (r->most > 0) r->high = fmin(r->high, r->most * 3);
 }
 
-static double number_at(const json_t *series, const char *key, size_t i)
+double report_series_at(const json_t *series, const char *key, size_t i)
 {
     const json_t *v = json_array_get(json_object_get(series, key), i);
     return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+int report_chart_colour(const json_t *chart, size_t i)
+{
+    const json_t *c = json_array_get(json_object_get(chart, "colours"), i);
+    return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
 }
 
 report_axis report_axis_of_chart(const json_t *chart, bool from_zero, bool may_log)
@@ -79,7 +85,7 @@ report_axis report_axis_of_chart(const json_t *chart, bool from_zero, bool may_l
     size_t i = 0;
     json_array_foreach(list, i, s)
     {
-        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) widen(&r, number_at(s, "values", k), number_at(s, "low", k), number_at(s, "high", k));
+        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) widen(&r, report_series_at(s, "values", k), report_series_at(s, "low", k), report_series_at(s, "high", k));
     }
     if (strcmp(report_str(chart, "kind"), "ridge") != 0) keep_legible(&r);
     const double line = report_num(chart, "zero_line");

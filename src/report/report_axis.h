@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scales and ticks, shared by the page's charts and the picture files. */
+/* Values, scales and ticks, shared by the page's charts and the picture files. */
 #ifndef WHET_REPORT_AXIS_H
 #define WHET_REPORT_AXIS_H
 
@@ -17,6 +17,10 @@ typedef struct report_axis {
 
 /* An axis over low..high with some room, ticks at round numbers; logarithmic if `may_log` and high > 12 low > 0. */
 report_axis report_axis_make(double low, double high, bool from_zero, bool may_log);
+/* The i-th number of a series ("values", "low", "high"), NaN if there is none, and the colour 0..7 of the i-th label. */
+double report_series_at(const json_t *series, const char *key, size_t i);
+int report_chart_colour(const json_t *chart, size_t i);
+
 /* Of a chart's values with their intervals. The interval of an unsteady row may end at a hundred times its median: an axis goes no
  * further than thrice the largest value and a third of the least, and what lies beyond is cut at its end. Ridges are never cut. */
 report_axis report_axis_of_chart(const json_t *chart, bool from_zero, bool may_log);

@@ -10,12 +10,6 @@
 #include "report/report_columns.h"
 #include "report/report_html.h"
 
-static double at(const json_t *series, const char *key, size_t i)
-{
-    const json_t *v = json_array_get(json_object_get(series, key), i);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
 // 0.30000000000000004 -> "0.3"
 static const char *tick_text(char *buf, size_t size, double x)
 {
@@ -69,12 +63,6 @@ static void open_item(whet_strbuf *b, const json_t *chart, size_t i)
     whet_strbuf_puts(b, "</span><span class='t'>");
 }
 
-static int colour_of(const json_t *chart, size_t i)
-{
-    const json_t *c = json_array_get(json_object_get(chart, "colours"), i);
-    return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
-}
-
 static void whisker(whet_strbuf *b, const report_axis *a, double low, double high)
 {
     if (!isfinite(low) || !isfinite(high)) return;
@@ -90,7 +78,7 @@ static bool cuts(const json_t *chart, const report_axis *a)
     bool cut = false;
     json_array_foreach(list, i, s)
     {
-        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) cut = cut || at(s, "low", k) < a->low || at(s, "high", k) > a->high;
+        for (size_t k = 0; k < json_array_size(json_object_get(s, "values")); k++) cut = cut || report_series_at(s, "low", k) < a->low || report_series_at(s, "high", k) > a->high;
     }
     return cut;
 }
@@ -119,20 +107,20 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
         if (isfinite(line)) whet_strbuf_printf(b, "<b class='zero' style='left:%.2f%%'></b>", 100 * report_axis_at(&a, line));
         for (size_t k = 0; k < m; k++) {
             const json_t *s = json_array_get(series, k);
-            const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i);
+            const double v = report_series_at(s, "values", i), low = report_series_at(s, "low", i), high = report_series_at(s, "high", i);
             if (!isfinite(v)) continue;
             if (interval) {
                 whisker(b, &a, low, high);
-                whet_strbuf_printf(b, "<i class='dot c%d' style='left:%.2f%%'></i>", colour_of(chart, i), 100 * report_axis_at(&a, v));
+                whet_strbuf_printf(b, "<i class='dot c%d' style='left:%.2f%%'></i>", report_chart_colour(chart, i), 100 * report_axis_at(&a, v));
             } else {
-                whet_strbuf_printf(b, "<i class='bar c%d p%zu' style='width:%.2f%%'>", colour_of(chart, i), k, fmax(100 * report_axis_at(&a, v), 0.3));
+                whet_strbuf_printf(b, "<i class='bar c%d p%zu' style='width:%.2f%%'>", report_chart_colour(chart, i), k, fmax(100 * report_axis_at(&a, v), 0.3));
                 whet_strbuf_puts(b, "</i>");
                 whisker(b, &a, low, high);
             }
         }
         whet_strbuf_puts(b, "</span><span class='v'>");
         for (size_t k = 0; k < m; k++) {
-            const double v = at(json_array_get(series, k), "values", i);
+            const double v = report_series_at(json_array_get(series, k), "values", i);
             whet_strbuf_printf(b, "%s%s", k > 0 ? " · " : "", isfinite(v) ? value_text(chart, v, text, sizeof text) : "–");
         }
         whet_strbuf_puts(b, "</span></li>\n");
@@ -170,9 +158,9 @@ static void ridges(whet_strbuf *b, const json_t *chart)
     whet_strbuf_printf(b, "<ol class='bars ridges'%s>\n", a.log ? " data-log='1'" : "");
     for (size_t i = 0; i < n; i++) {
         const json_t *o = json_array_get(outlines, i), *ticks = json_object_get(o, "ticks");
-        const double p50 = at(s, "values", i);
+        const double p50 = report_series_at(s, "values", i);
         open_item(b, chart, i);
-        outline(b, &a, o, at(s, "low", i), at(s, "high", i), colour_of(chart, i));
+        outline(b, &a, o, report_series_at(s, "low", i), report_series_at(s, "high", i), report_chart_colour(chart, i));
         for (size_t k = 0; k < json_array_size(ticks); k++)
             whet_strbuf_printf(b, "<b class='tick' style='left:%.2f%%'></b>", 100 * report_axis_at(&a, json_number_value(json_array_get(ticks, k))));
         if (isfinite(p50)) whet_strbuf_printf(b, "<b class='median' style='left:%.2f%%'></b>", 100 * report_axis_at(&a, p50));

@@ -33,18 +33,6 @@ static void quoted(whet_strbuf *b, const char *text)
     whet_strbuf_puts(b, "'");
 }
 
-static double at(const json_t *series, const char *key, size_t i)
-{
-    const json_t *v = json_array_get(json_object_get(series, key), i);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
-static int colour_of(const json_t *chart, size_t i)
-{
-    const json_t *c = json_array_get(json_object_get(chart, "colours"), i);
-    return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
-}
-
 static void head(whet_strbuf *b, const json_t *chart, double height)
 {
     const char *id = report_str(chart, "id");
@@ -96,10 +84,10 @@ static void bars(whet_strbuf *b, const json_t *chart, bool interval)
         whet_strbuf_printf(b, "$data%zu << EOD\n", k);
         for (size_t i = 0; i < n; i++) {
             const json_t *s = json_array_get(series, k);
-            const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), top = (double)(n - 1 - i) + 0.38 - thick * (double)k;
+            const double v = report_series_at(s, "values", i), low = report_series_at(s, "low", i), high = report_series_at(s, "high", i), top = (double)(n - 1 - i) + 0.38 - thick * (double)k;
             if (!isfinite(v)) continue;
             whiskers = whiskers || isfinite(low);
-            whet_strbuf_printf(b, "%.9g %.4f 0 %.9g %.4f %.4f 0x%s %.9g %.9g\n", v, top - thick / 2, v, top - thick, top, colours[m > 1 ? k : (size_t)colour_of(chart, i)] + 1,
+            whet_strbuf_printf(b, "%.9g %.4f 0 %.9g %.4f %.4f 0x%s %.9g %.9g\n", v, top - thick / 2, v, top - thick, top, colours[m > 1 ? k : (size_t)report_chart_colour(chart, i)] + 1,
                                isfinite(low) ? low : v, isfinite(high) ? high : v);
         }
         whet_strbuf_puts(b, "EOD\n");
@@ -128,7 +116,7 @@ static void ridges(whet_strbuf *b, const json_t *chart)
     row_labels(b, labels, n);
     for (size_t i = 0; i < n; i++) {
         const json_t *bins = json_object_get(json_array_get(outlines, i), "bins");
-        const double from = at(s, "low", i), to = at(s, "high", i), y = (double)(n - 1 - i);
+        const double from = report_series_at(s, "low", i), to = report_series_at(s, "high", i), y = (double)(n - 1 - i);
         const size_t count = json_array_size(bins);
         low = fmin(low, from);
         high = fmax(high, to);
@@ -138,12 +126,12 @@ static void ridges(whet_strbuf *b, const json_t *chart)
         whet_strbuf_printf(b, "%.9g %.3f\nEOD\n", to, y - 0.3);
     }
     whet_strbuf_puts(b, "$medians << EOD\n");
-    for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "%.9g %.3f 0 0.8\n", at(s, "values", i), (double)(n - 1 - i) - 0.3);
+    for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "%.9g %.3f 0 0.8\n", report_series_at(s, "values", i), (double)(n - 1 - i) - 0.3);
     whet_strbuf_puts(b, "EOD\nunset key\nset style fill transparent solid 0.45 border\n");
     const report_axis axis = report_axis_make(low, high, false, true);
     log_axis(b, &axis);
     whet_strbuf_puts(b, "plot ");
-    for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "$row%zu using 1:2 with filledcurves closed lc rgb '%s', ", i, colours[colour_of(chart, i)]);
+    for (size_t i = 0; i < n; i++) whet_strbuf_printf(b, "$row%zu using 1:2 with filledcurves closed lc rgb '%s', ", i, colours[report_chart_colour(chart, i)]);
     whet_strbuf_puts(b, "$medians using 1:2:3:4 with vectors nohead lw 2 lc rgb 'black'\n");
 }
 

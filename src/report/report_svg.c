@@ -18,12 +18,6 @@ static const char style[] =
     ".l0{stroke:#0072b2}.l1{stroke:#d55e00}.l2{stroke:#00805f}.l3{stroke:#b5578e}.l4{stroke:#9a6a00}.l5{stroke:#2f8fc4}.l6{stroke:#6b6f76}.l7{stroke:#1c2126}"
     ".p1{fill-opacity:.45}.d1{stroke-dasharray:6 4}</style>";
 
-static double at(const json_t *series, const char *key, size_t i)
-{
-    const json_t *v = json_array_get(json_object_get(series, key), i);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
 static void widen(double *low, double *high, double x)
 {
     if (!isfinite(x)) return;
@@ -50,12 +44,6 @@ static int left_of(const json_t *labels)
 static double place(const report_axis *a, int left, double x)
 {
     return left + report_axis_at(a, x) * TRACK;
-}
-
-static int colour_of(const json_t *chart, size_t i)
-{
-    const json_t *c = json_array_get(json_object_get(chart, "colours"), i);
-    return json_is_integer(c) ? (int)(json_integer_value(c) % 8) : 0;
 }
 
 static void open_svg(whet_strbuf *b, const json_t *chart, int width, double height, bool in_page)
@@ -106,11 +94,11 @@ static void rows_chart(whet_strbuf *b, const json_t *chart, const char *kind)
     if (isfinite(line)) whet_strbuf_printf(b, "<path class='axis' d='M%.1f %dV%.0f'/>", place(&a, left, line), TOP - 4, bottom);
     for (size_t i = 0; i < n; i++) {
         double y = TOP + (double)(i * (m * bar + GAP));
-        const int c = colour_of(chart, i);
+        const int c = report_chart_colour(chart, i);
         label(b, json_string_value(json_array_get(labels, i)), left, y + (double)(m * bar) / 2 + 4);
         for (size_t k = 0; k < m; k++, y += (double)bar) {
             const json_t *s = json_array_get(series, k);
-            const double v = at(s, "values", i), low = at(s, "low", i), high = at(s, "high", i), mid = y + (double)bar / 2;
+            const double v = report_series_at(s, "values", i), low = report_series_at(s, "low", i), high = report_series_at(s, "high", i), mid = y + (double)bar / 2;
             if (!isfinite(v)) continue;
             if (ridge) {
                 const json_t *bins = json_object_get(json_array_get(json_object_get(chart, "outlines"), i), "bins");
@@ -207,18 +195,51 @@ static void marker(whet_strbuf *b, int c, double x, double y, double r, bool fro
     else whet_strbuf_printf(b, "<path vector-effect='non-scaling-stroke' d='%s'/>", shapes[c]);
 }
 
+// Colour, shape and name of each runtime from y down; the number of lines.
+static int legend_of(whet_strbuf *b, const json_t *points, int left, int y)
+{
+    const json_t *p = NULL;
+    bool seen[8] = {false};
+    size_t i = 0;
+    int x = left, lines = 1;
+    json_array_foreach(points, i, p)
+    {
+        const int c = (int)report_num(p, "colour") % 8;
+        char runtime[60];
+        if (c < 0 || seen[c]) continue;
+        seen[c] = true;
+        snprintf(runtime, sizeof runtime, "%.*s", (int)WHET_MIN(strcspn(report_str(p, "name"), ","), sizeof runtime - 1), report_str(p, "name"));
+        const int wide = 40 + (int)(7 * (double)length_of(runtime));
+        if (x > left && x + wide > WIDTH) {
+            x = left;
+            y += 18;
+            lines++;
+        }
+        marker(b, c, x + 5, y, 5, false);
+        whet_strbuf_printf(b, "</g><text x='%d' y='%d'>", x + 16, y + 4);
+        report_esc(b, runtime);
+        whet_strbuf_puts(b, "</text>");
+        x += wide;
+    }
+    return lines;
+}
+
 static void scatter(whet_strbuf *b, const json_t *chart)
 {
     const json_t *points = json_object_get(chart, "points"), *p = NULL;
     report_axis axis[2];
     report_numbers numbers = {.n = 0};
     const int left = 70, top = TOP + 16, bottom = top + PLOT + 40;
-    int listed = 0, legend = left;
-    bool seen[8] = {false};
+    int listed = 0;
     size_t i = 0;
+    whet_strbuf legend;
     json_array_foreach(points, i, p) listed += report_num(p, "front") > 0;
     report_axes_of_scatter(chart, axis);
-    open_svg(b, chart, WIDTH, bottom + 66 + 18 * (double)listed, false);
+    whet_strbuf_init(&legend);
+    const int names = bottom + 40 + 18 * legend_of(&legend, points, left, bottom + 40); // where the numbered rows are named
+    open_svg(b, chart, WIDTH, names + 8 + 18 * (double)listed, false);
+    whet_strbuf_puts(b, legend.data != NULL ? legend.data : "");
+    whet_strbuf_dispose(&legend);
     frame(b, axis, left, top, bottom);
     whet_strbuf_printf(b, "<text x='10' y='%d'>%s</text><text x='%d' y='%d' text-anchor='end'>%s</text>", top - 6, report_str(chart, "y_unit"), WIDTH - 10, bottom + 32, report_str(chart, "unit"));
     json_array_foreach(points, i, p)
@@ -235,20 +256,10 @@ static void scatter(whet_strbuf *b, const json_t *chart)
         whet_strbuf_puts(b, "<title>");
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</title></g>");
-        if (!seen[c]) { // the runtime's colour
-            char runtime[60];
-            snprintf(runtime, sizeof runtime, "%.*s", (int)WHET_MIN(strcspn(report_str(p, "name"), ","), sizeof runtime - 1), report_str(p, "name"));
-            marker(b, c, legend + 5, bottom + 40, 5, false);
-            whet_strbuf_printf(b, "</g><text x='%d' y='%d'>", legend + 16, bottom + 44);
-            report_esc(b, runtime);
-            whet_strbuf_puts(b, "</text>");
-            legend += 40 + (int)(7 * (double)length_of(runtime));
-            seen[c] = true;
-        }
         if (number == 0) continue;
         const int corner = report_corner(&numbers, report_axis_at(&axis[0], report_num(p, "x")), report_axis_at(&axis[1], report_num(p, "y")));
         whet_strbuf_printf(b, "<text x='%.1f' y='%.1f' text-anchor='%s'>%d</text><text x='%d' y='%d'>%d  ", corner % 2 == 0 ? x + 10 : x - 10, corner < 2 ? y - 6 : y + 16,
-                           corner % 2 == 0 ? "start" : "end", number, left, bottom + 58 + 18 * number, number);
+                           corner % 2 == 0 ? "start" : "end", number, left, names + 18 * number, number);
         report_esc(b, report_str(p, "name"));
         whet_strbuf_puts(b, "</text>");
     }
