@@ -52,15 +52,23 @@ static const json_t *fastest_row(const json_t *doc, int *alike)
     return other != NULL && strncmp(report_str(best, "runtime"), "native", 6) == 0 ? other : best;
 }
 
+// Ran and computes the same, but its timing is UNSTABLE or INVALID.
+static bool unsteady(const json_t *row)
+{
+    const char *verdict = report_str(row, "verdict");
+    return report_row_ok(row) && verdict[0] != '\0' && strcmp(verdict, "ok") != 0;
+}
+
 void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
 {
     const json_t *rows = json_object_get(doc, "rows"), *row = NULL, *best = NULL;
     size_t i = 0;
-    int ok = 0, equal = 0, judged = 0, alike = 0;
+    int ok = 0, shaky = 0, equal = 0, judged = 0, alike = 0;
     char value[80], more[400], name[300], digits[2][40];
     json_array_foreach(rows, i, row)
     {
         ok += report_row_ok(row);
+        shaky += unsteady(row);
         judged += report_get(row, "parity.ok") != NULL;
         equal += json_is_true(report_get(row, "parity.ok")) && report_get(row, "accuracy.contradicts") == NULL;
     }
@@ -85,7 +93,8 @@ void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
     if (best != NULL) {
         report_row_name_marked(doc, best, name, sizeof name);
         snprintf(value, sizeof value, "%s /s", report_digits(digits[0], sizeof digits[0], report_num(best, "img_per_s")));
-        tile(b, "most pictures", value, name);
+        snprintf(more, sizeof more, "%s%s%s", name, report_row_flag(best)[0] != '\0' ? "; " : "", report_row_flag(best));
+        tile(b, "most pictures", value, more);
     }
     best = extreme_row(doc, "size_bytes", true);
     if (best != NULL) {
@@ -101,7 +110,9 @@ void report_tiles(whet_strbuf *b, const json_t *doc, const json_t *warnings)
         tile(b, "proven equal", value, "to the reference, before timing");
     }
     snprintf(value, sizeof value, "%d of %zu", ok, json_array_size(rows));
-    tile(b, "rows ok", value, ok == (int)json_array_size(rows) ? "nothing is missing" : "the reasons stand below");
+    snprintf(more, sizeof more, "%s", ok == (int)json_array_size(rows) ? "nothing is missing" : "the reasons stand below");
+    if (shaky > 0) snprintf(more + strlen(more), sizeof more - strlen(more), "; the timing of %d not steady", shaky);
+    tile(b, "rows ok", value, more);
     snprintf(value, sizeof value, "%zu", json_array_size(warnings));
     tile(b, "warnings", value, json_array_size(warnings) > 0 ? "all of them stand below" : "none");
     whet_strbuf_puts(b, "</ul>\n");
@@ -119,13 +130,27 @@ static const char *chip_class(const char *word)
     return "bad";
 }
 
+static void put_chip(whet_strbuf *b, const char *colour, const char *text)
+{
+    whet_strbuf_printf(b, "<span class='chip %s'>", colour);
+    report_esc(b, text);
+    whet_strbuf_puts(b, "</span>");
+}
+
 void report_chip(whet_strbuf *b, const char *word)
 {
     char head[60];
     snprintf(head, sizeof head, "%.*s", (int)strcspn(word, ":"), word);
-    whet_strbuf_printf(b, "<span class='chip %s'>", chip_class(word));
-    report_esc(b, head);
-    whet_strbuf_puts(b, "</span>");
+    put_chip(b, chip_class(word), head);
+}
+
+// No green word alone where the timing is not to be quoted: the verdict stands columns away.
+static void status_chip(whet_strbuf *b, const json_t *row, const char *text)
+{
+    char both[60];
+    snprintf(both, sizeof both, "ok, %s", report_str(row, "verdict"));
+    if (unsteady(row)) put_chip(b, "warn", both);
+    else report_chip(b, text);
 }
 
 static bool is_number_column(const report_column *c)
@@ -158,7 +183,9 @@ static void esc_breakable(whet_strbuf *b, const char *text)
 
 static void cell_text(whet_strbuf *b, const report_column *c, const json_t *row, const char *text, bool front)
 {
-    if (strcmp(c->id, "status") == 0 || (strcmp(c->id, "verdict") == 0 && text[0] != '\0')) {
+    if (strcmp(c->id, "status") == 0) {
+        status_chip(b, row, text);
+    } else if (strcmp(c->id, "verdict") == 0 && text[0] != '\0') {
         report_chip(b, text);
     } else if (strcmp(c->id, "runtime") == 0) {
         report_esc(b, text);

@@ -183,6 +183,22 @@ static void controls_are_written_out(void **state)
     json_decref(doc);
 }
 
+/* A row that ran but whose timing is not steady is not plainly ok, and neither is the count of the rows that are. */
+static void unsteady_rows_are_not_plainly_ok(void **state)
+{
+    (void)state;
+    char *html = NULL;
+    json_t *doc = sample_document("lenet"), *rows = json_object_get(doc, "rows");
+    assert_string_equal(report_str(json_array_get(rows, 0), "verdict"), "ok");
+    assert_string_equal(report_str(json_array_get(rows, 1), "verdict"), "UNSTABLE");
+    assert_ok(whet_report_html(doc, "/nonexistent", &html));
+    assert_contains(html, "data-row='0' data-col='status' data-t='ok'><span class='chip good'>ok</span>");
+    assert_contains(html, "data-row='1' data-col='status' data-t='ok'><span class='chip warn'>ok, UNSTABLE</span>");
+    assert_contains(html, "; the timing of 1 not steady");
+    whet_free(html);
+    json_decref(doc);
+}
+
 static void brief_fits(void **state)
 {
     (void)state;
@@ -322,7 +338,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wide_interval_leaves_bars),
         cmocka_unit_test(summary_says_what_is_true), cmocka_unit_test(numbers_are_written_for_people), cmocka_unit_test(page_escapes_everything),
         cmocka_unit_test(page_makes_no_request), cmocka_unit_test(page_without_library_draws_and_says_so), cmocka_unit_test(page_carries_the_document),
-        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(brief_fits), cmocka_unit_test(brief_of_long_titles),
+        cmocka_unit_test(csv_is_raw_and_safe), cmocka_unit_test(markdown_is_a_table), cmocka_unit_test(controls_are_written_out), cmocka_unit_test(unsteady_rows_are_not_plainly_ok), cmocka_unit_test(brief_fits), cmocka_unit_test(brief_of_long_titles),
         cmocka_unit_test(documents_without_rows), cmocka_unit_test(figures_are_defined), cmocka_unit_test(odd_documents_do_not_crash),
     };
     if (argc > 1) { // writes the sample's page, to be looked at
