@@ -280,12 +280,17 @@ static void comparisons_table(whet_strbuf *b, const json_t *doc)
     const json_t *list = json_object_get(doc, "comparisons"), *c = NULL;
     const size_t n = json_array_size(list);
     size_t i = 0;
+    bool medians = true;
     char name[300];
+    json_array_foreach(list, i, c) medians = medians && (report_str(c, "figure")[0] == '\0' || strcmp(report_str(c, "figure"), "p50") == 0);
     if (n == 0) {
         whet_strbuf_puts(b, "% no rows were measured in turns\n");
         return;
     }
-    open_table(b, "llrrl", n, "comparisons", "Ratios of medians of rows that were measured in turns, with 95\\,\\% bootstrap intervals; verdicts after Holm's correction.");
+    open_table(b, "llrrl", n, "comparisons",
+               medians ? "Ratios of medians of rows that were measured in turns, with 95\\,\\% bootstrap intervals; verdicts after Holm's correction."
+                       : "Ratios of rows that were measured in turns, with 95\\,\\% bootstrap intervals: of the medians, for the scenario server of the 99th percentiles, "
+                         "for multi and offline of the wall time of a picture; verdicts after Holm's correction.");
     whet_strbuf_puts(b, head);
     if (n >= LONG_TABLE) whet_strbuf_printf(b, "\\endfirsthead\n\\toprule\n%s\\endhead\n", head);
     json_array_foreach(list, i, c)

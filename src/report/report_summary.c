@@ -69,17 +69,30 @@ static void parity_part(whet_strbuf *b, const json_t *doc)
     }
 }
 
+// Of one row what a comparison's ratio is of, in ms: the p99 of a server, the wall time of a picture, else the median.
+static double compared_ms(const json_t *row, const char *figure)
+{
+    if (strcmp(figure, "p99") == 0) return report_num(row, "latency.p99");
+    return strcmp(figure, "wall time per sample") == 0 ? 1e3 / report_num(row, "img_per_s") : report_num(row, "latency.p50");
+}
+
+static const char *ms_of_what(const char *figure)
+{
+    if (strcmp(figure, "p99") == 0) return "ms at p99";
+    return strcmp(figure, "wall time per sample") == 0 ? "ms a picture" : "ms";
+}
+
 static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
 {
     const json_t *rows[2] = {report_row_by_id(doc, report_str(c, "a")), report_row_by_id(doc, report_str(c, "b"))};
-    const char *verdict = report_str(c, "verdict");
+    const char *verdict = report_str(c, "verdict"), *figure = report_str(c, "figure"), *unit = ms_of_what(figure);
     char name[2][200], ms[2][40];
     double x = report_num(c, "speedup"), low = report_num(c, "speedup_low"), high = report_num(c, "speedup_high");
     int fast = 0;
     if (rows[0] == NULL || rows[1] == NULL || !isfinite(x)) return;
     for (int i = 0; i < 2; i++) {
         report_row_name(doc, rows[i], true, name[i], sizeof name[i]);
-        report_digits(ms[i], sizeof ms[i], report_num(rows[i], "latency.p50"));
+        report_digits(ms[i], sizeof ms[i], compared_ms(rows[i], figure));
     }
     if (b->len > 0) whet_strbuf_puts(b, "; ");
     if (x < 1) { // told from the faster one's side
@@ -90,10 +103,10 @@ static void one_comparison(whet_strbuf *b, const json_t *doc, const json_t *c)
         high = 1 / l;
     }
     if (strcmp(verdict, "better") == 0 || strcmp(verdict, "worse") == 0) {
-        whet_strbuf_printf(b, "%s is %.2fx as fast as %s (%.2f to %.2f), %s against %s ms", name[fast], x, name[1 - fast], low, high,
-                           ms[fast], ms[1 - fast]);
+        whet_strbuf_printf(b, "%s is %.2fx as fast as %s (%.2f to %.2f), %s against %s %s", name[fast], x, name[1 - fast], low, high,
+                           ms[fast], ms[1 - fast], unit);
     } else if (strcmp(verdict, "same") == 0) {
-        whet_strbuf_printf(b, "%s and %s are equally fast, %s ms", name[0], name[1], ms[0]);
+        whet_strbuf_printf(b, "%s and %s are equally fast, %s %s", name[0], name[1], ms[0], unit);
     } else {
         whet_strbuf_printf(b, "whether %s or %s is faster cannot be told (ratio %.2f to %.2f)", name[fast], name[1 - fast], low, high);
     }

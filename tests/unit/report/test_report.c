@@ -29,6 +29,15 @@ static void summary_says_what_is_true(void **state)
     json_object_set_new(c, "verdict", json_string("worse"));
     s = whet_report_summary(doc);
     assert_contains(s, "ONNX Runtime is 2.00x as fast as native (1.60 to 2.50)");
+    assert_contains(s, "(1.60 to 2.50), 0.154 against 0.118 ms");
+    // the numbers beside a ratio are those that it is of
+    static const struct { const char *figure, *words; } of[] = {{"p99", ", 0.293 against 0.224 ms at p99"}, {"wall time per sample", ", 0.154 against 0.118 ms a picture"}};
+    for (size_t i = 0; i < WHET_COUNT(of); i++) {
+        whet_free(s);
+        json_object_set_new(c, "figure", json_string(of[i].figure));
+        s = whet_report_summary(doc);
+        assert_contains(s, of[i].words);
+    }
     whet_free(s);
     json_object_set_new(c, "verdict", json_string("cannot tell"));
     s = whet_report_summary(doc);
