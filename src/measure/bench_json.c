@@ -127,12 +127,18 @@ static void judge_threads(const whet_bench_row *r, json_t *o, json_t *notes)
     if (!ok) whet_json_add_text(notes, "%d threads were busy and CPU time / wall time was %.2f; %d threads were allowed", busy, share, r->threads);
 }
 
+/* Against the best of the whole bench, which a block that ran early did not know yet. */
+static bool is_slow(const whet_bench *b, const whet_bench_block *k)
+{
+    return k->slow || k->probe < 0.9 * b->best_probe;
+}
+
 static void judge_probe(const whet_bench *b, const whet_bench_row *r, json_t *o, json_t *notes)
 {
     int repeated = 0, slow = 0;
     for (int i = 0; i < r->n_blocks; i++) {
         repeated += r->blocks[i].repeats;
-        slow += r->blocks[i].slow;
+        slow += is_slow(b, &r->blocks[i]);
     }
     json_object_set_new(o, "probe", json_pack("{sf, si, si}", "best", b->best_probe, "repeated", repeated, "flagged", slow));
     if (slow > 0) whet_json_add_text(notes, "%d of %d blocks ran while the CPU was below 90 %% of its best speed", slow, r->n_blocks);
@@ -187,14 +193,14 @@ static whet_status judge(const whet_bench *b, const whet_bench_row *r, json_t *o
 }
 
 /* --- rows */
-static json_t *sample_list(const whet_bench_row *r, double best)
+static json_t *sample_list(const whet_bench *b, const whet_bench_row *r)
 {
     json_t *list = json_array();
     for (int i = 0; i < r->n_blocks; i++) {
         const whet_bench_block *k = &r->blocks[i];
         json_t *ns = json_array();
         for (size_t j = 0; j < k->n; j++) json_array_append_new(ns, json_integer((json_int_t)llround(k->ms[j] * 1e6)));
-        json_t *o = json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", best > 0 ? k->probe / best : 0, "slow", k->slow,
+        json_t *o = json_pack("{si, si, sf, sb, si, so}", "round", k->round, "block", k->block, "probe", b->best_probe > 0 ? k->probe / b->best_probe : 0, "slow", is_slow(b, k),
                               "runs_per_sample", k->runs_per_sample, "ns", ns);
         if (whet_bench_by_rate(r)) json_object_update_new(o, json_pack("{sI, sf}", "samples", (json_int_t)k->samples, "wall_ns", k->busy_ns));
         json_array_append_new(list, o);
@@ -237,6 +243,8 @@ static void put_phases(const whet_bench_row *r, json_t *o)
     set_real(o, "read_ms", r->facts->read_ms);
     set_real(o, "load_ms", median_ms(r->build_ms, r->n_loads));
     set_real(o, "first_ms", median_ms(r->first_ms, r->n_loads));
+    set_real(o, "warmup_ms", median_ms(r->warm_ms, r->n_loads));
+    set_real(o, "warmup_runs", median_ms(r->warm_runs, r->n_loads));
     set_real(o, "load_cold_ms", r->t.build_cold >= 0 ? r->t.build_cold : NAN);
     set_real(o, "first_cold_ms", r->t.first_cold >= 0 ? r->t.first_cold : NAN);
     set_real(o, "cold_resident_share", r->t.first_cold >= 0 ? r->cold_resident : NAN);
@@ -320,7 +328,7 @@ static whet_status make_row(const whet_bench *b, const whet_bench_row *r, int nu
     json_object_set_new(o, "notes", json_incref(r->notes));
     json_object_set_new(o, "outputs", whet_bench_outputs_json(r));
     json_object_set_new(o, "replay", whet_bench_replay_json(b, r));
-    json_object_set_new(o, "samples", sample_list(r, b->best_probe));
+    json_object_set_new(o, "samples", sample_list(b, r));
     *out = o;
     o = NULL;
 done:

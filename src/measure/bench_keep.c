@@ -84,7 +84,7 @@ static json_t *row_json(const whet_bench_row *r, int rounds)
     const int loads = WHET_MIN(r->n_loads, rounds);
     return json_pack("{sb, sb, ss, ss, si, si, sb, so, so, so, so, sO, sO*}", "dead", r->dead, "gate_failed", r->gate_failed, "status", r->status, "why",
                      r->why, "group", r->group, "rechecked", r->rechecked, "falling", r->still_falling, "build_ms", numbers(r->build_ms, loads),
-                     "first_ms", numbers(r->first_ms, loads), "blocks", blocks_json(r->blocks, r->n_blocks, rounds), "e2e",
+                     "first_ms", numbers(r->first_ms, loads), "warm_ms", numbers(r->warm_ms, loads), "warm_runs", numbers(r->warm_runs, loads), "blocks", blocks_json(r->blocks, r->n_blocks, rounds), "e2e",
                      blocks_json(r->e2e, r->n_e2e, rounds), "notes", r->notes, "energy", r->energy);
 }
 
@@ -163,6 +163,8 @@ static bool read_row(whet_bench_row *r, const json_t *o)
     r->still_falling = json_is_true(json_object_get(o, "falling"));
     r->n_loads = read_numbers(r->build_ms, json_object_get(o, "build_ms"));
     read_numbers(r->first_ms, json_object_get(o, "first_ms"));
+    read_numbers(r->warm_ms, json_object_get(o, "warm_ms"));
+    read_numbers(r->warm_runs, json_object_get(o, "warm_runs"));
     r->energy = json_incref(json_object_get(o, "energy"));
     json_array_foreach(notes, i, note) whet_bench_note(r, "%s", json_string_value(note));
     return read_blocks(&r->blocks, &r->n_blocks, &r->cap_blocks, json_object_get(o, "blocks")) &&

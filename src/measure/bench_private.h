@@ -68,7 +68,7 @@ typedef struct whet_bench_row {
     int n_blocks, cap_blocks;
     whet_bench_block *blocks;
     whet_bench_timing t;
-    double build_ms[64], first_ms[64];
+    double build_ms[64], first_ms[64], warm_ms[64], warm_runs[64]; /* of each process */
     int n_loads, group;
     bool still_falling;
     double best_probe;

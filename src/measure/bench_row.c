@@ -392,8 +392,11 @@ static whet_status open_and_warm(whet_bench *b, whet_bench_row *r)
                                many_limit(b, r, runs, 5 * seconds), &warm));
     if (r->n_loads < MAX_LOADS) {
         r->build_ms[r->n_loads] = ms_of(loaded, "build_ns");
-        r->first_ms[r->n_loads++] = ms_of(first, "ns");
+        r->first_ms[r->n_loads] = ms_of(first, "ns");
+        r->warm_ms[r->n_loads] = ms_of(warm, "total_ns");
+        r->warm_runs[r->n_loads++] = json_number_value(json_object_get(warm, "runs"));
     }
+    b->best_probe = fmax(b->best_probe, json_number_value(json_object_get(warm, "probe")));
     r->still_falling |= json_is_true(json_object_get(warm, "falling"));
     choose_group(r, warm);
     whet_worker_pause(r->worker);

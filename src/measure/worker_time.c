@@ -13,7 +13,7 @@
 #include "measure/worker.h"
 #include "stats/stats.h"
 
-enum { MAX_RUNS = 1 << 21, MAX_THREADS = 512, MAX_WINDOWS = 64, WARM_LIMIT = 5 };
+enum { MAX_RUNS = 1 << 21, MAX_THREADS = 512, WARM_LIMIT = 5 };
 
 /* --- the machine's speed right now: a fixed chain of multiply-adds, eight at a time; iterations per ns */
 static double peak_probe(void)
@@ -194,9 +194,10 @@ whet_status whet_worker_warm(whet_worker_state *w, const json_t *q, json_t *repl
     const json_int_t runs = json_integer_value(json_object_get(q, "runs")), least = json_integer_value(json_object_get(q, "ns"));
     enum { WINDOW = 16384 };
     uint64_t *ns = whet_calloc(WINDOW, sizeof *ns);
-    double *scratch = whet_calloc(WINDOW, sizeof *scratch), windows[MAX_WINDOWS];
+    double *scratch = whet_calloc(WINDOW, sizeof *scratch), windows[2] = {0, 0}; /* the last two */
     whet_status status = WHET_OK;
     int n = 0, in_window = 0, n_windows = 0;
+    bool falling = false;
     uint64_t total = 0, in_window_ns = 0;
     if (ns == NULL || scratch == NULL) WHET_GOTO(WHET_ENOMEM);
     for (;;) {
@@ -209,21 +210,23 @@ whet_status whet_worker_warm(whet_worker_state *w, const json_t *q, json_t *repl
         total += took;
         n++;
         if ((in_window >= 5 && in_window_ns >= (uint64_t)least / 5) || in_window == WINDOW) {
-            windows[n_windows++] = window_median(ns, in_window, scratch);
+            windows[0] = windows[1];
+            windows[1] = window_median(ns, in_window, scratch);
+            n_windows++;
             in_window = 0;
             in_window_ns = 0;
         }
         const bool enough = n >= runs && total >= (uint64_t)least;
-        const bool falling = n_windows < 2 ? false : whet_windows_fall(windows, n_windows);
+        falling = n_windows >= 2 && whet_windows_fall(windows, 2);
         if (enough && (!falling || total >= WARM_LIMIT * (uint64_t)least)) break;
-        if (n_windows == MAX_WINDOWS) break;
     }
-    const double median = n_windows > 0 ? windows[n_windows - 1] : window_median(ns, in_window, scratch);
+    const double median = n_windows > 0 ? windows[1] : window_median(ns, in_window, scratch);
     json_object_set_new(reply, "runs", json_integer(n));
     json_object_set_new(reply, "total_ns", json_integer((json_int_t)total));
     json_object_set_new(reply, "median_ns", json_real(median));
     json_object_set_new(reply, "clock_ns", json_integer((json_int_t)clock_cost()));
-    json_object_set_new(reply, "falling", json_boolean(n_windows >= 2 && whet_windows_fall(windows, n_windows)));
+    json_object_set_new(reply, "probe", json_real(peak_probe())); /* so that the first blocks have one to be held against */
+    json_object_set_new(reply, "falling", json_boolean(falling));
 done:
     whet_free(ns);
     whet_free(scratch);

