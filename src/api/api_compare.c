@@ -46,7 +46,7 @@ static void fill_row(row_text *t, const json_t *row)
     }
 }
 
-/* What changed, in a sentence each, and what cannot be told. */
+/* What changed, in a sentence each, and what cannot be told. An accuracy may be the same though pictures changed sides. */
 static void render_changes(const json_t *rows, int width, whet_strbuf *out)
 {
     static const char *const keys[] = {"speed", "accuracy", "size", "memory"};
@@ -54,7 +54,8 @@ static void render_changes(const json_t *rows, int width, whet_strbuf *out)
         const json_t *row = json_array_get(rows, i), *notes = json_object_get(row, "notes");
         for (int k = 0; k < 4; k++) {
             const json_t *o = json_object_get(row, keys[k]);
-            if (json_is_object(o) && strcmp(whet_json_str(o, "verdict"), "same") != 0) whet_render_wrapped(out, width, 2, "%s", whet_json_str(o, "text"));
+            const bool same = strcmp(whet_json_str(o, "verdict"), "same") == 0, flips = whet_json_real(o, "fixed") + whet_json_real(o, "broken") > 0;
+            if (json_is_object(o) && (!same || flips)) whet_render_wrapped(out, width, 2, "%s", whet_json_str(o, "text"));
         }
         for (size_t k = 0; k < json_array_size(notes); k++)
             whet_render_wrapped(out, width, 2, "%s: %s", whet_json_str(row, "label"), json_string_value(json_array_get(notes, k)));

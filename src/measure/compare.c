@@ -225,8 +225,8 @@ static void describe(char *text, size_t size, const char *what, const char *by, 
     if (f == WHET_FIGURE_SPEED)
         snprintf(text, size, "%s%s takes %.3fx the time of the base (%.3f to %.3f): %s", by, what, ratio, low, high, verdict);
     else if (f == WHET_FIGURE_ACCURACY)
-        snprintf(text, size, "%s: %s %+.2f points (%+.2f to %+.2f): %s", what, whet_json_str(o, "metric"), 100 * whet_json_real(o, "difference"), 100 * low,
-                 100 * high, verdict);
+        snprintf(text, size, "%s: %s %+.2f points (%+.2f to %+.2f; %s): %s", what, whet_json_str(o, "metric"), 100 * whet_json_real(o, "difference"), 100 * low,
+                 100 * high, whet_json_str(o, "how"), verdict);
     else
         snprintf(text, size, "%s: %s %.3fx that of the base (%.3g, now %.3g MB): %s", what, whet_figure_name(f), ratio, whet_json_real(o, "base") / 1e6,
                  whet_json_real(o, "now") / 1e6, verdict);

@@ -161,6 +161,22 @@ static const char *accuracy_verdict(int wrong, int also, bool hits, const char *
     return verdict;
 }
 
+/* What changed sides is said both ways, of a figure that is the same too. */
+static void flips_are_told(void **state)
+{
+    bool failed = false;
+    (void)state;
+    json_t *base = row("a.onnx", "native", 1, 1.0), *now = row("a.onnx", "native", 1, 1.0);
+    add_accuracy(base, 100, 0, true, "s");
+    add_accuracy(now, 97, 7, true, "s");
+    json_t *out = compare(doc_of(base, NULL), doc_of(now, NULL), "accuracy", false, NULL, &failed);
+    const json_t *a = figure(out, 0, "accuracy");
+    assert_string_equal(whet_json_str(a, "verdict"), "same");
+    assert_contains(whet_json_str(a, "text"), "top-1 -0.04 points (");
+    assert_contains(whet_json_str(a, "text"), "; paired over 10000 pictures: 7 only the base got right, 3 only the new one): same");
+    json_decref(out);
+}
+
 static void accuracy_is_paired_where_it_can_be(void **state)
 {
     bool failed = false, paired = false;
@@ -465,6 +481,7 @@ int main(void)
         cmocka_unit_test(cannot_tell_fails_only_when_strict),
         cmocka_unit_test(size_and_memory_have_bands),
         cmocka_unit_test(accuracy_is_paired_where_it_can_be),
+        cmocka_unit_test(flips_are_told),
         cmocka_unit_test(intervals_of_differences),
         cmocka_unit_test(edited_figures_are_named),
         cmocka_unit_test(rows_find_their_partners),
