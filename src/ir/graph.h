@@ -13,8 +13,8 @@
  * A run computes all nodes, then the commits (value -> variable) take effect together: a reader of the variable in the
  * same run sees the old bytes.
  *
- * Ids are indices into g->values and g->nodes and stay valid until whet_graph_compact. Removed nodes stay as holes
- * (op == NULL). Node order is insertion order; whet_graph_sort brings it into topological order. Not thread-safe. */
+ * Ids are indices into g->values and g->nodes: a value's is valid until whet_graph_prune, a node's also only until whet_graph_sort
+ * or _order. Removed nodes stay as holes (op == NULL) until then. Node order is insertion order until sorted. Not thread-safe. */
 #ifndef WHET_IR_GRAPH_H
 #define WHET_IR_GRAPH_H
 
@@ -189,7 +189,7 @@ void whet_graph_remove_node(whet_graph *g, whet_nid n);  /* its outputs must be 
 whet_status whet_graph_sort(whet_graph *g);     /* stable topological order; EFORMAT on a cycle; node ids change */
 /* Nodes by rising rank[id], ties as they stood, then as far as needed into topological order; node ids change. */
 whet_status whet_graph_order(whet_graph *g, const int *rank);
-whet_status whet_graph_prune(whet_graph *g);    /* drops nodes and values that no output or commit needs; compacts */
+whet_status whet_graph_prune(whet_graph *g);    /* sorts; drops nodes and values that no output or commit needs; compacts */
 /* Re-runs inference over all nodes in order, from the inputs' dims. */
 whet_status whet_graph_infer(whet_graph *g);
 /* Fixes symbols: gives input i a concrete shape and infers again; ESHAPE naming input or node if that cannot be. */

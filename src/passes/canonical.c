@@ -29,6 +29,5 @@ whet_status whet_pass_canonical(whet_pass_context *c)
         c->changes++;
     }
     if (c->changes == 0) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }

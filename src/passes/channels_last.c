@@ -238,7 +238,6 @@ static whet_status apply(plan *p, int *changes)
     }
     for (whet_nid id = 0; id < p->n_nodes; id++)
         if (g->nodes[id].op) WHET_TRY(apply_node(p, id));
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }
 

@@ -190,9 +190,7 @@ whet_status whet_cl_turn_tokens(whet_graph *g)
     for (whet_nid id = 0; id < n_nodes; id++)
         if (g->nodes[id].op != NULL && g->nodes[id].n_in > 0 && g->nodes[id].in[0] >= 0 && !whet_graph_is_output(g, g->nodes[id].out[0]))
             WHET_TRY(turn_tokens(g, id, &changed));
-    if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
-    return whet_graph_prune(g);
+    return changed ? whet_graph_prune(g) : WHET_OK;
 }
 
 /* --- flattened images */

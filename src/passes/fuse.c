@@ -176,6 +176,5 @@ whet_status whet_pass_fuse(whet_graph *g)
     for (whet_nid id = 0; id < n_nodes; id++)
         if (g->nodes[id].op != NULL) WHET_TRY(fuse_head(g, id, &changed));
     if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }

@@ -98,6 +98,5 @@ whet_status whet_pass_fuse_batchnorm(whet_graph *g)
         changed = true;
     }
     if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }

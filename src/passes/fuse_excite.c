@@ -26,7 +26,6 @@ whet_status whet_pass_fuse_excite(whet_graph *g)
         changed = true;
     }
     if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }
 
@@ -59,6 +58,5 @@ whet_status whet_pass_fuse_excite_grad(whet_graph *g)
         }
     }
     if (!changed) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }

@@ -62,6 +62,5 @@ whet_status whet_pass_move_transposes(whet_pass_context *c)
     for (whet_nid id = 0; id < g->n_nodes; id++)
         if (whet_node_is(&g->nodes[id], "Transpose")) cancel(g, id, &c->changes);
     if (c->changes == 0) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }

@@ -130,7 +130,7 @@ json_t *study_document(study_run *r);
 /* result.json, report.html, .csv, .md in out; and both stores. */
 whet_status study_publish(study_run *r, json_t *doc);
 
-/* Marks the row: status words of measuring.md, and the reason. */
+/* Marks the row: a status word of docs/result-format.md, and the reason. */
 void study_row_fail(study_cell *c, const char *word, const char *reason);
 /* Progress with the study's own stage in front. */
 void study_progress(void *run, const char *stage, double done, double total, const char *unit, const char *text);

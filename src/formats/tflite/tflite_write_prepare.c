@@ -151,7 +151,6 @@ static whet_status move_floats(whet_graph *g, int *changes)
         if (*changes == before) WHET_TRY(move_last(g, id, changes));
     }
     if (*changes == 0) return WHET_OK;
-    WHET_TRY(whet_graph_sort(g));
     return whet_graph_prune(g);
 }
 
