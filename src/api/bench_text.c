@@ -377,6 +377,18 @@ static void percentile_lines(const json_t *doc, int width, whet_strbuf *out)
     }
 }
 
+/* The other timed region, where pictures were given: the table is of `infer`. */
+static void e2e_lines(const json_t *rows, int width, whet_strbuf *out)
+{
+    char name[CELL];
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *o = json_array_get(rows, i), *e = json_object_get(o, "e2e");
+        if (!json_is_object(e)) continue;
+        whet_render_wrapped(out, width, 2, "%s on %s: e2e (decode, preprocess, infer, postprocess) %.3g ms (%.3g to %.3g)", whet_json_str(o, "model"), name_of(rows, o, name),
+                            whet_json_real(e, "p50"), whet_json_real(e, "p50_low"), whet_json_real(e, "p50_high"));
+    }
+}
+
 /* All warnings of a row in one paragraph. */
 static void render_notes(const json_t *rows, int width, whet_strbuf *out)
 {
@@ -449,6 +461,7 @@ void whet_bench_render(const json_t *doc, int width, bool color, whet_strbuf *ou
     render_references(rows, width, out);
     scenario_lines(doc, width, out);
     percentile_lines(doc, width, out);
+    e2e_lines(rows, width, out);
     best_lines(rows, width, out);
     render_reasons(rows, width, out);
     render_notes(rows, width, out);

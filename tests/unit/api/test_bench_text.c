@@ -95,6 +95,14 @@ static void test_percentiles_and_notes(void **state)
     whet_free(text);
 }
 
+static void test_both_regions(void **state)
+{
+    (void)state;
+    char *text = text_of("\"latency\": {\"p50\": 0.5, \"p50_low\": 0.49, \"p50_high\": 0.51}, \"e2e\": {\"p50\": 0.9, \"p50_low\": 0.88, \"p50_high\": 0.95}, " QUIET, "{}", 80);
+    expect(text, "on native: e2e (decode, preprocess, infer, postprocess) 0.9 ms (0.88 to 0.95)");
+    whet_free(text);
+}
+
 /* The net energy of a load that the meter cannot tell from idling is no figure. */
 static void test_energy(void **state)
 {
@@ -139,7 +147,7 @@ static void test_best_settings_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_interval), cmocka_unit_test(test_added_rounds), cmocka_unit_test(test_server),
-                                       cmocka_unit_test(test_percentiles_and_notes), cmocka_unit_test(test_energy), cmocka_unit_test(test_rate_has_its_interval),
+                                       cmocka_unit_test(test_percentiles_and_notes), cmocka_unit_test(test_energy), cmocka_unit_test(test_both_regions), cmocka_unit_test(test_rate_has_its_interval),
                                        cmocka_unit_test(test_best_settings_are_named),
         cmocka_unit_test(test_frames)};
     return cmocka_run_group_tests(tests, NULL, NULL);
