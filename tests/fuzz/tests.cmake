@@ -55,6 +55,10 @@ foreach(t onnx safetensors npy yaml idx image json_contract study pickle zip sta
     add_test(NAME fuzz.${t}_mutants COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz/mutants.sh $<TARGET_FILE:fuzz_${t}_mutants>
       ${fuzz_real_${t}})
     set_tests_properties(fuzz.${t}_mutants PROPERTIES LABELS fuzz TIMEOUT 3600)
+    if(CMAKE_CROSSCOMPILING)
+      string(JOIN " " emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
+      set_tests_properties(fuzz.${t}_mutants PROPERTIES ENVIRONMENT "WHET_EMULATOR=${emulator};WHET_MUTANTS=200")
+    endif()
   endif()
   if(WHET_FUZZ)
     add_executable(fuzz_${t} ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${t}.c)
