@@ -133,6 +133,15 @@ const char *whet_runtime_pinned(const char *name)
     return r != NULL ? r->version : NULL;
 }
 
+static whet_status say_missing(const char *name, const char *version, const char *there)
+{
+    char pinned[256];
+    if (whet_runtime_pin_find(name, version) != NULL)
+        return WHET_FAIL(WHET_ENOTFOUND, "'%s' %s is not installed (there is: %s): run `whet runtimes install %s@%s`", name, version, there, name, version);
+    whet_runtime_pin_versions(name, pinned, sizeof pinned);
+    return WHET_FAIL(WHET_ENOTFOUND, "'%s' %s is not installed (there is: %s) and is no pinned version either (pinned: %s)", name, version, there, pinned);
+}
+
 static whet_status take_one(const char *name, const char *version, const whet_runtime_installed *there, int n, char *out, size_t cap)
 {
     char list[400] = "";
@@ -144,9 +153,7 @@ static whet_status take_one(const char *name, const char *version, const whet_ru
         snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", there[i].version);
     }
     if (found == NULL && version[0] == '\0' && n > 0) found = &there[0];
-    if (found == NULL && version[0] != '\0')
-        return WHET_FAIL(WHET_ENOTFOUND, "'%s' %s is not installed (there is: %s): run `whet runtimes install %s@%s`", name, version,
-                         n > 0 ? list : "none", name, version);
+    if (found == NULL && version[0] != '\0') return say_missing(name, version, n > 0 ? list : "none");
     if (found == NULL) return WHET_FAIL(WHET_ENOTFOUND, "'%s' is not installed: run `whet runtimes install %s`", name, name);
     snprintf(out, cap, "%s", found->folder);
     return WHET_OK;

@@ -76,6 +76,7 @@ static void test_versions(void **state)
     assert_string_equal(whet_path_base(dir), "1.9.0");
     assert_status(whet_runtime_dir("ort@1.2.3", dir, sizeof dir), WHET_ENOTFOUND);
     assert_contains(whet_error_message(), "there is: 9.0.0, 1.31.1, 1.30.0, 1.9.0");
+    assert_contains(whet_error_message(), "no pinned version either (pinned: 1.31.1 1.30.0)"); /* to install it would be refused */
     whet_runtime_choose("ort", "1.30.0");
     assert_ok(whet_runtime_dir("ort", dir, sizeof dir));
     assert_string_equal(whet_path_base(dir), "1.30.0");
