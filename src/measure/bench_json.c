@@ -255,6 +255,18 @@ static json_t *count_or_null(int64_t n)
     return n >= 0 ? json_integer(n) : json_null();
 }
 
+/* R25. What a runtime does not tell is the file's own arithmetic, unless a lower one was asked for; where nothing ran, it is the row
+ * of what was asked. */
+static const char *precision_of(const whet_bench_row *r, const char *in_file)
+{
+    const char *asked = r->settings.precision;
+    const bool ran = strcmp(r->status, "ok") == 0 || strcmp(r->status, "parity failed") == 0;
+    if (r->arithmetic[0] != '\0') return r->arithmetic;
+    if (asked == NULL || strcmp(asked, "default") == 0) return in_file;
+    const bool lower = strcmp(asked, "f32") != 0 && strcmp(in_file, "int8") != 0;
+    return ran && !lower && r->facts->precision[0] != '\0' ? in_file : asked;
+}
+
 static void put_identity(const whet_bench *b, const whet_bench_row *r, int number, json_t *o)
 {
     char id[16];
@@ -274,8 +286,7 @@ static void put_identity(const whet_bench *b, const whet_bench_row *r, int numbe
     if (r->external) json_object_set_new(o, "external", json_true());
     if (r->external) set_real(o, "round_trip_ms", r->round_trip_ms);
     const char *in_file = f->precision[0] != '\0' ? f->precision : "as in the file";
-    const bool asked = r->settings.precision != NULL && strcmp(r->settings.precision, "default") != 0; /* then it is the row of what was asked */
-    json_object_set_new(o, "precision", json_string(r->arithmetic[0] != '\0' ? r->arithmetic : asked ? r->settings.precision : in_file));
+    json_object_set_new(o, "precision", json_string(precision_of(r, in_file)));
     json_object_set_new(o, "precision_in_file", json_string(in_file));
     json_object_set_new(o, "arithmetic", r->shares != NULL ? json_incref(r->shares) : json_null());
     json_object_set_new(o, "batch", json_integer(r->batch));

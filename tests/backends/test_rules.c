@@ -310,36 +310,70 @@ static void test_probe(void **state)
     whet_free(robbed);
 }
 
-/* y = 2 x + 1 on 1 x 8, as ONNX */
-static char *affine(void)
+static whet_vid scalar(whet_graph *g, const char *name, whet_dtype type, float value)
 {
-    static const float factors[] = {2, 1};
+    whet_tensor t;
+    whet_vid v = 0;
+    const whet_shape shape = WHET_SHAPE(1);
+    whet_tensor_init(&t);
+    assert_ok(whet_tensor_alloc(&t, type, &shape));
+    if (type == WHET_F32)
+        *(float *)t.data = value;
+    else
+        *(int8_t *)t.data = (int8_t)value;
+    assert_ok(whet_graph_const(g, name, &t, &v));
+    whet_tensor_dispose(&t);
+    return v;
+}
+
+/* y = 2 x + 1 on 1 x 8, as ONNX; x goes through eight bits first if it is quantised. */
+static char *affine(bool quantised)
+{
     whet_graph *g = NULL;
-    whet_vid x = 0, v = 0, c[2] = {0, 0};
+    whet_vid x = 0, v = 0;
     const whet_dims dims = {.rank = 2, .dims = {1, 8}};
-    char *path = whet_format("%s/affine.onnx", scratch);
+    char *path = whet_format("%s/affine%s.onnx", scratch, quantised ? "_int8" : "");
     assert_ok(whet_graph_create(&g, "affine"));
     assert_ok(whet_graph_input(g, "x", WHET_F32, &dims, &x));
-    for (int i = 0; i < 2; i++) {
-        whet_tensor t;
-        const whet_shape shape = WHET_SHAPE(1);
-        whet_tensor_init(&t);
-        assert_ok(whet_tensor_alloc(&t, WHET_F32, &shape));
-        *(float *)t.data = factors[i];
-        assert_ok(whet_graph_const(g, i == 0 ? "two" : "one", &t, &c[i]));
-        whet_tensor_dispose(&t);
+    if (quantised) {
+        const whet_vid scale = scalar(g, "scale", WHET_F32, 1.0f / 32), zero = scalar(g, "zero", WHET_S8, 0);
+        assert_ok(whet_graph_op1(g, "QuantizeLinear", WHET_IN(x, scale, zero), WHET_NO_ATTRS, &x));
+        assert_ok(whet_graph_op1(g, "DequantizeLinear", WHET_IN(x, scale, zero), WHET_NO_ATTRS, &x));
     }
-    assert_ok(whet_graph_op1(g, "Mul", WHET_IN(x, c[0]), WHET_NO_ATTRS, &v));
-    assert_ok(whet_graph_op1(g, "Add", WHET_IN(v, c[1]), WHET_NO_ATTRS, &v));
+    assert_ok(whet_graph_op1(g, "Mul", WHET_IN(x, scalar(g, "two", WHET_F32, 2)), WHET_NO_ATTRS, &v));
+    assert_ok(whet_graph_op1(g, "Add", WHET_IN(v, scalar(g, "one", WHET_F32, 1)), WHET_NO_ATTRS, &v));
     assert_ok(whet_graph_output(g, v));
     assert_ok(whet_onnx_write(g, path, NULL));
     whet_graph_free(g);
     return path;
 }
 
+/* R25: to ask for f32 does not make an int8 file one; a row that did not run is that of what was asked. */
+static void test_precision_named(void **state)
+{
+    static const struct { bool quantised; const char *asked, *named; } cases[] = {
+        {true, "f32", "int8"}, {true, "default", "int8"}, {true, "bf16", "bf16"}, {false, "f32", "f32"}, {false, "default", "f32"}};
+    whet_bench_spec s;
+    (void)state;
+    setenv("WHET_FAKE_ANY", "good", 1);
+    for (size_t i = 0; i < WHET_COUNT(cases); i++) {
+        char *path = affine(cases[i].quantised);
+        const whet_bench_cell cell = {.model = path, .runtime = "fake", .threads = 1, .precision = cases[i].asked};
+        fast(&s, &cell, 1);
+        json_t *doc = bench(&s);
+        const json_t *row = json_array_get(json_object_get(doc, "rows"), 0);
+        assert_string_equal(json_string_value(json_object_get(row, "status")),
+                            strcmp(cases[i].asked, "bf16") == 0 ? "unsupported: fake computes in f32 alone" : "ok");
+        assert_string_equal(json_string_value(json_object_get(row, "precision")), cases[i].named);
+        json_decref(doc);
+        whet_free(path);
+    }
+    unsetenv("WHET_FAKE_ANY");
+}
+
 static void statuses(const char *trick, const char *const *want, const char *reference)
 {
-    char *path = affine(), *plugins = whet_format("%s:%s", FAKE_PLUGINS, FAKE_PLUGINS_B);
+    char *path = affine(false), *plugins = whet_format("%s:%s", FAKE_PLUGINS, FAKE_PLUGINS_B);
     const whet_bench_cell cells[] = {{.model = path, .runtime = "native", .threads = 1},
                                      {.model = path, .runtime = "fake", .threads = 1},
                                      {.model = path, .runtime = "fakeb", .threads = 1}};
@@ -382,7 +416,7 @@ int main(int argc, char **argv)
     setenv("WHET_PLUGINS", FAKE_PLUGINS, 1);
     scratch = support_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outliers), cmocka_unit_test(test_threads), cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_precision_named), cmocka_unit_test(test_outliers), cmocka_unit_test(test_threads), cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_regions),  cmocka_unit_test(test_memory),  cmocka_unit_test(test_cold_and_cached),
         cmocka_unit_test(test_warm_up), cmocka_unit_test(test_probe),    cmocka_unit_test(test_two_against_native), cmocka_unit_test(test_memory_of_weights),
     };
