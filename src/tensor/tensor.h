@@ -66,7 +66,7 @@ typedef struct whet_tensor {
 
 void whet_tensor_init(whet_tensor *t);
 void whet_tensor_dispose(whet_tensor *t); /* drops the reference; safe twice */
-whet_status whet_tensor_alloc(whet_tensor *t, whet_dtype dtype, const whet_shape *shape); /* zeroed */
+whet_status whet_tensor_alloc(whet_tensor *t, whet_dtype dtype, const whet_shape *shape); /* zeroed; t is initialised, and loses what it had */
 void whet_tensor_ref(whet_tensor *dst, const whet_tensor *src);  /* shares the buffer */
 whet_status whet_tensor_copy(whet_tensor *dst, const whet_tensor *src); /* own bytes */
 /* Constants of more bytes than this may be views of a mapped file at any alignment; an exec copies those that a kernel reads

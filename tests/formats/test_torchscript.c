@@ -343,7 +343,7 @@ static void in_place_results_are_seen(void **state)
     static const float numbers[6] = {-1, 2, -3, 4, 5, -6};
     const whet_shape shape = WHET_SHAPE(1, 3, 1, 2);
     whet_graph *g = NULL;
-    whet_tensor x, y;
+    whet_tensor x = {0}, y = {0};
     expect(FORWARD "    z = torch.mul(x, 2)\n    y = torch.add_(z, x, alpha=-1)\n    y0 = torch.relu_(y)\n    return torch.sub(z, 0.5)\n", NULL, WHET_OK,
            "", &g);
     assert_ok(whet_tensor_alloc(&x, WHET_F32, &shape));
