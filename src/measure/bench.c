@@ -70,7 +70,7 @@ static whet_status init_rows(whet_bench *b)
         for (size_t j = 0; j < i && r->facts == NULL; j++)
             if (strcmp(b->rows[j].cell->model, r->cell->model) == 0) r->facts = b->rows[j].facts;
         if (r->facts == NULL) {
-            WHET_TRY(whet_facts_read(&b->facts[i], r->cell->model));
+            WHET_TRY(whet_facts_read_deflated(&b->facts[i], r->cell->model));
             r->facts = &b->facts[i];
         }
     }

@@ -51,7 +51,7 @@ static whet_status add_file(whet_facts *f, const char *path)
     whet_map *m = NULL;
     WHET_TRY(whet_map_open(&m, path));
     f->size += (int64_t)whet_map_size(m);
-    const whet_status status = gzip_size(whet_map_data(m), whet_map_size(m), &f->gzip_size);
+    const whet_status status = f->deflate ? gzip_size(whet_map_data(m), whet_map_size(m), &f->gzip_size) : WHET_OK;
     json_array_append_new(f->files, json_string(whet_path_base(path)));
     whet_map_close(m);
     return status;
@@ -227,9 +227,10 @@ static whet_status file_facts(whet_facts *f)
     return time_read(f);
 }
 
-whet_status whet_facts_read(whet_facts *f, const char *path)
+static whet_status read_facts(whet_facts *f, const char *path, bool deflate)
 {
     memset(f, 0, sizeof *f);
+    f->deflate = deflate;
     f->path = whet_strdup(path);
     f->name = whet_strdup(whet_path_base(path));
     f->files = json_array();
@@ -240,6 +241,9 @@ whet_status whet_facts_read(whet_facts *f, const char *path)
     if (status != WHET_OK) whet_facts_dispose(f);
     return status;
 }
+
+whet_status whet_facts_read(whet_facts *f, const char *path) { return read_facts(f, path, false); }
+whet_status whet_facts_read_deflated(whet_facts *f, const char *path) { return read_facts(f, path, true); }
 
 void whet_facts_dispose(whet_facts *f)
 {

@@ -4,6 +4,7 @@
 #define WHET_MEASURE_FACTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "ir/graph.h"
 
@@ -14,7 +15,9 @@ typedef struct whet_facts {
     char sha256[65];
     const char *format;      /* name of its row: "onnx" */
     const char *precision;   /* "f32", "fp16", "int8", "mixed" by the file's own types; "" if it cannot be read here */
-    int64_t size, gzip_size; /* all files that are needed */
+    int64_t size;            /* all files that are needed */
+    int64_t gzip_size;       /* the same, deflated; 0: not asked for */
+    bool deflate;            /* it is asked for */
     json_t *files;           /* their names */
     int64_t params, macs;    /* of one sample; -1: unknown */
     int output_zero[WHET_FACTS_OUTPUTS]; /* zero points of quantised outputs; 0: none, or not known */
@@ -29,6 +32,8 @@ int64_t whet_facts_node_macs(const whet_graph *g, const whet_node *n);
 void whet_facts_count(whet_facts *f, const whet_graph *g);
 /* Fails only if the file cannot be opened. */
 whet_status whet_facts_read(whet_facts *f, const char *path);
+/* With gzip_size, which takes by far the longest: seconds for 100 MB. */
+whet_status whet_facts_read_deflated(whet_facts *f, const char *path);
 void whet_facts_dispose(whet_facts *f);
 
 #endif
