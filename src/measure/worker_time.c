@@ -199,6 +199,7 @@ whet_status whet_worker_warm(whet_worker_state *w, const json_t *q, json_t *repl
     int n = 0, in_window = 0, n_windows = 0;
     bool falling = false;
     uint64_t total = 0, in_window_ns = 0;
+    const double probe = peak_probe(); /* the lesser of two far apart counts, as in a block */
     if (ns == NULL || scratch == NULL) WHET_GOTO(WHET_ENOMEM);
     for (;;) {
         whet_worker_put_sample(w, n % w->n_samples);
@@ -225,7 +226,8 @@ whet_status whet_worker_warm(whet_worker_state *w, const json_t *q, json_t *repl
     json_object_set_new(reply, "total_ns", json_integer((json_int_t)total));
     json_object_set_new(reply, "median_ns", json_real(median));
     json_object_set_new(reply, "clock_ns", json_integer((json_int_t)clock_cost()));
-    json_object_set_new(reply, "probe", json_real(peak_probe())); /* so that the first blocks have one to be held against */
+    const double probe_after = peak_probe();
+    json_object_set_new(reply, "probe", json_real(WHET_MIN(probe, probe_after))); /* so that the first blocks have one to be held against */
     json_object_set_new(reply, "falling", json_boolean(falling));
 done:
     whet_free(ns);
