@@ -137,8 +137,16 @@ static int64_t positions(const whet_dims *d, int from)
     return n;
 }
 
+/* Rows of a sample in a matrix: files fold positions into the batch (quantisers make a Gemm of a MatMul on maps). */
+static int64_t rows_of_sample(const whet_graph *g, const whet_dims *y)
+{
+    const whet_dims *x = g->n_inputs > 0 ? &g->values[g->inputs[0]].dims : NULL;
+    const int64_t batch = x != NULL && x->rank > 0 ? x->dims[0] : 0, rows = y->rank == 2 ? y->dims[0] : 0;
+    return batch > 0 && rows > batch && rows % batch == 0 ? rows / batch : 1;
+}
+
 /* Convolutions: each weight is used once per output position (input position when transposed). Matrix products: output
- * elements times the inner length, leading dimension 1 where it is the batch. */
+ * elements times the inner length, of one sample. */
 int64_t whet_facts_node_macs(const whet_graph *g, const whet_node *n)
 {
     const whet_dims *y = n->n_out > 0 ? &g->values[n->out[0]].dims : NULL;
@@ -147,8 +155,8 @@ int64_t whet_facts_node_macs(const whet_graph *g, const whet_node *n)
     if (whet_node_is(n, "Conv") || whet_node_is(n, "ConvInteger")) return weight_elements(g, n->in[1]) * positions(y, 2);
     if (whet_node_is(n, "QLinearConv") && n->n_in > 3) return weight_elements(g, n->in[3]) * positions(y, 2);
     if (whet_node_is(n, "ConvTranspose")) return weight_elements(g, n->in[1]) * positions(x, 2);
-    if (whet_node_is(n, "Gemm")) return weight_elements(g, n->in[1]);
-    if (whet_node_is(n, "MatMul") && x->rank > 0) return positions(y, 1) * (x->dims[x->rank - 1] > 0 ? x->dims[x->rank - 1] : 1);
+    if (whet_node_is(n, "Gemm")) return weight_elements(g, n->in[1]) * rows_of_sample(g, y);
+    if (whet_node_is(n, "MatMul") && x->rank > 0) return rows_of_sample(g, y) * positions(y, 1) * (x->dims[x->rank - 1] > 0 ? x->dims[x->rank - 1] : 1);
     return 0;
 }
 
