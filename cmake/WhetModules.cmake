@@ -66,7 +66,7 @@ function(whet_test group name source)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${group}.${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set(seconds 300)
-  if(CMAKE_CROSSCOMPILING) # under an emulator
+  if(CMAKE_CROSSCOMPILING OR WHET_SANITIZE) # under an emulator, or five to twenty times as slow
     set(seconds 1800)
   endif()
   set_tests_properties(${group}.${name} PROPERTIES LABELS ${group} TIMEOUT ${seconds})
