@@ -372,10 +372,11 @@ def _is_array(x):
 
 
 def _files(values, folder, stem):
-    """One array or path, or a list of them -> paths."""
+    """One array or path, or a list of them -> paths. Nested lists are one array, a tuple of them is several."""
     if values is None:
         return []
-    many = isinstance(values, (list, tuple)) and len(values) > 0 and (isinstance(values[0], (str, os.PathLike)) or hasattr(values[0], "__array__"))
+    many = isinstance(values, (list, tuple)) and len(values) > 0 and (
+        isinstance(values[0], (str, os.PathLike)) or hasattr(values[0], "__array__") or (isinstance(values, tuple) and isinstance(values[0], (list, tuple))))
     out = []
     for i, value in enumerate(values if many else [values]):
         if _is_array(value):
@@ -415,7 +416,7 @@ def _temporary(result):
 
 def verify(model, other=None, *, inputs=None, expect=None, **options):
     """Do two files, a file on two runtimes, or a file and given numbers compute the same? inputs and expect: arrays or .npy files,
-    one or a list in the model's order."""
+    one or a list in the model's order (of nested lists, a tuple)."""
     with tempfile.TemporaryDirectory(prefix="whet-") as folder:
         words = [model] if other is None else [model, other]
         return command("verify", *words, input=_files(inputs, folder, "x") or None, expect=_files(expect, folder, "y") or None, **options)
@@ -425,7 +426,7 @@ def run(model, *inputs, outputs=1, **options):
     """The raw tensors of a model: arrays in, an array out (outputs=N: a list of N)."""
     with tempfile.TemporaryDirectory(prefix="whet-") as folder:
         paths = [os.path.join(folder, f"y{i}.npy") for i in range(outputs)]
-        command("run", model, *_files(list(inputs), folder, "x") if len(inputs) > 1 else _files(inputs[0], folder, "x"), out=paths, **options)
+        command("run", model, *_files(inputs if len(inputs) > 1 else inputs[0], folder, "x"), out=paths, **options)
         arrays = [load_npy(p) for p in paths]
     return arrays[0] if outputs == 1 else arrays
 

@@ -123,6 +123,10 @@ class Calls(unittest.TestCase):
             x = numbers()
             self.assertEqual(whet.run("m.onnx", x), relu(x))
             self.assertTrue(whet.verify("m.onnx", inputs=x, expect=relu(x), accept="max=0").ok)
+            self.assertTrue(whet.verify("m.onnx", inputs=(x,), expect=(relu(x),), accept="max=0").ok)
+            with mock.patch.object(whet, "command") as call:
+                self.assertRaises(FileNotFoundError, whet.run, "two.onnx", x, x)
+            self.assertEqual([os.path.basename(a) for a in call.call_args.args[2:]], ["x0.npy", "x1.npy"])
             self.assertIsInstance(self.bench.samples(), list)
             whet.save_npy("a.npy", [[1, 2.5], [3, 4]])
             self.assertEqual(whet.load_npy("a.npy"), [[1, 2.5], [3, 4]])
