@@ -150,7 +150,8 @@ whet_status whet_format_read(whet_graph **out, const char *path, const whet_form
     *out = NULL;
     WHET_TRY(whet_format_of_file(path, &f));
     if (f->read) return whet_error_of_file(f->read(out, path, &o)); /* an operator's bad attribute too */
-    WHET_FAIL(WHET_EUNSUPPORTED, "%s holds no graph; give a model file, and this one as its weights", f->title);
+    WHET_FAIL(WHET_EUNSUPPORTED, "it holds weights alone, no network: make a model of both with `whet convert %s OUT.onnx --model NAME`, or with --weights out of "
+                                 "a model file of that network", path);
     whet_error_at_file(path);
     return WHET_EUNSUPPORTED;
 }
