@@ -45,6 +45,8 @@ const cmd *cmd_find(const char *name); /* aliases included */
 /* Ends a command: prints the error on stderr if status is not OK, the result (JSON or text) on stdout if there is one (also
  * beside an error or a failed gate), frees it, and gives the exit code. */
 int cli_finish(cli *c, whet_status status, whet_result *r);
+/* The one of argv[1..) that is the same file as `path`, or NULL: a product must not be written over what it is about. */
+const char *cli_same_file(const char *path, int argc, char **argv);
 /* Usage error: "whet train: <text>" and a hint on stderr; returns 2. */
 int cli_usage(const cli *c, const char *command, const char *fmt, ...) WHET_PRINTF(3, 4);
 /* The first option out of its range is such an error, named with the range; 0 if none is. */

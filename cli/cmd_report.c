@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `whet report`. */
 #include <stddef.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "whet/report.h"
@@ -22,6 +23,18 @@ static const opt opts[] = {
     {"chart-js", 0, OPT_PATH, "FILE", "Chart.js to embed (Debian's libjs-chart.js)", offsetof(struct args, chart_js)},
     OPT_END};
 
+/* Of the files to be written, the one that is a source, or another one's name as well; NULL: none. */
+static const char *clash(const struct args *a, int argc, char **argv)
+{
+    const char *const made[] = {a->html, a->csv, a->markdown};
+    for (int i = 0; i < 3; i++) {
+        if (made[i] != NULL && cli_same_file(made[i], argc, argv) != NULL) return made[i];
+        for (int k = 0; k < i; k++)
+            if (made[i] != NULL && made[k] != NULL && strcmp(made[i], made[k]) == 0) return made[i];
+    }
+    return NULL;
+}
+
 static int run(cli *c, void *args, int argc, char **argv)
 {
     const struct args *a = args;
@@ -30,6 +43,7 @@ static int run(cli *c, void *args, int argc, char **argv)
     whet_status status = WHET_OK;
 
     if (argc < 2) return cli_usage(c, "report", "name result files or stored runs");
+    if (clash(a, argc, argv) != NULL) return cli_usage(c, "report", "one file would overwrite '%s', name another file", clash(a, argc, argv));
     whet_report_options_init(&o);
     o.html = a->html;
     o.csv = a->csv;

@@ -35,8 +35,7 @@ static void on_log(void *arg, whet_log_level level, const char *text)
     fprintf(stderr, "%s%s\n", level == WHET_LOG_WARN ? "warning: " : "", safe);
 }
 
-/* The one of argv that is the same file as `path`, or NULL: a result must not be written over what it is about. */
-static const char *same_file(const char *path, int argc, char **argv)
+const char *cli_same_file(const char *path, int argc, char **argv)
 {
     struct stat want, have;
     if (path == NULL || stat(path, &want) != 0) return NULL;
@@ -97,8 +96,8 @@ static int run(const cmd *m, int argc, char **argv)
     } else if (k.help) {
         print_help(m);
         code = 0;
-    } else if (k.c.json != NULL && k.c.json[0] != '\0' && same_file(k.c.json, argc, argv) != NULL) {
-        code = cli_usage(&k.c, m->name, "--json=%s would overwrite '%s', name another file", k.c.json, same_file(k.c.json, argc, argv));
+    } else if (k.c.json != NULL && k.c.json[0] != '\0' && cli_same_file(k.c.json, argc, argv) != NULL) {
+        code = cli_usage(&k.c, m->name, "--json=%s would overwrite '%s', name another file", k.c.json, cli_same_file(k.c.json, argc, argv));
     } else {
         k.c.width = terminal_width();
         k.c.err_tty = isatty(STDERR_FILENO) != 0;

@@ -138,6 +138,17 @@ static FILE *open_pipe(const char *path)
     return f;
 }
 
+/* The store of results is the only file that is never a product: a name that is its own by mistake must not cost all runs. */
+static bool is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3";
+    char head[sizeof magic] = "";
+    FILE *f = fopen(path, "rbe");
+    const bool is = f != NULL && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+    if (f != NULL) fclose(f);
+    return is;
+}
+
 whet_status whet_writer_open(whet_writer **out, const char *path)
 {
     static atomic_uint serial;
@@ -147,6 +158,11 @@ whet_status whet_writer_open(whet_writer **out, const char *path)
     bool there = stat(path, &st) == 0, direct = there && !S_ISREG(st.st_mode);
     if (there && S_ISDIR(st.st_mode)) {
         status = whet_fail(WHET_EIO, "this is a folder; name a file in it");
+        whet_error_at_file(path);
+        return status;
+    }
+    if (there && !direct && is_database(path)) {
+        status = whet_fail(WHET_EINVAL, "this is a database, such as a results store; name another file");
         whet_error_at_file(path);
         return status;
     }

@@ -23,7 +23,8 @@ void whet_map_forget(const void *data, size_t size);
 /* Reads a whole file of at most `limit` bytes into a heap block with a NUL behind it. */
 whet_status whet_file_read(uint8_t **out, size_t *size, const char *path, size_t limit);
 
-/* Atomic replacement: write to a temporary file beside `path`, fsync, rename, fsync the folder. */
+/* Atomic replacement: write to a temporary file beside `path`, fsync, rename, fsync the folder. An SQLite database is not
+ * replaced (EINVAL). */
 typedef struct whet_writer whet_writer;
 whet_status whet_writer_open(whet_writer **out, const char *path);
 whet_status whet_writer_write(whet_writer *w, const void *data, size_t n); /* buffered; the first error sticks */
