@@ -28,7 +28,8 @@ runtime: native
 threads: 1
 seed: [0, 1]
 train: {epochs: 1, batch: 20}
-bench: {min_time: 0.05, iterations: 5, warmup: 2}
+bench: {warmup: 0.05}
+quick: {bench: {min_time: 0.05, iterations: 5}}
 """
 
 

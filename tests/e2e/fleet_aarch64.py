@@ -52,7 +52,7 @@ def main():
                 skip(f"the aarch64 wheel of {runtime} cannot be had: {done.stderr.strip()}")
         onnx, tflite = f"{shared}/interop/pytorch/resnet/legacy.onnx", f"{shared}/interop/keras/convnet/float32.tflite"
         study = scratch / "arm.yaml"
-        study.write_text(f"name: arm\nmodel: [{onnx}, {tflite}]\nruntime: [native, ort, litert]\nthreads: 1\nbench: {{min_time: 0.1, iterations: 3, warmup: 1}}\n"
+        study.write_text(f"name: arm\nmodel: [{onnx}, {tflite}]\nruntime: [native, ort, litert]\nthreads: 1\nbench: {{warmup: 0.01}}\nquick: {{bench: {{min_time: 0.05, iterations: 3}}}}\n"
                          f"exclude:\n- {{model: {onnx}, runtime: litert}}\n- {{model: {tflite}, runtime: ort}}\n")
         inventory = fleet.inventory("machines", f"{{name: arm, address: 127.0.0.1, folder: {scratch}/there, machine: aarch64, "
                                            f"wrapper: qemu-aarch64 -cpu cortex-a76 -L {emulated_root(scratch)}}}")
