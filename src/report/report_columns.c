@@ -208,7 +208,7 @@ const char *report_bytes(char *buf, size_t size, double n)
 double report_round_up(double x, int decimals)
 {
     double unit = pow(10, decimals);
-    return ceil(x * unit - 1e-6) / unit;
+    return fmax(ceil(x * unit - 1e-6), 0) / unit;
 }
 
 // "0.231" becomes "0.231 ±0.004", with as many decimals. The half width is the wider side's and rounded up, so that the
@@ -219,6 +219,11 @@ static void with_half_width(char *buf, size_t size, double x, double low, double
     const char *point = strchr(buf, '.');
     int decimals = point != NULL && strchr(buf, 'e') == NULL ? (int)strlen(point + 1) : 0;
     double w = fmax(x - low, high - x) * scale;
+    if (isfinite(w) && strchr(buf, 'e') != NULL && n < size) { // "2.00e-05": no decimals to go by
+        const double unit = w > 0 ? pow(10, floor(log10(w)) - 1) : 1;
+        snprintf(buf + n, size - n, " ±%.2g", fmax(ceil(w / unit - 1e-6), 0) * unit);
+        return;
+    }
     if (isfinite(w) && w > x * scale && low >= 0 && n < size) { // it would reach below nothing: the interval itself
         snprintf(buf + n, size - n, " (%.*f to %.*f)", decimals, low * scale, decimals, high * scale);
         return;
