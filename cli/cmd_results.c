@@ -25,6 +25,12 @@ static const opt opts[] = {
     {"output", 'o', OPT_PATH, "FILE", "export: the file to write (results.json)", offsetof(struct args, output)},
     OPT_END};
 
+static bool is_json(const char *name)
+{
+    const size_t n = strlen(name);
+    return n > 5 && strcmp(name + n - 5, ".json") == 0;
+}
+
 static int run(cli *c, void *args, int argc, char **argv)
 {
     const struct args *a = args;
@@ -49,6 +55,8 @@ static int run(cli *c, void *args, int argc, char **argv)
     else if (strcmp(verb, "show") == 0 && argc == 3) status = whet_results_show(&r, argv[2], &o);
     else if (strcmp(verb, "tag") == 0 && argc == 4) status = whet_results_tag(&r, argv[2], argv[3], a->remove, &o);
     else if (strcmp(verb, "rm") == 0 && argc == 3) status = whet_results_remove(&r, argv[2], &o);
+    else if (strcmp(verb, "export") == 0 && a->output == NULL && argc > 2 && is_json(argv[argc - 1]))
+        return cli_usage(c, "results", "an export is written to the file of -o: -o %s", argv[argc - 1]);
     else if (strcmp(verb, "export") == 0)
         status = whet_results_export(&r, a->output ? a->output : "results.json", (const char *const *)&argv[2], argc - 2, &o);
     else if (strcmp(verb, "import") == 0 && argc == 3) status = whet_results_import(&r, argv[2], &o);

@@ -218,9 +218,11 @@ static whet_status look_at_runtimes(json_t *list, const char *program)
     for (size_t i = 0; i < json_array_size(runtimes); i++) {
         const json_t *o = json_array_get(runtimes, i);
         const bool ok = json_is_true(json_object_get(o, "available")), known = json_is_string(json_object_get(o, "pinned"));
+        const bool absent = strstr(whet_json_str(o, "reason"), " is not installed: ") != NULL; /* nobody needs all of them */
+        const char *state = ok ? "ok" : absent ? "info" : "bad", *text = ok ? whet_json_str(o, "version") : absent ? "not installed" : whet_json_str(o, "reason");
         char cure[128] = "";
         if (!ok && known) snprintf(cure, sizeof cure, "whet runtimes install %s", whet_json_str(o, "name"));
-        find(list, "runtimes", whet_json_str(o, "name"), ok ? "ok" : "bad", cure, "%s", ok ? whet_json_str(o, "version") : whet_json_str(o, "reason"));
+        find(list, "runtimes", whet_json_str(o, "name"), state, cure, "%s", text);
     }
     char *none = no_plugins(runtimes);
     if (none != NULL) find(list, "runtimes", "plug-ins", "bad", BUILD_PLUGINS, "%s", none);

@@ -30,6 +30,8 @@ whet_status whet_runtime_reads_format(const json_t *caps, const char *runtime, c
         if (at < sizeof list) at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at > 0 ? ", " : "", name);
     }
     for (i = 0; (f = whet_format_row(i)) != NULL && strcmp(f->name, format) != 0;) i++;
+    if (f != NULL && f->read == NULL)
+        return WHET_FAIL(WHET_EUNSUPPORTED, "%s holds no network: make a model of both with `whet convert FILE OUT.onnx --model NAME`", f->title);
     return WHET_FAIL(WHET_EUNSUPPORTED, "%s does not read %s, it reads %s", runtime, f != NULL ? f->title : format, list);
 }
 
