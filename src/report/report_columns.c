@@ -208,7 +208,7 @@ const char *report_bytes(char *buf, size_t size, double n)
 double report_round_up(double x, int decimals)
 {
     double unit = pow(10, decimals);
-    return fmax(ceil(x * unit - 1e-6), 0) / unit;
+    return ceil(x * unit - 1e-6) / unit + 0.0; // no -0
 }
 
 // "0.231" becomes "0.231 ±0.004", with as many decimals. The half width is the wider side's and rounded up, so that the
