@@ -170,10 +170,11 @@ static void take_in(layer *l, const layer *inner)
 {
     const double macs = macs_of(inner);
     const char *name = inner->fused[0] != '\0' ? inner->fused : inner->name;
-    const size_t used = strlen(l->fused);
-    if (macs <= 0 || used + strlen(name) + 3 > sizeof l->fused) return;
+    if (macs <= 0) return;
     l->inner_macs += macs;
-    snprintf(l->fused + used, sizeof l->fused - used, "%s%s", used > 0 ? ", " : "", name);
+    if (strlen(l->fused) + strlen(name) + 3 > sizeof l->fused) return; /* a list without its end */
+    if (l->fused[0] != '\0') strcat(l->fused, ", ");
+    strcat(l->fused, name);
 }
 
 static void begin(layer *l, const char *tag)
